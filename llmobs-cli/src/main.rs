@@ -1,0 +1,3 @@
+//! The `llmobs` command line.
+
+fn main() {}

@@ -1,0 +1,300 @@
+//! One logical call, from the moment it is issued to its one end.
+
+mod tap;
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+
+pub use self::tap::Tap;
+pub(crate) use self::tap::{Frame, frames};
+use crate::capture::Capture;
+use crate::decoder::{Decoder, Route, Target};
+use crate::id::RequestId;
+use crate::queue::lock;
+use crate::recorder::Recorder;
+use crate::scope::{Place, Scope};
+use crate::span::{Innermost, OpenSpan, SpanKind, SpanStart};
+use crate::time::Timestamp;
+use crate::worker::Message;
+
+/// What is known of a call when it is issued.
+#[derive(Debug)]
+pub struct CallStart<'a> {
+    /// Where the request goes.
+    pub target: Target<'a>,
+    /// The request's body, when it is in memory. It is kept by reference, not copied.
+    pub body: Option<Bytes>,
+    /// Length of the request's body, where it is known without the body.
+    pub body_len: Option<u64>,
+}
+
+/// A call under way. It ends exactly once: by [`returned`](Call::returned) and the end of the
+/// response's body, by [`failed`](Call::failed), or by being dropped.
+pub struct Call {
+    shared: Arc<CallShared>,
+    settled: bool,
+}
+
+/// A handle to a call for the layer that sends its attempts.
+#[derive(Clone)]
+pub struct CallRef(Arc<CallShared>);
+
+/// One HTTP request of a call.
+#[derive(Debug)]
+pub struct Attempt {
+    call: CallRef,
+    number: u32,
+}
+
+/// Why an attempt got no answer, or a call no response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// The connection could not be made.
+    Connect,
+    /// A time limit ran out.
+    Timeout,
+    /// The connection broke.
+    Broken,
+    /// The request could not be built.
+    Request,
+    /// Anything else.
+    Other,
+}
+
+/// How a response body ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyEnd {
+    /// To its last byte.
+    Complete,
+    /// By an error of the transport.
+    Failed(TransportError),
+    /// By being dropped before that.
+    Dropped,
+}
+
+pub(crate) struct CallShared {
+    pub(crate) recorder: Recorder,
+    pub(crate) number: u64,
+    pub(crate) route: Route,
+    pub(crate) decoder: Arc<dyn Decoder>,
+    pub(crate) host: Box<str>,
+    pub(crate) port: Option<u16>,
+    pub(crate) scope: Option<Scope>,
+    pub(crate) span: OpenSpan,
+    pub(crate) request_id: RequestId,
+    pub(crate) capture: Capture,
+    pub(crate) at: Timestamp,
+    pub(crate) issued: u64,
+    pub(crate) state: Mutex<CallState>,
+}
+
+/// What changes while a call is under way.
+#[derive(Debug, Default)]
+pub(crate) struct CallState {
+    /// Taken by the worker.
+    pub(crate) request: Option<Bytes>,
+    pub(crate) request_len: Option<u64>,
+    pub(crate) attempts: u32,
+    /// When the last attempt was sent.
+    pub(crate) sent: Option<u64>,
+    /// When the last attempt's headers came.
+    pub(crate) headers: Option<u64>,
+    body: Body,
+    returned: bool,
+    /// How the call ended, and when; set once.
+    pub(crate) ended: Option<(Ending, u64)>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Body {
+    #[default]
+    None,
+    Open,
+    Ended(BodyEnd, u64),
+}
+
+/// How a call ended, as seen from the caller's side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Body(BodyEnd),
+    Error(TransportError),
+    Dropped,
+    Unfinished,
+}
+
+impl Recorder {
+    /// Begins to observe a call; `None` when there is nothing to observe or no room for it.
+    ///
+    /// The parent is taken here: the innermost scope, `tracing` span or OpenTelemetry context.
+    pub fn call(&self, start: CallStart<'_>) -> Option<Call> {
+        let (decoder, route) = self.route(&start.target)?;
+        if !self.reserve() {
+            return None;
+        }
+        let Place { scope, tracing, tracing_at_entry, .. } = self.place();
+        let at = self.now();
+        let span = self.backend().start(&SpanStart {
+            name: route.operation,
+            kind: SpanKind::Client,
+            at,
+            operation: Some(&route.operation.into()),
+            provider: Some(
+                &route.provider.map_or_else(|| start.target.host.to_owned().into(), Into::into),
+            ),
+            server: Some((start.target.host, start.target.port)),
+            innermost: Innermost {
+                scope: scope.as_ref().and_then(Scope::span),
+                tracing_at_entry,
+                tracing,
+            },
+            ids: self.ids(),
+        });
+        let capture = scope.as_ref().and_then(|scope| scope.attributes().capture);
+        let request_len = start.body.as_ref().map(|body| body.len() as u64).or(start.body_len);
+        // A request that finds no room is not kept: the call is recorded without its facts.
+        let request = start.body.filter(|body| self.queue().reserve_bytes(body.len()));
+        let shared = Arc::new(CallShared {
+            recorder: self.clone(),
+            number: self.next_number(),
+            route,
+            decoder,
+            host: start.target.host.into(),
+            port: start.target.port,
+            scope,
+            span,
+            request_id: self.ids().request_id(at),
+            capture: capture.unwrap_or_else(|| self.capture()),
+            at,
+            issued: self.elapsed(),
+            state: Mutex::new(CallState { request, request_len, ..CallState::default() }),
+        });
+        self.send(Message::CallOpened(Arc::clone(&shared)));
+        Some(Call { shared, settled: false })
+    }
+}
+
+impl Call {
+    /// A handle for the layer that sends this call's attempts.
+    pub fn handle(&self) -> CallRef {
+        CallRef(Arc::clone(&self.shared))
+    }
+
+    /// Our own id of the call.
+    pub fn request_id(&self) -> RequestId {
+        self.shared.request_id
+    }
+
+    /// Runs `run` with the call's span current, so that the transport's own spans nest below it.
+    pub fn attach(&self, run: &mut dyn FnMut()) {
+        self.shared.recorder.backend().attach(&self.shared.span, run);
+    }
+
+    /// The response has gone to the application; the call ends when its body does.
+    pub fn returned(mut self) {
+        self.settled = true;
+        self.shared.update(|state| state.returned = true);
+    }
+
+    /// The application got an error instead of a response.
+    pub fn failed(mut self, error: TransportError) {
+        self.settled = true;
+        self.shared.end(Ending::Error(error));
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.shared.end(Ending::Dropped);
+        }
+    }
+}
+
+impl CallRef {
+    /// Begins an attempt: the request is about to be sent.
+    pub fn attempt(&self) -> Attempt {
+        let now = self.0.recorder.elapsed();
+        let mut number = 0;
+        self.0.update(|state| {
+            state.attempts += 1;
+            state.sent = Some(now);
+            state.headers = None;
+            state.body = Body::None;
+            number = state.attempts;
+        });
+        Attempt { call: self.clone(), number }
+    }
+}
+
+impl Attempt {
+    /// The response's headers have come. `headers` yields names in lower case; those a decoder has
+    /// no use for, and all that may hold a secret, are not kept.
+    pub fn headers<'h>(
+        self,
+        status: u16,
+        headers: impl Iterator<Item = (&'h str, &'h [u8])>,
+    ) -> Tap {
+        let now = self.call.0.recorder.elapsed();
+        self.call.0.update(|state| {
+            if state.attempts == self.number {
+                state.headers = Some(now);
+                state.body = Body::Open;
+            }
+        });
+        Tap::new(self.call, self.number, now, status, headers)
+    }
+}
+
+impl CallShared {
+    /// Changes the state, and ends the call when the change completes it.
+    fn update(self: &Arc<Self>, change: impl FnOnce(&mut CallState)) {
+        let mut state = lock(&self.state);
+        change(&mut state);
+        if !state.returned || state.ended.is_some() {
+            return;
+        }
+        let (ending, at) = match state.body {
+            Body::Open => return,
+            Body::Ended(end, at) => (end, at),
+            // Whoever answered, it was not the network.
+            Body::None => (BodyEnd::Complete, self.recorder.elapsed()),
+        };
+        state.ended = Some((Ending::Body(ending), at));
+        drop(state);
+        self.recorder.send(Message::CallEnded(Arc::clone(self)));
+    }
+
+    fn body_ended(self: &Arc<Self>, attempt: u32, end: BodyEnd, at: u64) {
+        self.update(|state| {
+            if state.attempts == attempt {
+                state.body = Body::Ended(end, at);
+            }
+        });
+    }
+
+    fn end(self: &Arc<Self>, ending: Ending) {
+        let now = self.recorder.elapsed();
+        let mut state = lock(&self.state);
+        if state.ended.is_some() {
+            return;
+        }
+        state.ended = Some((ending, now));
+        drop(state);
+        self.recorder.send(Message::CallEnded(Arc::clone(self)));
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Call").field(&self.shared.request_id).finish()
+    }
+}
+
+impl fmt::Debug for CallRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CallRef").field(&self.0.request_id).finish()
+    }
+}

@@ -1,0 +1,95 @@
+//! Which content may enter records.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// Which content is kept; nothing by default.
+///
+/// Content is whatever users and models say: prompts, answers, arguments, documents, and error
+/// messages, since providers quote all of these in them.
+///
+/// ```
+/// use llmobs_core::Capture;
+///
+/// let capture = Capture::NONE.input(true);
+/// assert!(capture.has_input() && !capture.has_output());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capture(u8);
+
+impl Capture {
+    /// Nothing is kept: the default.
+    pub const NONE: Self = Self(0);
+    /// Everything is kept.
+    pub const ALL: Self = Self(0b1111);
+
+    const INPUT: u8 = 1;
+    const OUTPUT: u8 = 2;
+    const TOOLS: u8 = 4;
+    const ERRORS: u8 = 8;
+
+    /// Whether messages sent are kept. Defaults to no.
+    #[must_use]
+    pub const fn input(self, keep: bool) -> Self {
+        self.with(Self::INPUT, keep)
+    }
+
+    /// Whether messages generated are kept. Defaults to no.
+    #[must_use]
+    pub const fn output(self, keep: bool) -> Self {
+        self.with(Self::OUTPUT, keep)
+    }
+
+    /// Whether tool arguments, results and definitions are kept. Defaults to no.
+    #[must_use]
+    pub const fn tools(self, keep: bool) -> Self {
+        self.with(Self::TOOLS, keep)
+    }
+
+    /// Whether error messages are kept. Defaults to no.
+    #[must_use]
+    pub const fn errors(self, keep: bool) -> Self {
+        self.with(Self::ERRORS, keep)
+    }
+
+    /// Whether messages sent are kept.
+    pub const fn has_input(self) -> bool {
+        self.0 & Self::INPUT != 0
+    }
+
+    /// Whether messages generated are kept.
+    pub const fn has_output(self) -> bool {
+        self.0 & Self::OUTPUT != 0
+    }
+
+    /// Whether tool arguments, results and definitions are kept.
+    pub const fn has_tools(self) -> bool {
+        self.0 & Self::TOOLS != 0
+    }
+
+    /// Whether error messages are kept.
+    pub const fn has_errors(self) -> bool {
+        self.0 & Self::ERRORS != 0
+    }
+
+    const fn with(self, bit: u8, keep: bool) -> Self {
+        Self(if keep { self.0 | bit } else { self.0 & !bit })
+    }
+}
+
+/// The recorder's policy, which may change while it runs.
+#[derive(Debug, Default)]
+pub(crate) struct CapturePolicy(AtomicU8);
+
+impl CapturePolicy {
+    pub(crate) fn new(capture: Capture) -> Self {
+        Self(AtomicU8::new(capture.0))
+    }
+
+    pub(crate) fn get(&self) -> Capture {
+        Capture(self.0.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set(&self, capture: Capture) {
+        self.0.store(capture.0, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,138 @@
+//! The provider seam: from the bytes of a wire format to the facts of a record.
+
+use std::fmt;
+
+use crate::capture::Capture;
+use crate::record::Record;
+
+/// A wire format. The first of the four seams.
+///
+/// A decoder is pure: it sees bytes and fills fields. Time, ids, threads, drops and the end of a
+/// call are the recorder's. [`route`](Decoder::route) runs on the caller's task and must be cheap;
+/// all else runs on the recorder's thread. A decoder that panics loses the facts of that call,
+/// nothing else.
+pub trait Decoder: fmt::Debug + Send + Sync + 'static {
+    /// Whether an exchange is in this format, and what it is; `None` leaves it to the next decoder.
+    fn route(&self, target: &Target<'_>) -> Option<Route>;
+
+    /// Fills in what the request says.
+    fn request(&self, route: &Route, body: &[u8], capture: Capture, record: &mut Record);
+
+    /// Begins to read one answer to the request that `record` holds.
+    fn fold(&self, route: &Route, record: &Record, capture: Capture) -> Box<dyn Fold>;
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// HTTP method, in upper case.
+    pub method: &'a str,
+    /// Host name or address, without port.
+    pub host: &'a str,
+    /// Port, where one is known.
+    pub port: Option<u16>,
+    /// Path, without query.
+    pub path: &'a str,
+}
+
+/// What an exchange is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Operation by the GenAI registry.
+    pub operation: &'static str,
+    /// Wire format, the record's `api`.
+    pub api: &'static str,
+    /// Provider by the registry's names; `None` lets the host stand in.
+    pub provider: Option<&'static str>,
+}
+
+/// One answer being read, piece by piece, while it arrives.
+pub trait Fold: fmt::Debug + Send {
+    /// Takes the response's headers, as `name: value` lines with lower-case names.
+    fn headers(&mut self, status: u16, headers: &Headers<'_>) {
+        let _ = (status, headers);
+    }
+
+    /// Takes one event of a stream.
+    fn event(&mut self, event: &Event<'_>) -> EventFacts;
+
+    /// Takes a body that is no stream, or an error's, whole. `false` when it cannot be read.
+    fn body(&mut self, body: &[u8]) -> bool;
+
+    /// Fills in what the answer said, however far it came.
+    fn finish(self: Box<Self>, record: &mut Record) -> Closing;
+}
+
+/// Response headers the tap kept: those a decoder may want, never cookies.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Headers<'a>(pub(crate) &'a str);
+
+impl<'a> Headers<'a> {
+    /// Reads `name: value` lines with lower-case names.
+    pub fn parse(lines: &'a str) -> Self {
+        Self(lines)
+    }
+
+    /// The first value of a header; `name` in lower case.
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        self.iter().find(|(n, _)| *n == name).map(|(_, value)| value)
+    }
+
+    /// All headers, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        self.0.lines().filter_map(|line| line.split_once(": "))
+    }
+}
+
+/// One server-sent event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// The `event:` field; empty when there was none.
+    pub name: &'a [u8],
+    /// The `data:` lines, joined by line feeds.
+    pub data: &'a [u8],
+    /// Bytes of an event that was too large to keep; its data is empty then.
+    pub missing: u64,
+}
+
+/// What one event was, for the marks of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventFacts {
+    /// It was the stream's end marker and carries no data; it is not counted as an event.
+    pub marker: bool,
+    /// It could not be read.
+    pub malformed: bool,
+    /// It carried generated output: text, reasoning, refusal, a tool call, audio.
+    pub output: bool,
+}
+
+/// What is known of an answer once nothing more will come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Closing {
+    /// The answer is an error, or holds one.
+    pub failed: bool,
+    /// The answer came to its own end: an end marker, or a finish reason for every choice.
+    pub complete: bool,
+    /// The stream's own end marker was seen; `None` where the format has none.
+    pub end_marker: Option<bool>,
+    /// Choices that carried output.
+    pub choices: u32,
+    /// Output events of the choice that had the most.
+    pub output_events_per_choice: u64,
+    /// What was seen of the model's reasoning.
+    pub reasoning: Reasoning,
+}
+
+/// What was seen of a model's reasoning in a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reasoning {
+    /// Nothing: what there was came before the first token.
+    #[default]
+    Hidden,
+    /// All of it, as output.
+    Streamed,
+    /// Parts of it, a summary, or more of it after output had begun: its share of the decode time
+    /// is unknown.
+    Mixed,
+}

@@ -1,0 +1,54 @@
+//! The recorder, the record and the sinks behind llmobs.
+//!
+//! This crate is for those who write adapters, exporters and macros; applications use the `llmobs`
+//! crate, which re-exports what they need.
+
+mod call;
+mod capture;
+mod decoder;
+mod delivery;
+mod id;
+#[cfg(feature = "layer")]
+mod layer;
+mod lifecycle;
+mod loss;
+mod processor;
+mod queue;
+mod record;
+mod recorder;
+mod scope;
+pub mod semconv;
+mod sink;
+mod span;
+mod step;
+mod stream;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod time;
+mod worker;
+
+pub use self::call::{Attempt, BodyEnd, Call, CallRef, CallStart, Tap, TransportError};
+pub use self::capture::Capture;
+pub use self::decoder::{
+    Closing, Decoder, Event, EventFacts, Fold, Headers, Reasoning, Route, Target,
+};
+pub use self::id::{IdError, Ids, RandomIds, RequestId, SpanId, TraceId};
+#[cfg(feature = "layer")]
+pub use self::layer::{Layer, layer};
+pub use self::lifecycle::{Builder, Llmobs, StartError};
+pub use self::loss::{LossCause, Losses, SinkLosses};
+pub use self::processor::{Processor, Verdict};
+pub use self::record::{
+    Content, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params,
+    Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall, TpotSource, Usage,
+    UsageSource, Wire, millis,
+};
+pub use self::recorder::{FlushError, Limits, Recorder};
+pub use self::scope::{InScope, Scope, ScopeExt, scope};
+pub use self::sink::{Batch, Console, JsonLines, JsonLinesError, Rotation, Sink, SinkError};
+pub use self::span::{
+    Innermost, LocalBackend, OpenSpan, SpanIdentity, SpanKind, SpanStart, TraceBackend,
+};
+pub use self::step::{InStep, Step};
+pub use self::stream::SseParser;
+pub use self::time::{Clock, SystemClock, Timestamp, TimestampError};

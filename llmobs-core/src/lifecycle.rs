@@ -1,0 +1,270 @@
+//! Starting and stopping a recorder.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::capture::{Capture, CapturePolicy};
+use crate::decoder::Decoder;
+use crate::delivery::Delivery;
+use crate::id::{Ids, RandomIds};
+use crate::processor::Processor;
+use crate::queue::{Pool, Queue, lock};
+use crate::recorder::{Counts, FlushError, Limits, Recorder, Shared, Time};
+use crate::sink::Sink;
+use crate::span::{LocalBackend, TraceBackend};
+use crate::time::{Clock, SystemClock};
+use crate::worker::{Worker, meta};
+
+/// Configures a recorder in code; the facade's `llmobs::builder()` begins with the environment.
+#[derive(Debug)]
+#[must_use = "a builder does nothing until started"]
+pub struct Builder {
+    service: Option<String>,
+    environment: Option<String>,
+    sinks: Vec<Box<dyn Sink>>,
+    processors: Vec<Box<dyn Processor>>,
+    decoders: Vec<Arc<dyn Decoder>>,
+    backend: Arc<dyn TraceBackend>,
+    clock: Option<Arc<dyn Clock>>,
+    ids: Arc<dyn Ids>,
+    capture: Capture,
+    limits: Limits,
+    enabled: bool,
+    process_wide: bool,
+    shutdown_timeout: Duration,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            service: None,
+            environment: None,
+            sinks: Vec::new(),
+            processors: Vec::new(),
+            decoders: Vec::new(),
+            backend: Arc::new(LocalBackend),
+            clock: None,
+            ids: Arc::new(RandomIds),
+            capture: Capture::NONE,
+            limits: Limits::default(),
+            enabled: true,
+            process_wide: true,
+            shutdown_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Builder {
+    /// A builder without sinks and decoders.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Names the observed service. Defaults to no name.
+    pub fn service(mut self, name: impl Into<String>) -> Self {
+        self.service = Some(name.into());
+        self
+    }
+
+    /// Names the deployment environment. Defaults to no name.
+    pub fn environment(mut self, name: impl Into<String>) -> Self {
+        self.environment = Some(name.into());
+        self
+    }
+
+    /// Adds a destination; each gets every record. Defaults to none.
+    pub fn sink(mut self, sink: impl Sink) -> Self {
+        self.sinks.push(Box::new(sink));
+        self
+    }
+
+    /// Adds a rule; rules run in the order they were added. Defaults to none.
+    pub fn processor(mut self, processor: impl Processor) -> Self {
+        self.processors.push(Box::new(processor));
+        self
+    }
+
+    /// Adds a wire format; the first that knows an exchange reads it. Defaults to none.
+    pub fn decoder(mut self, decoder: impl Decoder) -> Self {
+        self.decoders.push(Arc::new(decoder));
+        self
+    }
+
+    /// Sets where spans live. Defaults to [`LocalBackend`].
+    pub fn backend(mut self, backend: impl TraceBackend) -> Self {
+        self.backend = Arc::new(backend);
+        self
+    }
+
+    /// Sets where time is read. Defaults to [`SystemClock`].
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Sets where ids come from. Defaults to [`RandomIds`].
+    pub fn ids(mut self, ids: impl Ids) -> Self {
+        self.ids = Arc::new(ids);
+        self
+    }
+
+    /// Sets which content is kept. Defaults to [`Capture::NONE`].
+    pub fn capture(mut self, capture: Capture) -> Self {
+        self.capture = capture;
+        self
+    }
+
+    /// Sets the bounds of what is held in memory. Defaults to [`Limits::default`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Whether anything is observed at first. Defaults to yes.
+    pub fn enabled(mut self, enabled: bool) -> Self {
+        self.enabled = enabled;
+        self
+    }
+
+    /// Whether code outside any scope that names a recorder uses this one. Defaults to yes; when
+    /// several are started, the last one wins.
+    pub fn process_wide(mut self, process_wide: bool) -> Self {
+        self.process_wide = process_wide;
+        self
+    }
+
+    /// Longest time a drop of the [`Llmobs`] may wait for the sinks. Defaults to 5 seconds.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Whether a sink has been added.
+    pub fn has_sinks(&self) -> bool {
+        !self.sinks.is_empty()
+    }
+
+    /// Starts the recorder.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread for the worker or a sink.
+    pub fn start(self) -> Result<Llmobs, StartError> {
+        let time = match self.clock {
+            Some(clock) => Time::Other(clock),
+            None => Time::System(SystemClock::default()),
+        };
+        let recorder = Recorder::new(Shared {
+            queue: Queue::new(self.limits.operations, self.limits.payload_bytes),
+            pool: Pool::new(),
+            time,
+            ids: self.ids,
+            backend: self.backend,
+            decoders: self.decoders,
+            capture: CapturePolicy::new(self.capture),
+            enabled: AtomicBool::new(self.enabled),
+            limits: self.limits,
+            service: self.service,
+            environment: self.environment,
+            counts: Counts::default(),
+            deliveries: OnceLock::new(),
+        });
+        let mut threads = Vec::new();
+        let mut deliveries = Vec::new();
+        for sink in self.sinks {
+            let of = recorder.clone();
+            let (delivery, thread) =
+                Delivery::start(sink, self.limits.sink_records, move || meta(&of))
+                    .map_err(StartError)?;
+            deliveries.push(delivery);
+            threads.push(thread);
+        }
+        let _ = recorder.shared().deliveries.set(deliveries);
+        let worker = Worker::new(recorder.clone(), self.processors);
+        let spawned = std::thread::Builder::new()
+            .name("llmobs-worker".into())
+            .spawn(move || crate::worker::untraced(|| worker.run()));
+        threads.push(spawned.map_err(StartError)?);
+        if self.process_wide {
+            recorder.make_process_wide();
+        }
+        Ok(Llmobs { recorder, threads: Mutex::new(threads), timeout: self.shutdown_timeout })
+    }
+}
+
+/// The system gave no thread.
+#[derive(Debug, thiserror::Error)]
+#[error("no thread could be started for the recorder")]
+pub struct StartError(#[source] std::io::Error);
+
+/// A running recorder and its threads; dropping it shuts it down.
+///
+/// Keep it for as long as the service runs. The drop delivers what is waiting, for at most the
+/// [`shutdown_timeout`](Builder::shutdown_timeout), and records calls still open as unfinished.
+#[must_use = "dropping it shuts the recorder down"]
+pub struct Llmobs {
+    recorder: Recorder,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    timeout: Duration,
+}
+
+impl Llmobs {
+    /// The recorder's handle.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// Delivers everything and stops; calls still open are recorded as unfinished. Later calls
+    /// are not observed. Blocks the thread: inside an async runtime, call it from a blocking task.
+    ///
+    /// # Errors
+    ///
+    /// When the time was over before everything was delivered; what was not is then lost, and
+    /// counted.
+    pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
+        let deadline = Instant::now() + timeout;
+        self.recorder.leave_process_wide();
+        self.recorder.queue().close();
+        let threads = std::mem::take(&mut *lock(&self.threads));
+        let done = || threads.iter().all(JoinHandle::is_finished);
+        while !done() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if done() {
+            return Ok(());
+        }
+        let waiting = self.recorder.losses();
+        let waiting = waiting.open + waiting.sinks.iter().map(|sink| sink.waiting).sum::<u64>();
+        for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
+            delivery.abandon();
+        }
+        Err(FlushError::timed_out(waiting))
+    }
+}
+
+impl Deref for Llmobs {
+    type Target = Recorder;
+
+    fn deref(&self) -> &Recorder {
+        &self.recorder
+    }
+}
+
+impl Drop for Llmobs {
+    fn drop(&mut self) {
+        if !lock(&self.threads).is_empty() {
+            let _ = self.shutdown(self.timeout);
+        }
+        self.recorder.shared().enabled.store(false, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Llmobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Llmobs").field("recorder", &self.recorder).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,133 @@
+//! What was lost, by cause.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+/// Why something did not reach a sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LossCause {
+    /// The recorder's queue was full when the operation began; it was not observed at all.
+    QueueFull,
+    /// The recorder had shut down when the operation began or ended.
+    ShutDown,
+    /// A decoder or a processor panicked over the record.
+    Panicked,
+    /// A sink's queue was full.
+    SinkQueueFull,
+    /// A sink refused the record for good.
+    SinkRefused,
+    /// A sink kept failing until it was given up.
+    SinkFailed,
+    /// A sink panicked.
+    SinkPanicked,
+    /// A sink had not taken the record when the time for the shutdown was over.
+    SinkTooSlow,
+}
+
+impl LossCause {
+    const ALL: [Self; 8] = [
+        Self::QueueFull,
+        Self::ShutDown,
+        Self::Panicked,
+        Self::SinkQueueFull,
+        Self::SinkRefused,
+        Self::SinkFailed,
+        Self::SinkPanicked,
+        Self::SinkTooSlow,
+    ];
+
+    /// The name in `meta` records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::ShutDown => "shut_down",
+            Self::Panicked => "panicked",
+            Self::SinkQueueFull => "sink_queue_full",
+            Self::SinkRefused => "sink_refused",
+            Self::SinkFailed => "sink_failed",
+            Self::SinkPanicked => "sink_panicked",
+            Self::SinkTooSlow => "sink_too_slow",
+        }
+    }
+}
+
+impl fmt::Display for LossCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Counts by cause, shared between threads.
+#[derive(Debug, Default)]
+pub(crate) struct LossCounts([AtomicU64; LossCause::ALL.len()]);
+
+impl LossCounts {
+    pub(crate) fn add(&self, cause: LossCause, n: u64) {
+        if let Some(count) = self.0.get(cause as usize) {
+            count.fetch_add(n, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> BTreeMap<LossCause, u64> {
+        let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
+        LossCause::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+/// Where everything the recorder took on has gone, so far.
+///
+/// `accepted` = `open` + `refused_by_rule` + `lost` + `recorded`, and for each sink
+/// `recorded` = `delivered` + `lost` + `waiting`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Losses {
+    /// Operations that were begun or offered.
+    pub accepted: u64,
+    /// Operations that have not been turned into a record yet.
+    pub open: u64,
+    /// Records a processor refused, as it was meant to.
+    pub refused_by_rule: u64,
+    /// Records handed to every sink.
+    pub recorded: u64,
+    /// Operations lost before they were a record.
+    pub lost: BTreeMap<LossCause, u64>,
+    /// Bytes of payload that were not kept, for want of room; their calls are recorded as cut.
+    pub payload_bytes: u64,
+    /// Each sink's own account, in the order the sinks were added.
+    pub sinks: Vec<SinkLosses>,
+}
+
+impl Losses {
+    /// All that was lost, by cause, over the recorder and its sinks.
+    pub fn by_cause(&self) -> BTreeMap<LossCause, u64> {
+        let mut all = self.lost.clone();
+        for (cause, count) in self.sinks.iter().flat_map(|sink| &sink.lost) {
+            *all.entry(*cause).or_default() += count;
+        }
+        all
+    }
+
+    /// How many records were lost for reasons of ours.
+    pub fn total(&self) -> u64 {
+        self.by_cause().values().sum()
+    }
+}
+
+/// One sink's account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SinkLosses {
+    /// The sink's name.
+    pub sink: String,
+    /// Records it has taken.
+    pub delivered: u64,
+    /// Records waiting for it.
+    pub waiting: u64,
+    /// Records it has not taken, by cause.
+    pub lost: BTreeMap<LossCause, u64>,
+}

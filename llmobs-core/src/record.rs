@@ -1,0 +1,306 @@
+//! The record: one typed value per observed call or step, the source of every output.
+//!
+//! Spans, metrics and JSON lines are each derived from a [`Record`] in one function. A field that
+//! is absent is unknown; nothing is filled in with zero. Units are in the names (`_ms`), times of
+//! day are UTC.
+
+mod content;
+mod latency;
+mod meta;
+mod request;
+mod response;
+mod usage;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::content::{Content, Cut, CutField};
+pub use self::latency::{Latency, TpotSource, millis};
+pub use self::meta::{LossReport, Meta, SCHEMA};
+pub use self::request::{Params, Prompt, Server};
+pub use self::response::{Failure, Logprobs, RateLimit, Safety, ToolCall, Wire};
+pub use self::usage::{Usage, UsageSource};
+use crate::id::{RequestId, SpanId, TraceId};
+use crate::time::Timestamp;
+
+/// A value of an open vocabulary: a registry's constant, or whatever was sent.
+pub type Term = Cow<'static, str>;
+
+/// One line of schema `llmobs/1`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Record {
+    /// What the line tells of.
+    pub kind: Kind,
+    /// Our own id of the operation, a UUIDv7.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<RequestId>,
+    /// The id of the exchange in the input of `llmobs decode`; never set on live calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange_id: Option<String>,
+    /// W3C trace id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<TraceId>,
+    /// W3C span id of this operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub span_id: Option<SpanId>,
+    /// The span this one is a child of; absent on a root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent_span_id: Option<SpanId>,
+    /// When the operation began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<Timestamp>,
+    /// Name of the observed service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Deployment environment, such as `production`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// Session or conversation the application named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// User the application named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// The application's own labels.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+
+    /// What kind of step this is; steps only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepKind>,
+    /// Name of the step: the function's, unless one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+
+    /// Operation by the GenAI registry, such as `chat`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Term>,
+    /// Wire format of the call, such as `chat_completions`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<Term>,
+    /// Who answered, by the registry's names, else the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Term>,
+    /// Address the call went to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<Server>,
+    /// Model asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Exact model that answered, as the provider named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_version: Option<String>,
+    /// The provider's fingerprint of its configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_fingerprint: Option<String>,
+    /// Service tier the answer was served at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_tier: Option<String>,
+    /// Parameters of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub params: Option<Box<Params>>,
+    /// Whether the answer was asked for as a stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream: Option<bool>,
+    /// Prompt template the input was made from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<Prompt>,
+
+    /// Tokens of the input, cached ones included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    /// Tokens of the output, reasoning included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
+    /// Token counts in detail, and where they come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+
+    /// Call issued to first token, in milliseconds; streams only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttft_ms: Option<f64>,
+    /// Time per output token after the first, in milliseconds; streams only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tpot_ms: Option<f64>,
+    /// Call issued to end, in milliseconds, retries included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_latency_ms: Option<f64>,
+    /// The latency split into its parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Box<Latency>>,
+    /// What the server itself said about time, in milliseconds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub server_timing: BTreeMap<String, f64>,
+
+    /// Finish reason of the first choice, as sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finish_reason: Option<String>,
+    /// Finish reasons by choice index; `null` where none was sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub finish_reasons: Vec<Option<String>>,
+    /// How the operation ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// What went wrong; failed operations only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Box<Failure>>,
+    /// HTTP requests sent for this call, the last one included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// Rate limits as the last answer's headers told them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<Box<RateLimit>>,
+    /// Whether a gateway answered from its cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_hit: Option<bool>,
+    /// The provider's id of the HTTP request (`x-request-id`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_request_id: Option<String>,
+    /// The provider's id of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_id: Option<String>,
+    /// Status inside the answer (`completed`, `incomplete`, …), where the API has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_status: Option<String>,
+    /// HTTP status of the last answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// What was counted on the wire.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wire: Option<Box<Wire>>,
+    /// Tool calls the model asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
+    /// Log probabilities of the generated tokens, summed up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logprobs: Option<Logprobs>,
+    /// What the provider's own filters said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub safety: Option<Box<Safety>>,
+    /// Messages and documents; only where content capture was turned on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Box<Content>>,
+    /// What was left out of this record, and how much of it there was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Box<Cut>>,
+    /// Facts about the file or the recorder; `meta` lines only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meta: Option<Box<Meta>>,
+}
+
+impl Record {
+    /// End of the operation, where both its beginning and its length are known.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        Some(self.timestamp?.plus_millis(self.total_latency_ms?))
+    }
+}
+
+/// What a line tells of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// One logical call to a model.
+    #[default]
+    Interaction,
+    /// One of the application's own steps around the calls.
+    Step,
+    /// A judgement of a call.
+    Evaluation,
+    /// The file or the recorder itself.
+    Meta,
+}
+
+/// What a step does, named as in the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StepKind {
+    /// Builds a prompt.
+    Prompt,
+    /// Chooses a model or a path.
+    Router,
+    /// Fetches documents.
+    Retrieval,
+    /// Orders documents.
+    Rerank,
+    /// Embeds text by other means than an observed call.
+    Embedding,
+    /// Runs a tool.
+    Tool,
+    /// Runs an agent's loop.
+    Agent,
+    /// Runs several agents or steps as one.
+    Workflow,
+    /// Runs steps in sequence.
+    Chain,
+    /// Checks input or output.
+    Guardrail,
+    /// Works on the answer.
+    Postprocess,
+    /// Judges an answer.
+    Evaluator,
+    /// Calls a model by other means than an observed client.
+    Llm,
+    /// A `tracing` span of the service, recorded because observed work hangs below it.
+    Span,
+}
+
+impl StepKind {
+    /// The name in the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prompt => "prompt",
+            Self::Router => "router",
+            Self::Retrieval => "retrieval",
+            Self::Rerank => "rerank",
+            Self::Embedding => "embedding",
+            Self::Tool => "tool",
+            Self::Agent => "agent",
+            Self::Workflow => "workflow",
+            Self::Chain => "chain",
+            Self::Guardrail => "guardrail",
+            Self::Postprocess => "postprocess",
+            Self::Evaluator => "evaluator",
+            Self::Llm => "llm",
+            Self::Span => "span",
+        }
+    }
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The answer came to its own end.
+    Completed,
+    /// An error was answered, or the connection failed.
+    Failed,
+    /// The answer stopped without an end marker and without an error.
+    Interrupted,
+    /// The reader left while the server was still sending.
+    Dropped,
+    /// Still open when the recorder shut down.
+    Unfinished,
+}
+
+impl Outcome {
+    /// The name in the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::Dropped => "dropped",
+            Self::Unfinished => "unfinished",
+        }
+    }
+}

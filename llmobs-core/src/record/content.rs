@@ -1,0 +1,53 @@
+//! Messages and documents, and what was left out of them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Messages in the GenAI message format; each field only where its capture was turned on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Content {
+    /// Messages sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_messages: Option<Value>,
+    /// Messages generated, by choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_messages: Option<Value>,
+    /// Instructions sent apart from the messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_instructions: Option<Value>,
+    /// Tools offered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_definitions: Option<Value>,
+}
+
+/// What was left out of a record, so that nothing looks complete that is not.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Cut {
+    /// The request body was not read, or not whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_body: Option<CutField>,
+    /// The response body was not read whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_body: Option<CutField>,
+    /// Captured content was shortened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<CutField>,
+}
+
+/// One cut.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct CutField {
+    /// Length of the original, in bytes.
+    pub bytes: u64,
+    /// Bytes of it that were left out.
+    pub missing: u64,
+    /// SHA-256 of the original, in hex; absent when not all of it was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}

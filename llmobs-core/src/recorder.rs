@@ -1,0 +1,309 @@
+//! The recorder: the handle everything observed goes through.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::capture::{Capture, CapturePolicy};
+use crate::decoder::{Decoder, Route, Target};
+use crate::delivery::Delivery;
+use crate::id::Ids;
+use crate::loss::{LossCause, LossCounts, Losses};
+use crate::queue::{Pool, Queue};
+use crate::record::Record;
+use crate::scope::{Place, Scope, here};
+use crate::span::TraceBackend;
+use crate::time::{Clock, SystemClock, Timestamp};
+use crate::worker::{FlushRequest, Message};
+
+/// A handle to a running recorder: cheap to clone, good for any thread.
+///
+/// It keeps working after the [`Llmobs`](crate::Llmobs) it came from has shut down, in that it
+/// then observes nothing.
+#[derive(Clone)]
+pub struct Recorder(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) queue: Queue<Message>,
+    pub(crate) pool: Pool,
+    pub(crate) time: Time,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) backend: Arc<dyn TraceBackend>,
+    pub(crate) decoders: Vec<Arc<dyn Decoder>>,
+    pub(crate) capture: CapturePolicy,
+    pub(crate) enabled: AtomicBool,
+    pub(crate) limits: Limits,
+    pub(crate) service: Option<String>,
+    pub(crate) environment: Option<String>,
+    pub(crate) counts: Counts,
+    pub(crate) deliveries: OnceLock<Vec<Arc<Delivery>>>,
+}
+
+/// The clock, without a call through a table for the usual one.
+#[derive(Debug)]
+pub(crate) enum Time {
+    System(SystemClock),
+    Other(Arc<dyn Clock>),
+}
+
+/// What the recorder itself counts.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) accepted: AtomicU64,
+    pub(crate) number: AtomicU64,
+    pub(crate) recorded: AtomicU64,
+    pub(crate) refused_by_rule: AtomicU64,
+    pub(crate) payload_bytes: AtomicU64,
+    pub(crate) lost: LossCounts,
+}
+
+/// Bounds of what the recorder holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Operations that may be open or waiting for the worker. Defaults to 65,536.
+    pub operations: usize,
+    /// Payload that may wait for the worker or be held by it, in bytes. Defaults to 128 MiB.
+    pub payload_bytes: usize,
+    /// Body of one call that may be held for reading it whole, in bytes. Defaults to 8 MiB.
+    pub body_bytes: usize,
+    /// One server-sent event, in bytes. Defaults to 1 MiB.
+    pub event_bytes: usize,
+    /// Records that may wait for one sink. Defaults to 65,536.
+    pub sink_records: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            operations: 65_536,
+            payload_bytes: 128 << 20,
+            body_bytes: 8 << 20,
+            event_bytes: 1 << 20,
+            sink_records: 65_536,
+        }
+    }
+}
+
+static DEFAULT: RwLock<Option<Recorder>> = RwLock::new(None);
+
+impl Recorder {
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    /// The recorder that is current here: the innermost scope's, else the process-wide one.
+    pub fn current() -> Option<Self> {
+        let scope = here().scope;
+        scope.as_ref().and_then(Scope::recorder_ref).cloned().or_else(Self::process_wide)
+    }
+
+    /// The recorder for code outside any scope that names one.
+    pub fn process_wide() -> Option<Self> {
+        DEFAULT.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes this the process-wide recorder, in place of any other.
+    pub fn make_process_wide(&self) {
+        *DEFAULT.write().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
+    }
+
+    /// Stops being the process-wide recorder, if it is.
+    pub(crate) fn leave_process_wide(&self) {
+        let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
+        if default.as_ref().is_some_and(|current| Arc::ptr_eq(&current.0, &self.0)) {
+            *default = None;
+        }
+    }
+
+    /// Turns observing off or on while the service runs. Operations under way are still recorded.
+    pub fn set_enabled(&self, enabled: bool) {
+        self.0.enabled.store(enabled, Ordering::Relaxed);
+    }
+
+    /// Whether operations that begin now are observed.
+    pub fn is_enabled(&self) -> bool {
+        self.0.enabled.load(Ordering::Relaxed)
+    }
+
+    /// Which content is kept of calls that begin now.
+    pub fn capture(&self) -> Capture {
+        self.0.capture.get()
+    }
+
+    /// Changes which content is kept while the service runs.
+    pub fn set_capture(&self, capture: Capture) {
+        self.0.capture.set(capture);
+    }
+
+    /// Offers a record made elsewhere, such as an evaluation.
+    pub fn record(&self, mut record: Record) {
+        if !self.is_enabled() || !self.reserve() {
+            return;
+        }
+        let now = *record.timestamp.get_or_insert_with(|| self.now());
+        record.request_id.get_or_insert_with(|| self.ids().request_id(now));
+        self.send(Message::Record(Box::new(record)));
+    }
+
+    /// Where everything has gone so far.
+    pub fn losses(&self) -> Losses {
+        let counts = &self.0.counts;
+        let sinks = self.0.deliveries.get();
+        Losses {
+            accepted: counts.accepted.load(Ordering::Relaxed),
+            open: self.0.queue.open() as u64,
+            refused_by_rule: counts.refused_by_rule.load(Ordering::Relaxed),
+            recorded: counts.recorded.load(Ordering::Relaxed),
+            lost: counts.lost.snapshot(),
+            payload_bytes: counts.payload_bytes.load(Ordering::Relaxed),
+            sinks: sinks.into_iter().flatten().map(|delivery| delivery.account()).collect(),
+        }
+    }
+
+    /// Waits until everything observed so far has been taken by the sinks and made durable.
+    ///
+    /// Blocks the thread: inside an async runtime, call it from a blocking task.
+    ///
+    /// # Errors
+    ///
+    /// When the time is over before that, or a sink could not; the error says what is left.
+    pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        let request = Arc::new(FlushRequest::default());
+        if self.0.queue.push(Message::Flush(Arc::clone(&request))).is_err() {
+            return match self.waiting() {
+                0 => Ok(()),
+                waiting => Err(FlushError { waiting, sinks: Vec::new() }),
+            };
+        }
+        match request.wait(timeout) {
+            Some(failed) if failed.is_empty() => Ok(()),
+            Some(sinks) => Err(FlushError { waiting: self.waiting(), sinks }),
+            None => Err(FlushError { waiting: self.waiting().max(1), sinks: Vec::new() }),
+        }
+    }
+
+    fn waiting(&self) -> u64 {
+        let losses = self.losses();
+        losses.open + losses.sinks.iter().map(|sink| sink.waiting).max().unwrap_or(0)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
+    }
+
+    pub(crate) fn queue(&self) -> &Queue<Message> {
+        &self.0.queue
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.0.pool
+    }
+
+    pub(crate) fn backend(&self) -> &dyn TraceBackend {
+        &*self.0.backend
+    }
+
+    pub(crate) fn ids(&self) -> &dyn Ids {
+        &*self.0.ids
+    }
+
+    pub(crate) fn elapsed(&self) -> u64 {
+        match &self.0.time {
+            Time::System(clock) => clock.elapsed(),
+            Time::Other(clock) => clock.elapsed(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        match &self.0.time {
+            Time::System(clock) => clock.now(),
+            Time::Other(clock) => clock.now(),
+        }
+    }
+
+    pub(crate) fn next_number(&self) -> u64 {
+        self.0.counts.number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What surrounds this point; a `tracing` span in it is noted as worth a record.
+    pub(crate) fn place(&self) -> Place {
+        let place = here();
+        #[cfg(feature = "layer")]
+        if let Some(span) = &place.tracing_span {
+            span.mark(self);
+        }
+        place
+    }
+
+    /// The format of an exchange worth observing.
+    pub(crate) fn route(&self, target: &Target<'_>) -> Option<(Arc<dyn Decoder>, Route)> {
+        if !self.is_enabled() {
+            return None;
+        }
+        let routed = |decoder: &Arc<dyn Decoder>| {
+            decoder.route(target).map(|route| (Arc::clone(decoder), route))
+        };
+        self.0.decoders.iter().find_map(routed)
+    }
+
+    /// Takes an operation on, or counts it as lost.
+    pub(crate) fn reserve(&self) -> bool {
+        self.0.counts.accepted.fetch_add(1, Ordering::Relaxed);
+        let cause = if self.0.queue.is_closed() {
+            LossCause::ShutDown
+        } else if self.0.queue.reserve() {
+            return true;
+        } else {
+            LossCause::QueueFull
+        };
+        self.0.counts.lost.add(cause, 1);
+        false
+    }
+
+    pub(crate) fn count_missing(&self, bytes: u64) {
+        self.0.counts.payload_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Sends to the worker; what comes after the shutdown is counted as lost.
+    pub(crate) fn send(&self, message: Message) {
+        if let Err(message) = self.0.queue.push(message) {
+            message.discard(self);
+        }
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder")
+            .field("service", &self.0.service)
+            .field("backend", &self.0.backend)
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A flush or shutdown that could not bring everything out in time.
+#[derive(Debug, thiserror::Error)]
+#[error("not everything was delivered in time: {waiting} records are waiting")]
+pub struct FlushError {
+    waiting: u64,
+    sinks: Vec<String>,
+}
+
+impl FlushError {
+    pub(crate) fn timed_out(waiting: u64) -> Self {
+        Self { waiting, sinks: Vec::new() }
+    }
+
+    /// Records that had not reached every sink.
+    pub fn waiting(&self) -> u64 {
+        self.waiting
+    }
+
+    /// Names of the sinks that reported a failure of their own.
+    pub fn failed_sinks(&self) -> &[String] {
+        &self.sinks
+    }
+}

@@ -1,0 +1,187 @@
+//! Who a call is made for, and what it is a child of.
+
+mod future;
+mod stack;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+pub use self::future::{InScope, ScopeExt};
+pub(crate) use self::stack::{Place, enter, here};
+#[cfg(feature = "layer")]
+pub(crate) use self::stack::{TracingSpan, enter_tracing, exit_tracing};
+use crate::capture::Capture;
+use crate::record::Prompt;
+use crate::recorder::Recorder;
+use crate::span::OpenSpan;
+
+/// Begins a [`Scope`] that inherits what is around it here.
+///
+/// ```
+/// let scope = llmobs_core::scope().session("s-1").user("u-7").tag("tenant", "acme");
+/// scope.run_sync(|| {
+///     // Calls made here carry the session, the user and the tag.
+///     let inner = llmobs_core::scope().user("u-8");
+///     assert_eq!(inner.session_id(), Some("s-1"));
+/// });
+/// ```
+pub fn scope() -> Scope {
+    Scope::current()
+}
+
+/// Session, user, tags and prompt for everything that runs inside.
+///
+/// A scope is a value: cheap to clone, good for any thread. Inside it, calls and steps carry what
+/// it says and nest below whatever was open where it was made. It travels through `.await` by
+/// itself; over `tokio::spawn` and threads it goes with
+/// [`in_current_scope`](ScopeExt::in_current_scope) or a clone.
+#[derive(Clone, Default)]
+pub struct Scope {
+    recorder: Option<Recorder>,
+    span: Option<OpenSpan>,
+    attributes: Arc<Attributes>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attributes {
+    pub(crate) session_id: Option<String>,
+    pub(crate) user_id: Option<String>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) prompt: Option<Prompt>,
+    pub(crate) capture: Option<Capture>,
+}
+
+impl Scope {
+    /// The scope around this point of the program; an empty one when there is none.
+    ///
+    /// A `tracing` span that `llmobs::layer()` knows and that was entered inside the scope is taken
+    /// along as the parent of what runs in it.
+    pub fn current() -> Self {
+        let Place { scope, tracing, .. } = here();
+        let mut scope = scope.unwrap_or_default();
+        if let Some(identity) = tracing {
+            scope.span = Some(OpenSpan { identity, parent_span_id: None, handle: None });
+        }
+        scope
+    }
+
+    /// Sets the session or conversation.
+    #[must_use]
+    pub fn session(mut self, id: impl Into<String>) -> Self {
+        self.edit().session_id = Some(id.into());
+        self
+    }
+
+    /// Sets the user.
+    #[must_use]
+    pub fn user(mut self, id: impl Into<String>) -> Self {
+        self.edit().user_id = Some(id.into());
+        self
+    }
+
+    /// Adds a tag; a later value of the same name replaces the earlier one.
+    #[must_use]
+    pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.edit().tags.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets the prompt template the calls inside are made from.
+    #[must_use]
+    pub fn prompt(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
+        let version = Some(version.into());
+        self.edit().prompt = Some(Prompt { name: name.into(), version, ..Prompt::default() });
+        self
+    }
+
+    /// Overrides which content is captured. Defaults to the recorder's policy.
+    #[must_use]
+    pub fn capture(mut self, capture: Capture) -> Self {
+        self.edit().capture = Some(capture);
+        self
+    }
+
+    /// Sends everything observed inside to `recorder`. Defaults to the process-wide one.
+    #[must_use]
+    pub fn recorder(mut self, recorder: &Recorder) -> Self {
+        self.recorder = Some(recorder.clone());
+        self
+    }
+
+    /// The session set here or inherited.
+    pub fn session_id(&self) -> Option<&str> {
+        self.attributes.session_id.as_deref()
+    }
+
+    /// The user set here or inherited.
+    pub fn user_id(&self) -> Option<&str> {
+        self.attributes.user_id.as_deref()
+    }
+
+    /// Runs a future in this scope.
+    pub fn run<F: Future>(self, future: F) -> InScope<F> {
+        future.in_scope(self)
+    }
+
+    /// Runs a function in this scope.
+    pub fn run_sync<R>(&self, run: impl FnOnce() -> R) -> R {
+        let mut run = Some(run);
+        let mut result = None;
+        self.attach(&mut || result = run.take().map(|run| run()));
+        match result {
+            Some(result) => result,
+            // `attach` runs its argument once or unwinds; a backend that does neither leaves it to us.
+            None => match run.take() {
+                Some(run) => run(),
+                None => unreachable!("the function has run, so there is a result"),
+            },
+        }
+    }
+
+    pub(crate) fn recorder_ref(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
+    }
+
+    pub(crate) fn span(&self) -> Option<&OpenSpan> {
+        self.span.as_ref()
+    }
+
+    pub(crate) fn attributes(&self) -> &Arc<Attributes> {
+        &self.attributes
+    }
+
+    /// This scope with `span` open in it.
+    pub(crate) fn with_span(&self, recorder: &Recorder, span: OpenSpan) -> Self {
+        Self {
+            recorder: Some(recorder.clone()),
+            span: Some(span),
+            attributes: Arc::clone(&self.attributes),
+        }
+    }
+
+    /// Makes this scope current, and its span current with its backend, while `run` runs.
+    pub(crate) fn attach(&self, run: &mut dyn FnMut()) {
+        let mut inside = || {
+            let _entered = enter(self);
+            run();
+        };
+        match (&self.recorder, &self.span) {
+            (Some(recorder), Some(span)) => recorder.backend().attach(span, &mut inside),
+            _ => inside(),
+        }
+    }
+
+    fn edit(&mut self) -> &mut Attributes {
+        Arc::make_mut(&mut self.attributes)
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("span", &self.span)
+            .field("attributes", &self.attributes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,142 @@
+//! What is open on this thread, innermost last.
+//!
+//! Scopes are pushed and popped around each poll, `tracing` spans as they are entered and left, so
+//! one stack knows which of them is the innermost. The stack is never borrowed while foreign code
+//! runs: a backend or a subscriber may come back to it.
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+
+#[cfg(feature = "layer")]
+use std::sync::Arc;
+
+use super::Scope;
+use crate::span::SpanIdentity;
+
+thread_local! {
+    static STACK: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
+}
+
+enum Entry {
+    Scope {
+        scope: Scope,
+        tracing_at_entry: Option<u64>,
+    },
+    #[cfg(feature = "layer")]
+    Tracing(Arc<TracingSpan>),
+}
+
+/// What surrounds a point of the program.
+#[derive(Default)]
+pub(crate) struct Place {
+    pub(crate) scope: Option<Scope>,
+    pub(crate) tracing_at_entry: Option<u64>,
+    /// A `tracing` span entered inside the scope.
+    pub(crate) tracing: Option<SpanIdentity>,
+    #[cfg(feature = "layer")]
+    pub(crate) tracing_span: Option<Arc<TracingSpan>>,
+}
+
+/// What surrounds this point of the program.
+pub(crate) fn here() -> Place {
+    STACK
+        .try_with(|stack| {
+            let Ok(stack) = stack.try_borrow() else { return Place::default() };
+            let mut place = Place::default();
+            for entry in stack.iter().rev() {
+                match entry {
+                    Entry::Scope { scope, tracing_at_entry } => {
+                        place.scope = Some(scope.clone());
+                        place.tracing_at_entry = *tracing_at_entry;
+                        return place;
+                    }
+                    #[cfg(feature = "layer")]
+                    Entry::Tracing(span) => {
+                        if place.tracing.is_none() {
+                            place.tracing = Some(span.identity);
+                            place.tracing_span = Some(Arc::clone(span));
+                        }
+                    }
+                }
+            }
+            place
+        })
+        .unwrap_or_default()
+}
+
+/// Pushes `scope` until the guard is dropped.
+pub(crate) fn enter(scope: &Scope) -> Entered {
+    let tracing_at_entry = tracing::Span::current().id().map(|id| id.into_u64());
+    let entry = Entry::Scope { scope: scope.clone(), tracing_at_entry };
+    let depth = STACK.try_with(|stack| {
+        let mut stack = stack.try_borrow_mut().ok()?;
+        stack.push(entry);
+        Some(stack.len())
+    });
+    Entered { depth: depth.ok().flatten(), _not_send: PhantomData }
+}
+
+/// Takes its scope off the stack again, and whatever was left above it.
+pub(crate) struct Entered {
+    depth: Option<usize>,
+    _not_send: PhantomData<*const ()>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let Some(depth) = self.depth else { return };
+        // Dropped after the borrow has ended: dropping a scope may run foreign code.
+        let _left = STACK.try_with(|stack| {
+            let mut stack = stack.try_borrow_mut().ok()?;
+            let entry = if stack.len() == depth { stack.pop() } else { None };
+            // A `tracing` span still entered here was entered across an await and is nobody's now.
+            let keep = stack.len().min(depth - 1);
+            let mislaid = stack.split_off(keep);
+            Some((entry, mislaid))
+        });
+    }
+}
+
+/// A `tracing` span with ids of ours.
+#[cfg(feature = "layer")]
+#[derive(Debug)]
+pub(crate) struct TracingSpan {
+    pub(crate) id: u64,
+    pub(crate) identity: SpanIdentity,
+    pub(crate) parent_span_id: Option<crate::id::SpanId>,
+    pub(crate) parent: Option<Arc<TracingSpan>>,
+    /// Set to the recorder of the first operation below, which makes the span worth a record.
+    pub(crate) used: std::sync::OnceLock<crate::recorder::Recorder>,
+}
+
+#[cfg(feature = "layer")]
+impl TracingSpan {
+    /// Notes that something observed by `recorder` hangs below this span.
+    pub(crate) fn mark(&self, recorder: &crate::recorder::Recorder) {
+        let mut span = Some(self);
+        while let Some(unmarked) = span.filter(|span| span.used.set(recorder.clone()).is_ok()) {
+            span = unmarked.parent.as_deref();
+        }
+    }
+}
+
+/// Pushes a `tracing` span that was entered.
+#[cfg(feature = "layer")]
+pub(crate) fn enter_tracing(span: &Arc<TracingSpan>) {
+    let _ = STACK.try_with(|stack| {
+        if let Ok(mut stack) = stack.try_borrow_mut() {
+            stack.push(Entry::Tracing(Arc::clone(span)));
+        }
+    });
+}
+
+/// Takes a `tracing` span off again; spans may be left in any order.
+#[cfg(feature = "layer")]
+pub(crate) fn exit_tracing(id: u64) {
+    let _left = STACK.try_with(|stack| {
+        let mut stack = stack.try_borrow_mut().ok()?;
+        let at =
+            stack.iter().rposition(|entry| matches!(entry, Entry::Tracing(s) if s.id == id))?;
+        Some(stack.remove(at))
+    });
+}

@@ -1,0 +1,277 @@
+//! Every name we put on the wire, in one file.
+//!
+//! `gen_ai.*`, `openai.*`, `server.*` and `error.*` are the OpenTelemetry GenAI conventions',
+//! state of October 2026; what they do not have is under `llmobs.`.
+
+/// Span and metric attributes.
+pub mod attribute {
+    /// Operation, one of [`operation`](super::operation).
+    pub const OPERATION_NAME: &str = "gen_ai.operation.name";
+    /// Provider, one of [`provider`](super::provider) or a host.
+    pub const PROVIDER_NAME: &str = "gen_ai.provider.name";
+    /// Conversation the application named.
+    pub const CONVERSATION_ID: &str = "gen_ai.conversation.id";
+    /// Model asked for.
+    pub const REQUEST_MODEL: &str = "gen_ai.request.model";
+    /// Set, to `true`, on streamed calls only.
+    pub const REQUEST_STREAM: &str = "gen_ai.request.stream";
+    /// Sampling temperature.
+    pub const REQUEST_TEMPERATURE: &str = "gen_ai.request.temperature";
+    /// Nucleus sampling.
+    pub const REQUEST_TOP_P: &str = "gen_ai.request.top_p";
+    /// Top-k sampling.
+    pub const REQUEST_TOP_K: &str = "gen_ai.request.top_k";
+    /// Upper bound of output tokens.
+    pub const REQUEST_MAX_TOKENS: &str = "gen_ai.request.max_tokens";
+    /// Choices asked for, when not 1.
+    pub const REQUEST_CHOICE_COUNT: &str = "gen_ai.request.choice.count";
+    /// Seed.
+    pub const REQUEST_SEED: &str = "gen_ai.request.seed";
+    /// Stop sequences.
+    pub const REQUEST_STOP_SEQUENCES: &str = "gen_ai.request.stop_sequences";
+    /// Frequency penalty.
+    pub const REQUEST_FREQUENCY_PENALTY: &str = "gen_ai.request.frequency_penalty";
+    /// Presence penalty.
+    pub const REQUEST_PRESENCE_PENALTY: &str = "gen_ai.request.presence_penalty";
+    /// Reasoning effort.
+    pub const REQUEST_REASONING_LEVEL: &str = "gen_ai.request.reasoning.level";
+    /// Stored answer the call continues.
+    pub const REQUEST_PREVIOUS_RESPONSE_ID: &str = "gen_ai.request.previous_response.id";
+    /// Encodings of embeddings.
+    pub const REQUEST_ENCODING_FORMATS: &str = "gen_ai.request.encoding_formats";
+    /// Kind of output asked for.
+    pub const OUTPUT_TYPE: &str = "gen_ai.output.type";
+    /// Model that answered.
+    pub const RESPONSE_MODEL: &str = "gen_ai.response.model";
+    /// Provider's id of the answer.
+    pub const RESPONSE_ID: &str = "gen_ai.response.id";
+    /// Finish reasons by choice.
+    pub const RESPONSE_FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
+    /// Issued to first chunk, in seconds.
+    pub const RESPONSE_TIME_TO_FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
+    /// Input tokens.
+    pub const USAGE_INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
+    /// Output tokens.
+    pub const USAGE_OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
+    /// Input tokens from the cache.
+    pub const USAGE_CACHE_READ: &str = "gen_ai.usage.cache_read.input_tokens";
+    /// Input tokens into the cache.
+    pub const USAGE_CACHE_WRITE: &str = "gen_ai.usage.cache_write.input_tokens";
+    /// Output tokens spent on reasoning.
+    pub const USAGE_REASONING: &str = "gen_ai.usage.reasoning.output_tokens";
+    /// Audio input tokens.
+    pub const USAGE_AUDIO_INPUT: &str = "gen_ai.usage.audio.input_tokens";
+    /// Audio output tokens.
+    pub const USAGE_AUDIO_OUTPUT: &str = "gen_ai.usage.audio.output_tokens";
+    /// Kind of token a usage counter counts.
+    pub const TOKEN_MODALITY: &str = "gen_ai.token.modality";
+    /// Prompt template's name.
+    pub const PROMPT_NAME: &str = "gen_ai.prompt.name";
+    /// Prompt template's version.
+    pub const PROMPT_VERSION: &str = "gen_ai.prompt.version";
+    /// Messages sent, as a JSON string.
+    pub const INPUT_MESSAGES: &str = "gen_ai.input.messages";
+    /// Messages generated, as a JSON string.
+    pub const OUTPUT_MESSAGES: &str = "gen_ai.output.messages";
+    /// Instructions apart from the messages, as a JSON string.
+    pub const SYSTEM_INSTRUCTIONS: &str = "gen_ai.system_instructions";
+    /// Tools offered, as a JSON string.
+    pub const TOOL_DEFINITIONS: &str = "gen_ai.tool.definitions";
+    /// Tool that ran.
+    pub const TOOL_NAME: &str = "gen_ai.tool.name";
+    /// Agent that ran.
+    pub const AGENT_NAME: &str = "gen_ai.agent.name";
+    /// Workflow that ran.
+    pub const WORKFLOW_NAME: &str = "gen_ai.workflow.name";
+    /// Host called.
+    pub const SERVER_ADDRESS: &str = "server.address";
+    /// Port called.
+    pub const SERVER_PORT: &str = "server.port";
+    /// What failed.
+    pub const ERROR_TYPE: &str = "error.type";
+    /// Session the application named.
+    pub const SESSION_ID: &str = "session.id";
+    /// User the application named.
+    pub const USER_ID: &str = "user.id";
+    /// Which OpenAI API was called.
+    pub const OPENAI_API_TYPE: &str = "openai.api.type";
+    /// Service tier asked for.
+    pub const OPENAI_REQUEST_SERVICE_TIER: &str = "openai.request.service_tier";
+    /// Service tier answered.
+    pub const OPENAI_RESPONSE_SERVICE_TIER: &str = "openai.response.service_tier";
+    /// Fingerprint of the provider's configuration.
+    pub const OPENAI_SYSTEM_FINGERPRINT: &str = "openai.response.system_fingerprint";
+
+    /// Our own request id.
+    pub const LLMOBS_REQUEST_ID: &str = "llmobs.request_id";
+    /// How the operation ended.
+    pub const LLMOBS_OUTCOME: &str = "llmobs.outcome";
+    /// What kind of step.
+    pub const LLMOBS_STEP: &str = "llmobs.step";
+    /// Issued to first token, in milliseconds.
+    pub const LLMOBS_TTFT_MS: &str = "llmobs.ttft_ms";
+    /// Time per output token, in milliseconds.
+    pub const LLMOBS_TPOT_MS: &str = "llmobs.tpot_ms";
+    /// Issued to last attempt sent, in milliseconds.
+    pub const LLMOBS_QUEUE_MS: &str = "llmobs.latency.queue_ms";
+    /// Last attempt sent to first token, in milliseconds.
+    pub const LLMOBS_PREFILL_MS: &str = "llmobs.latency.prefill_ms";
+    /// First to last token, in milliseconds.
+    pub const LLMOBS_DECODE_MS: &str = "llmobs.latency.decode_ms";
+    /// HTTP requests sent.
+    pub const LLMOBS_ATTEMPTS: &str = "llmobs.attempts";
+    /// HTTP status of the last answer.
+    pub const LLMOBS_HTTP_STATUS: &str = "llmobs.http_status";
+    /// Provider's code of an error.
+    pub const LLMOBS_ERROR_CODE: &str = "llmobs.error.code";
+    /// Provider's id of the HTTP request.
+    pub const LLMOBS_PROVIDER_REQUEST_ID: &str = "llmobs.provider_request_id";
+    /// Where token counts come from.
+    pub const LLMOBS_USAGE_SOURCE: &str = "llmobs.usage.source";
+    /// The token counts contradict each other.
+    pub const LLMOBS_USAGE_INCONSISTENT: &str = "llmobs.usage.inconsistent";
+    /// Hash of the prompt template.
+    pub const LLMOBS_PROMPT_HASH: &str = "llmobs.prompt.hash";
+    /// Input and output tokens together, as reported.
+    pub const LLMOBS_TOTAL_TOKENS: &str = "llmobs.usage.total_tokens";
+    /// Our recorder refused or lost this span's record.
+    pub const LLMOBS_LOST: &str = "llmobs.lost";
+    /// A tag of the application's; its name follows.
+    pub const LLMOBS_TAG_PREFIX: &str = "llmobs.tag.";
+}
+
+/// Values of `gen_ai.operation.name`.
+pub mod operation {
+    /// Chat, the Responses API included.
+    pub const CHAT: &str = "chat";
+    /// Legacy completions.
+    pub const TEXT_COMPLETION: &str = "text_completion";
+    /// Other generation, such as images and speech.
+    pub const GENERATE_CONTENT: &str = "generate_content";
+    /// Embeddings.
+    pub const EMBEDDINGS: &str = "embeddings";
+    /// Reading a stored answer.
+    pub const FETCH_RESPONSE: &str = "fetch_response";
+    /// Fetching documents.
+    pub const RETRIEVAL: &str = "retrieval";
+    /// Running a tool.
+    pub const EXECUTE_TOOL: &str = "execute_tool";
+    /// Running an agent.
+    pub const INVOKE_AGENT: &str = "invoke_agent";
+    /// Running a workflow.
+    pub const INVOKE_WORKFLOW: &str = "invoke_workflow";
+}
+
+/// Values of `gen_ai.provider.name`; for others the host stands in.
+pub mod provider {
+    /// OpenAI.
+    pub const OPENAI: &str = "openai";
+    /// OpenAI's models on Azure.
+    pub const AZURE_OPENAI: &str = "azure.ai.openai";
+    /// Other models on Azure.
+    pub const AZURE_INFERENCE: &str = "azure.ai.inference";
+    /// Anthropic.
+    pub const ANTHROPIC: &str = "anthropic";
+    /// Amazon Bedrock.
+    pub const AWS_BEDROCK: &str = "aws.bedrock";
+    /// Cohere.
+    pub const COHERE: &str = "cohere";
+    /// DeepSeek.
+    pub const DEEPSEEK: &str = "deepseek";
+    /// Google's Gemini API.
+    pub const GEMINI: &str = "gcp.gemini";
+    /// Google Vertex AI.
+    pub const VERTEX_AI: &str = "gcp.vertex_ai";
+    /// Groq.
+    pub const GROQ: &str = "groq";
+    /// IBM watsonx.
+    pub const WATSONX: &str = "ibm.watsonx.ai";
+    /// Mistral.
+    pub const MISTRAL: &str = "mistral_ai";
+    /// Moonshot.
+    pub const MOONSHOT: &str = "moonshot_ai";
+    /// Perplexity.
+    pub const PERPLEXITY: &str = "perplexity";
+    /// xAI.
+    pub const X_AI: &str = "x_ai";
+}
+
+/// Values of `error.type` that are ours; a provider's own type or code goes before them.
+pub mod error_type {
+    /// The connection could not be made.
+    pub const CONNECT: &str = "connect";
+    /// A time limit ran out.
+    pub const TIMEOUT: &str = "timeout";
+    /// The connection broke before the headers, or inside the body.
+    pub const TRANSPORT: &str = "transport";
+    /// The request could not be built.
+    pub const REQUEST: &str = "request";
+    /// Anything else.
+    pub const OTHER: &str = "_OTHER";
+}
+
+/// Metric names.
+pub mod metric {
+    /// Duration of a call to a model, in seconds.
+    pub const INFERENCE_DURATION: &str = "gen_ai.client.inference.duration";
+    /// Duration of an embeddings call, in seconds.
+    pub const EMBEDDINGS_DURATION: &str = "gen_ai.client.embeddings.duration";
+    /// Duration of other client operations, in seconds.
+    pub const OPERATION_DURATION: &str = "gen_ai.client.operation.duration";
+    /// Issued to first chunk, in seconds.
+    pub const TIME_TO_FIRST_CHUNK: &str = "gen_ai.client.inference.time_to_first_chunk";
+    /// Chunk to chunk, in seconds.
+    pub const TIME_PER_OUTPUT_CHUNK: &str = "gen_ai.client.inference.time_per_output_chunk";
+    /// Input tokens used.
+    pub const USAGE_INPUT_TOKENS: &str = "gen_ai.client.inference.usage.input_tokens";
+    /// Output tokens used.
+    pub const USAGE_OUTPUT_TOKENS: &str = "gen_ai.client.inference.usage.output_tokens";
+    /// Input tokens read from the cache.
+    pub const USAGE_CACHE_READ: &str = "gen_ai.client.inference.usage.cache_read.input_tokens";
+    /// Input tokens written to the cache.
+    pub const USAGE_CACHE_WRITE: &str = "gen_ai.client.inference.usage.cache_write.input_tokens";
+    /// Output tokens spent on reasoning.
+    pub const USAGE_REASONING: &str = "gen_ai.client.inference.usage.reasoning.output_tokens";
+    /// Input tokens of a call.
+    pub const OPERATION_INPUT_TOKENS: &str = "gen_ai.client.inference.operation.input_tokens";
+    /// Output tokens of a call.
+    pub const OPERATION_OUTPUT_TOKENS: &str = "gen_ai.client.inference.operation.output_tokens";
+    /// Input tokens of an embeddings call.
+    pub const EMBEDDINGS_INPUT_TOKENS: &str = "gen_ai.client.embeddings.operation.input_tokens";
+    /// Duration of an agent's run, in seconds.
+    pub const INVOKE_AGENT_DURATION: &str = "gen_ai.invoke_agent.duration";
+    /// Duration of a tool's run, in seconds.
+    pub const EXECUTE_TOOL_DURATION: &str = "gen_ai.execute_tool.duration";
+    /// Duration of a workflow's run, in seconds.
+    pub const INVOKE_WORKFLOW_DURATION: &str = "gen_ai.invoke_workflow.duration";
+    /// Issued to first token, in seconds.
+    pub const LLMOBS_TIME_TO_FIRST_TOKEN: &str = "llmobs.client.time_to_first_token";
+    /// Time per output token, in seconds.
+    pub const LLMOBS_TIME_PER_OUTPUT_TOKEN: &str = "llmobs.client.time_per_output_token";
+}
+
+/// Histogram boundaries the conventions ask for.
+pub mod buckets {
+    /// Seconds of client operations.
+    pub const SECONDS: &[f64] =
+        &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+    /// Token counts.
+    pub const TOKENS: &[f64] = &[
+        1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0,
+        4194304.0, 16777216.0, 67108864.0,
+    ];
+    /// Seconds of an agent's run.
+    pub const AGENT_SECONDS: &[f64] =
+        &[0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6];
+    /// Seconds of a workflow's run.
+    pub const WORKFLOW_SECONDS: &[f64] =
+        &[1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0];
+    /// Seconds per output token, as the conventions have them for model servers.
+    pub const TOKEN_SECONDS: &[f64] =
+        &[0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
+}
+
+/// Name and version of the instrumentation scope.
+pub const SCOPE_NAME: &str = "llmobs";
+/// Schema the attribute names follow.
+pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev";

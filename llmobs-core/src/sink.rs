@@ -1,0 +1,82 @@
+//! Destinations of records.
+
+mod console;
+mod jsonl;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use self::console::Console;
+pub use self::jsonl::{JsonLines, JsonLinesError, Rotation};
+use crate::record::Record;
+
+/// A destination. The second of the four seams.
+///
+/// A sink is called from a thread of its own, which the recorder starts: it may block. It never
+/// sees two calls at once. One that panics loses that batch, which is counted.
+pub trait Sink: fmt::Debug + Send + 'static {
+    /// Takes a batch, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`SinkError::retryable`] makes the recorder offer the same batch again after a pause;
+    /// [`SinkError::permanent`] makes it count the batch as lost. A batch is taken as a whole.
+    fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), SinkError>;
+
+    /// Makes what was taken durable.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be; the recorder reports it to whoever asked for the flush.
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// Name for counts and messages.
+    fn name(&self) -> &str;
+}
+
+/// Records on their way to a sink.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// The records, oldest first.
+    pub records: &'a [Arc<Record>],
+    /// Facts about the recorder, for destinations that begin with a header.
+    pub meta: &'a Record,
+}
+
+/// A batch that was not taken.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct SinkError {
+    message: String,
+    retryable: bool,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl SinkError {
+    /// The destination may take the same batch later.
+    pub fn retryable(message: impl Into<String>) -> Self {
+        Self { message: message.into(), retryable: true, source: None }
+    }
+
+    /// The destination will never take this batch.
+    pub fn permanent(message: impl Into<String>) -> Self {
+        Self { message: message.into(), retryable: false, source: None }
+    }
+
+    /// Adds what caused it.
+    #[must_use]
+    pub fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Whether offering the batch again can help.
+    pub fn is_retryable(&self) -> bool {
+        self.retryable
+    }
+}

@@ -1,0 +1,265 @@
+//! The one thread that understands what the hot path remembered.
+
+mod fold;
+mod message;
+
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use self::fold::CallFold;
+pub(crate) use self::message::{FlushRequest, Message};
+use crate::loss::LossCause;
+use crate::processor::{Processor, Verdict};
+use crate::record::{Kind, Record, millis};
+use crate::recorder::Recorder;
+use crate::scope::Scope;
+use crate::span::OpenSpan;
+use crate::step::OpenStep;
+
+/// Longest sleep without anything to do; only periodic reports need it to be finite.
+const IDLE: Duration = Duration::from_secs(5);
+/// Pause after work, so that a busy service wakes the worker at most this often.
+const LINGER: Duration = Duration::from_millis(5);
+/// How often losses are reported, when there are new ones.
+const REPORT: Duration = Duration::from_secs(60);
+
+/// Runs our own work in a thread whose `tracing` events and spans go nowhere: what we export is
+/// never observed in turn.
+pub(crate) fn untraced(run: impl FnOnce()) {
+    tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::new(), run);
+}
+
+pub(crate) struct Worker {
+    recorder: Recorder,
+    processors: Vec<Box<dyn Processor>>,
+    /// Calls that have not ended, by number.
+    open: HashMap<u64, CallFold>,
+    /// Records of this round, not yet handed to the sinks.
+    ready: Vec<Arc<Record>>,
+    reported: u64,
+}
+
+impl Worker {
+    pub(crate) fn new(recorder: Recorder, processors: Vec<Box<dyn Processor>>) -> Self {
+        Self { recorder, processors, open: HashMap::new(), ready: Vec::new(), reported: 0 }
+    }
+
+    pub(crate) fn run(mut self) {
+        let mut items = VecDeque::new();
+        let mut last_report = Instant::now();
+        loop {
+            let recorder = self.recorder.clone();
+            recorder.queue().take(&mut items, IDLE);
+            let worked = !items.is_empty();
+            let mut flushes = Vec::new();
+            for message in items.drain(..) {
+                self.handle(message, &mut flushes);
+            }
+            self.hand_over();
+            let hurried = !flushes.is_empty();
+            for request in flushes {
+                self.flush(&request);
+            }
+            if last_report.elapsed() >= REPORT {
+                last_report = Instant::now();
+                self.report();
+            }
+            if recorder.queue().is_closed() && !worked {
+                break;
+            }
+            if worked && !hurried && !recorder.queue().is_closed() {
+                std::thread::sleep(LINGER);
+            }
+        }
+        self.end_open_calls();
+        self.report();
+        self.hand_over();
+        for processor in &mut self.processors {
+            let _ = catch_unwind(AssertUnwindSafe(|| processor.flush()));
+        }
+        for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
+            delivery.close();
+        }
+    }
+
+    fn handle(&mut self, message: Message, flushes: &mut Vec<Arc<FlushRequest>>) {
+        match message {
+            Message::CallOpened(call) => {
+                let number = call.number;
+                self.open.insert(number, CallFold::new(call));
+            }
+            Message::Piece { call, attempt, buffer } => {
+                if let Some(fold) = self.open.get_mut(&call.number) {
+                    fold.piece(attempt, &buffer);
+                }
+                self.recorder.queue().release_bytes(crate::queue::BUFFER);
+                self.recorder.pool().put(buffer);
+            }
+            Message::Large { call, attempt, at, bytes } => {
+                if let Some(fold) = self.open.get_mut(&call.number) {
+                    fold.data(attempt, at, &bytes);
+                }
+                self.recorder.queue().release_bytes(bytes.len());
+            }
+            Message::CallEnded(call) => {
+                if let Some(fold) = self.open.remove(&call.number) {
+                    self.finish_call(fold);
+                }
+            }
+            Message::StepEnded(step) => self.finish_step(*step),
+            Message::Record(record) => self.accept(*record, None),
+            Message::Flush(request) => flushes.push(request),
+        }
+    }
+
+    fn finish_call(&mut self, fold: CallFold) {
+        let span = fold.span();
+        match fold.finish() {
+            Some(record) => self.accept(record, Some(span)),
+            None => {
+                self.recorder.shared().counts.lost.add(LossCause::Panicked, 1);
+                self.recorder.queue().release();
+                self.recorder.backend().finish(span, None);
+            }
+        }
+    }
+
+    fn finish_step(&mut self, step: OpenStep) {
+        let OpenStep { scope, kind, name, at, began, ended, failure, outcome, .. } = step;
+        let Some(span) = scope.span().cloned() else { return };
+        let mut record = Record {
+            kind: Kind::Step,
+            step: Some(kind),
+            name: Some(name.into_owned()),
+            timestamp: Some(at),
+            request_id: Some(self.recorder.ids().request_id(at)),
+            total_latency_ms: Some(millis(ended.saturating_sub(began))),
+            outcome: Some(outcome),
+            ..Record::default()
+        };
+        if let Some(kind) = failure {
+            record.error = Some(Box::new(crate::record::Failure { kind, ..Default::default() }));
+        }
+        describe(&mut record, Some(&scope), &span);
+        self.accept(record, Some(span));
+    }
+
+    /// Sends a record through the processors, to its span, and towards the sinks.
+    fn accept(&mut self, mut record: Record, span: Option<OpenSpan>) {
+        let shared = self.recorder.shared();
+        record.service = record.service.or_else(|| shared.service.clone());
+        record.environment = record.environment.or_else(|| shared.environment.clone());
+        let processors = &mut self.processors;
+        let verdict = catch_unwind(AssertUnwindSafe(|| {
+            let keeps = |p: &mut Box<dyn Processor>| p.process(&mut record) == Verdict::Keep;
+            processors.iter_mut().all(keeps)
+        }));
+        let counts = &shared.counts;
+        let kept = match verdict {
+            Ok(true) => Some(&record),
+            Ok(false) => {
+                counts.refused_by_rule.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+            Err(_) => {
+                counts.lost.add(LossCause::Panicked, 1);
+                None
+            }
+        };
+        if let Some(span) = span {
+            let finish = || self.recorder.backend().finish(span, kept);
+            let _ = catch_unwind(AssertUnwindSafe(finish));
+        }
+        if kept.is_some() {
+            counts.recorded.fetch_add(1, Ordering::Relaxed);
+            self.ready.push(Arc::new(record));
+        }
+        shared.queue.release();
+    }
+
+    fn hand_over(&mut self) {
+        if self.ready.is_empty() {
+            return;
+        }
+        for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
+            delivery.push(&self.ready);
+        }
+        self.ready.clear();
+    }
+
+    fn flush(&mut self, request: &Arc<FlushRequest>) {
+        for processor in &mut self.processors {
+            let _ = catch_unwind(AssertUnwindSafe(|| processor.flush()));
+        }
+        let deliveries = self.recorder.shared().deliveries.get().map_or(&[][..], Vec::as_slice);
+        request.expect(deliveries.len());
+        for delivery in deliveries {
+            delivery.flush(Arc::clone(request));
+        }
+    }
+
+    /// Writes what was lost since the last report, if anything was.
+    fn report(&mut self) {
+        let losses = self.recorder.losses();
+        if losses.total() == self.reported {
+            return;
+        }
+        self.reported = losses.total();
+        let mut record = meta(&self.recorder);
+        if let Some(meta) = &mut record.meta {
+            meta.losses = Some(crate::record::LossReport {
+                accepted: losses.accepted,
+                lost: losses.by_cause().into_iter().map(|(c, n)| (c.to_string(), n)).collect(),
+            });
+        }
+        for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
+            delivery.push(&[Arc::new(record.clone())]);
+        }
+        self.recorder.shared().counts.recorded.fetch_add(1, Ordering::Relaxed);
+        self.recorder.shared().counts.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn end_open_calls(&mut self) {
+        let mut open: Vec<_> = std::mem::take(&mut self.open).into_iter().collect();
+        open.sort_unstable_by_key(|(number, _)| *number);
+        for (_, fold) in open {
+            self.finish_call(fold);
+        }
+    }
+}
+
+/// Writes what surrounds an operation into its record.
+fn describe(record: &mut Record, scope: Option<&Scope>, span: &OpenSpan) {
+    record.trace_id = Some(span.identity.trace_id);
+    record.span_id = Some(span.identity.span_id);
+    record.parent_span_id = span.parent_span_id;
+    if let Some(scope) = scope {
+        let attributes = scope.attributes();
+        record.session_id.clone_from(&attributes.session_id);
+        record.user_id.clone_from(&attributes.user_id);
+        record.tags.clone_from(&attributes.tags);
+        record.prompt.clone_from(&attributes.prompt);
+    }
+}
+
+/// The `meta` record of a recorder.
+pub(crate) fn meta(recorder: &Recorder) -> Record {
+    let shared = recorder.shared();
+    Record {
+        kind: Kind::Meta,
+        timestamp: Some(recorder.now()),
+        service: shared.service.clone(),
+        environment: shared.environment.clone(),
+        meta: Some(Box::new(crate::record::Meta {
+            schema: crate::record::SCHEMA.to_owned(),
+            sdk: Some(concat!("llmobs ", env!("CARGO_PKG_VERSION")).to_owned()),
+            mode: shared.backend.mode().map(str::to_owned),
+            process_id: Some(std::process::id()),
+            losses: None,
+        })),
+        ..Record::default()
+    }
+}

@@ -1,0 +1,360 @@
+//! One call being understood, piece by piece, while it runs.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::describe;
+use crate::call::{BodyEnd, CallShared, Ending, Frame, TransportError, frames};
+use crate::decoder::{Closing, Event, EventFacts, Fold, Headers};
+use crate::queue::lock;
+use crate::record::{CutField, Kind, Outcome, Record, Server, Term, millis};
+use crate::semconv::error_type;
+use crate::span::OpenSpan;
+use crate::stream::{Account, SseParser};
+
+/// What the worker knows of a call.
+pub(crate) struct CallFold {
+    call: Arc<CallShared>,
+    record: Record,
+    answer: Option<Answer>,
+    /// A decoder panicked: the call's facts cannot be trusted.
+    panicked: bool,
+}
+
+/// The answer to the attempt that is being read.
+struct Answer {
+    attempt: u32,
+    status: u16,
+    fold: Box<dyn Fold>,
+    account: Account,
+    body: Body,
+    last_read: Option<u64>,
+    missing: u64,
+}
+
+enum Body {
+    /// Too little has come to tell.
+    Unknown {
+        content_type_stream: bool,
+    },
+    Stream(SseParser),
+    Whole {
+        bytes: Vec<u8>,
+        limit: usize,
+        reserved: usize,
+    },
+}
+
+impl CallFold {
+    pub(crate) fn new(call: Arc<CallShared>) -> Self {
+        let mut record = Record {
+            kind: Kind::Interaction,
+            request_id: Some(call.request_id),
+            timestamp: Some(call.at),
+            operation: Some(call.route.operation.into()),
+            api: Some(call.route.api.into()),
+            provider: Some(match call.route.provider {
+                Some(provider) => provider.into(),
+                None => String::from(&*call.host).into(),
+            }),
+            server: Some(Server { address: call.host.to_string(), port: call.port }),
+            ..Record::default()
+        };
+        describe(&mut record, call.scope.as_ref(), &call.span);
+        let (request, len) = {
+            let mut state = lock(&call.state);
+            (state.request.take(), state.request_len)
+        };
+        record.wire.get_or_insert_default().request_bytes = len;
+        let mut panicked = false;
+        if let Some(body) = request {
+            let read = AssertUnwindSafe(|| {
+                call.decoder.request(&call.route, &body, call.capture, &mut record);
+            });
+            panicked = catch_unwind(read).is_err();
+            call.recorder.queue().release_bytes(body.len());
+        } else if let Some(bytes) = len.filter(|len| *len > 0) {
+            let missing = CutField { bytes, missing: bytes, sha256: None };
+            record.cut.get_or_insert_default().request_body = Some(missing);
+        }
+        Self { call, record, answer: None, panicked }
+    }
+
+    pub(crate) fn span(&self) -> OpenSpan {
+        self.call.span.clone()
+    }
+
+    /// Takes a buffer of frames.
+    pub(crate) fn piece(&mut self, attempt: u32, buffer: &[u8]) {
+        for frame in frames(buffer) {
+            match frame {
+                Frame::Head { status, lines } => self.head(attempt, status, &Headers(lines)),
+                Frame::Data { at, bytes } => self.data(attempt, at, bytes),
+                Frame::Gap { missing } => self.gap(attempt, missing),
+            }
+        }
+    }
+
+    /// Takes the bytes of one read.
+    pub(crate) fn data(&mut self, attempt: u32, at: u64, bytes: &[u8]) {
+        self.guarded(attempt, |answer, call, record| {
+            answer.account.read(at, bytes.len());
+            answer.last_read = Some(at);
+            answer.bytes(at, bytes, call, record);
+        });
+    }
+
+    fn head(&mut self, attempt: u32, status: u16, headers: &Headers<'_>) {
+        let stream = headers
+            .get("content-type")
+            .is_some_and(|value| value.to_ascii_lowercase().starts_with("text/event-stream"));
+        self.guarded(attempt, |answer, _, _| {
+            answer.status = status;
+            answer.body = Body::Unknown { content_type_stream: stream };
+            answer.fold.headers(status, headers);
+        });
+    }
+
+    fn gap(&mut self, attempt: u32, missing: u64) {
+        self.guarded(attempt, |answer, _, _| {
+            answer.missing += missing;
+            match &mut answer.body {
+                Body::Stream(parser) => parser.resync(),
+                // Not even the beginning is there: nothing can be made of the rest.
+                Body::Unknown { .. } => answer.body = Body::whole(0),
+                Body::Whole { limit, .. } => *limit = 0,
+            }
+        });
+    }
+
+    /// Runs a step of the answer to `attempt`; a decoder that panics loses the call's facts only.
+    fn guarded(&mut self, attempt: u32, step: impl FnOnce(&mut Answer, &CallShared, &mut Record)) {
+        if self.panicked {
+            return;
+        }
+        let Self { call, record, answer, .. } = self;
+        let run = AssertUnwindSafe(|| {
+            if answer.as_ref().is_some_and(|answer| answer.attempt > attempt) {
+                return;
+            }
+            if answer.as_ref().is_some_and(|answer| answer.attempt != attempt) {
+                *answer = None;
+            }
+            let answer = answer.get_or_insert_with(|| Answer::new(attempt, call, record));
+            step(answer, call, record);
+        });
+        self.panicked = catch_unwind(run).is_err();
+    }
+
+    /// The record of the call; `None` when a decoder panicked over it.
+    pub(crate) fn finish(mut self) -> Option<Record> {
+        if self.panicked {
+            return None;
+        }
+        catch_unwind(AssertUnwindSafe(move || self.settle())).ok()
+    }
+
+    fn settle(&mut self) -> Record {
+        let call = Arc::clone(&self.call);
+        let mut record = std::mem::take(&mut self.record);
+        let (ending, ended, sent, headers, attempts) = {
+            let mut state = lock(&call.state);
+            let now = call.recorder.elapsed();
+            let (ending, at) = *state.ended.get_or_insert((Ending::Unfinished, now));
+            (ending, at, state.sent, state.headers, state.attempts)
+        };
+        let issued = call.issued;
+        // An answer to an earlier attempt is not this call's.
+        let answer = self.answer.take().filter(|answer| answer.attempt == attempts);
+        let status = answer.as_ref().map(|answer| answer.status).filter(|status| *status > 0);
+        let last_read = answer.as_ref().and_then(|answer| answer.last_read);
+        record.http_status = status;
+        record.attempts = Some(attempts);
+        let mut closing = Closing::default();
+        let mut stream = false;
+        if let Some(answer) = answer {
+            (closing, stream) = answer.close(&call, ending, sent, &mut record);
+        }
+
+        let outcome = outcome(ending, status, &closing, stream);
+        record.outcome = Some(outcome);
+        // A reader that stays after the end marker waits for nothing.
+        let ended = match (outcome, stream && closing.complete, last_read) {
+            (Outcome::Completed, true, Some(last)) => last.min(ended),
+            _ => ended,
+        };
+        record.total_latency_ms = Some(millis(ended.saturating_sub(issued)));
+        if let Some(sent) = sent {
+            let latency = record.latency.get_or_insert_default();
+            latency.queue_ms = Some(millis(sent.saturating_sub(issued)));
+            latency.headers_ms = headers.map(|headers| millis(headers.saturating_sub(sent)));
+        }
+        if outcome == Outcome::Failed {
+            let error = record.error.get_or_insert_default();
+            error.status = error.status.or(status.filter(|status| *status >= 400));
+            if error.kind.is_empty() {
+                error.kind = failure_type(ending, status);
+            }
+        } else {
+            record.error = None;
+        }
+        record
+    }
+}
+
+impl Answer {
+    fn new(attempt: u32, call: &CallShared, record: &Record) -> Self {
+        Self {
+            attempt,
+            status: 0,
+            fold: call.decoder.fold(&call.route, record, call.capture),
+            account: Account::default(),
+            body: Body::Unknown { content_type_stream: false },
+            last_read: None,
+            missing: 0,
+        }
+    }
+
+    fn bytes(&mut self, at: u64, bytes: &[u8], call: &CallShared, record: &Record) {
+        if let Body::Unknown { content_type_stream } = self.body {
+            let Some(first) = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) else { return };
+            // Some servers answer a stream with an error in JSON under the stream's content type,
+            // some stream without saying so: the first byte knows.
+            let json = matches!(first, b'{' | b'[');
+            let asked = record.stream == Some(true);
+            let limits = &call.recorder.shared().limits;
+            self.body = if !json && (content_type_stream || asked) {
+                Body::Stream(SseParser::new(limits.event_bytes))
+            } else {
+                Body::whole(limits.body_bytes)
+            };
+        }
+        let Self { fold, account, body, missing, .. } = self;
+        match body {
+            Body::Unknown { .. } => {}
+            Body::Stream(parser) => {
+                parser.feed(bytes, |event| on_event(&mut **fold, account, missing, at, &event));
+            }
+            Body::Whole { bytes: kept, limit, reserved } => {
+                let more = kept.len() + bytes.len();
+                if more > *limit {
+                    *missing += bytes.len() as u64;
+                } else if more <= *reserved || reserve(call, kept, reserved, more) {
+                    kept.extend_from_slice(bytes);
+                } else {
+                    *missing += bytes.len() as u64;
+                    *limit = 0;
+                }
+            }
+        }
+    }
+
+    /// Ends the answer; tells what it was and whether it was a stream.
+    fn close(
+        mut self,
+        call: &CallShared,
+        ending: Ending,
+        sent: Option<u64>,
+        record: &mut Record,
+    ) -> (Closing, bool) {
+        let mut stream = false;
+        let at = self.last_read.unwrap_or(call.issued);
+        let Self { fold, account, missing, body, .. } = &mut self;
+        match body {
+            Body::Unknown { .. } => {}
+            Body::Stream(parser) => {
+                stream = true;
+                // What the cut left of an event is no event.
+                if ending == Ending::Body(BodyEnd::Complete) {
+                    parser.finish(|event| on_event(&mut **fold, account, missing, at, &event));
+                }
+                record.wire.get_or_insert_default().comments = Some(parser.comments());
+            }
+            Body::Whole { bytes, reserved, .. } => {
+                let readable = *missing == 0 && fold.body(bytes);
+                // Half a body is not malformed, it is half.
+                if !readable && *missing == 0 && ending == Ending::Body(BodyEnd::Complete) {
+                    account.malformed += 1;
+                }
+                call.recorder.queue().release_bytes(*reserved);
+            }
+        }
+        let closing = self.fold.finish(record);
+        if self.missing > 0 {
+            let cut = record.cut.get_or_insert_default();
+            let (seen, missing) = (self.account.bytes, self.missing);
+            cut.response_body = Some(CutField { bytes: seen.max(missing), missing, sha256: None });
+        }
+        self.account.finish(call.issued, sent, stream, &closing, record);
+        (closing, stream)
+    }
+}
+
+impl Body {
+    fn whole(limit: usize) -> Self {
+        Self::Whole { bytes: Vec::new(), limit, reserved: 0 }
+    }
+}
+
+fn reserve(call: &CallShared, kept: &mut Vec<u8>, reserved: &mut usize, len: usize) -> bool {
+    let capacity = len.next_power_of_two().max(1024);
+    let granted = call.recorder.queue().reserve_bytes(capacity - *reserved);
+    if granted {
+        *reserved = capacity;
+        kept.reserve_exact(capacity - kept.len());
+    }
+    granted
+}
+
+fn on_event(
+    fold: &mut dyn Fold,
+    account: &mut Account,
+    missing: &mut u64,
+    at: u64,
+    event: &Event<'_>,
+) {
+    let facts = match event.missing {
+        0 => fold.event(event),
+        bytes => {
+            *missing += bytes;
+            EventFacts::default()
+        }
+    };
+    account.event(at, facts);
+}
+
+/// The first rule that holds decides.
+fn outcome(ending: Ending, status: Option<u16>, closing: &Closing, stream: bool) -> Outcome {
+    if status.is_some_and(|status| status >= 400) || closing.failed {
+        return Outcome::Failed;
+    }
+    if closing.complete {
+        return Outcome::Completed;
+    }
+    match ending {
+        Ending::Body(BodyEnd::Failed(_)) | Ending::Error(_) => Outcome::Failed,
+        Ending::Body(BodyEnd::Complete) if stream => Outcome::Interrupted,
+        // A body that is no stream is complete when its length is.
+        Ending::Body(BodyEnd::Complete) => Outcome::Completed,
+        Ending::Body(BodyEnd::Dropped) | Ending::Dropped => Outcome::Dropped,
+        Ending::Unfinished => Outcome::Unfinished,
+    }
+}
+
+/// What failed, where the provider did not say.
+fn failure_type(ending: Ending, status: Option<u16>) -> Term {
+    if let Some(status) = status.filter(|status| *status >= 400) {
+        return status.to_string().into();
+    }
+    let (Ending::Body(BodyEnd::Failed(error)) | Ending::Error(error)) = ending else {
+        return error_type::OTHER.into();
+    };
+    match error {
+        TransportError::Connect => error_type::CONNECT,
+        TransportError::Timeout => error_type::TIMEOUT,
+        TransportError::Broken => error_type::TRANSPORT,
+        TransportError::Request => error_type::REQUEST,
+        TransportError::Other => error_type::OTHER,
+    }
+    .into()
+}

@@ -1,0 +1,101 @@
+//! What callers send to the worker.
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::call::{CallShared, Ending};
+use crate::loss::LossCause;
+use crate::queue::{BUFFER, lock};
+use crate::record::Record;
+use crate::recorder::Recorder;
+use crate::step::OpenStep;
+
+/// One item of the queue.
+pub(crate) enum Message {
+    CallOpened(Arc<CallShared>),
+    Piece { call: Arc<CallShared>, attempt: u32, buffer: Vec<u8> },
+    Large { call: Arc<CallShared>, attempt: u32, at: u64, bytes: Bytes },
+    CallEnded(Arc<CallShared>),
+    StepEnded(Box<OpenStep>),
+    Record(Box<Record>),
+    Flush(Arc<FlushRequest>),
+}
+
+impl Message {
+    /// Settles the account of a message nobody will read.
+    pub(crate) fn discard(self, recorder: &Recorder) {
+        match self {
+            Self::StepEnded(_) | Self::Record(_) => {
+                recorder.shared().counts.lost.add(LossCause::ShutDown, 1);
+                recorder.queue().release();
+            }
+            Self::CallOpened(call) => {
+                // From here on nothing about this call is sent.
+                lock(&call.state).ended = Some((Ending::Unfinished, call.issued));
+                recorder.shared().counts.lost.add(LossCause::ShutDown, 1);
+                recorder.queue().release();
+            }
+            // The worker ends every call it has seen the beginning of.
+            Self::CallEnded(_) => {}
+            Self::Piece { .. } => recorder.queue().release_bytes(BUFFER),
+            Self::Large { bytes, .. } => recorder.queue().release_bytes(bytes.len()),
+            Self::Flush(request) => request.expect(0),
+        }
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CallOpened(_) => "CallOpened",
+            Self::Piece { .. } => "Piece",
+            Self::Large { .. } => "Large",
+            Self::CallEnded(_) => "CallEnded",
+            Self::StepEnded(_) => "StepEnded",
+            Self::Record(_) => "Record",
+            Self::Flush(_) => "Flush",
+        })
+    }
+}
+
+/// Somebody waiting until all sinks have flushed.
+#[derive(Debug, Default)]
+pub(crate) struct FlushRequest {
+    state: Mutex<FlushState>,
+    wake: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct FlushState {
+    /// Sinks that have not answered; `None` until their number is known.
+    left: Option<usize>,
+    failed: Vec<String>,
+}
+
+impl FlushRequest {
+    /// Sets how many sinks will answer.
+    pub(crate) fn expect(&self, sinks: usize) {
+        lock(&self.state).left = Some(sinks);
+        self.wake.notify_all();
+    }
+
+    /// One sink's answer: its name when it failed.
+    pub(crate) fn done(&self, failed: Option<&String>) {
+        let mut state = lock(&self.state);
+        state.left = state.left.map(|left| left.saturating_sub(1));
+        state.failed.extend(failed.cloned());
+        drop(state);
+        self.wake.notify_all();
+    }
+
+    /// Waits for all answers; `None` when the time is over first.
+    pub(crate) fn wait(&self, timeout: Duration) -> Option<Vec<String>> {
+        let state = lock(&self.state);
+        let waited = self.wake.wait_timeout_while(state, timeout, |state| state.left != Some(0));
+        let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        (!timeout.timed_out()).then(|| std::mem::take(&mut state.failed))
+    }
+}

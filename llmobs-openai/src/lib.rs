@@ -1,0 +1,1 @@
+//! llmobs openai

@@ -1,0 +1,1 @@
+//! A scripted OpenAI-compatible server for the tests, examples and benches of llmobs.

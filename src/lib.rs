@@ -1,0 +1,2 @@
+//! LLM observability for Rust.
+pub use llmobs_core::*;
