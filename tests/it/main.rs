@@ -1,0 +1,3 @@
+//! The whole, from the application's side.
+
+mod tidy;
