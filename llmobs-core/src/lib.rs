@@ -3,6 +3,9 @@
 //! This crate is for those who write adapters, exporters and macros; applications use the `llmobs`
 //! crate, which re-exports what they need.
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 mod call;
 mod capture;
 mod decoder;
