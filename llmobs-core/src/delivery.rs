@@ -11,13 +11,15 @@ use crate::loss::{LossCause, LossCounts, SinkLosses};
 use crate::queue::lock;
 use crate::record::Record;
 use crate::sink::{Batch, Sink, SinkError};
-use crate::worker::FlushRequest;
+use crate::worker::{FlushRequest, untraced};
 
 /// Records a sink is offered at once.
 const BATCH: usize = 512;
 /// Times a batch is offered before it is given up, with pauses that double from the first.
 const OFFERS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Longest pause a sink can ask for.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// The worker's end of one sink.
 #[derive(Debug)]
@@ -63,7 +65,9 @@ impl Delivery {
         });
         let ours = Arc::clone(&delivery);
         let thread = std::thread::Builder::new().name("llmobs-sink".into()).spawn(move || {
-            crate::worker::untraced(|| ours.run(&mut *sink, &meta));
+            ours.run(&mut *sink, &meta);
+            // What a sink does as it ends is ours, too.
+            untraced(|| drop(sink));
         })?;
         Ok((delivery, thread))
     }
@@ -145,14 +149,14 @@ impl Delivery {
                 batch.clear();
             }
             if !flushes.is_empty() {
-                let flushed = catch_unwind(AssertUnwindSafe(|| sink.flush()));
+                let flushed = untraced(|| catch_unwind(AssertUnwindSafe(|| sink.flush())));
                 let failed = !matches!(flushed, Ok(Ok(())));
                 for request in flushes {
                     request.done(failed.then_some(&self.name));
                 }
             }
         }
-        let _ = catch_unwind(AssertUnwindSafe(|| sink.flush()));
+        let _ = untraced(|| catch_unwind(AssertUnwindSafe(|| sink.flush())));
     }
 
     fn offer(&self, sink: &mut dyn Sink, records: &[Arc<Record>], meta: &dyn Fn() -> Record) {
@@ -160,23 +164,31 @@ impl Delivery {
         let batch = Batch { records, meta: &meta };
         let mut pause = FIRST_PAUSE;
         for offer in 1.. {
-            let cause = match catch_unwind(AssertUnwindSafe(|| sink.deliver(&batch))) {
+            let offered = records.len() as u64;
+            let delivered = untraced(|| catch_unwind(AssertUnwindSafe(|| sink.deliver(&batch))));
+            let cause = match delivered {
                 Ok(Ok(())) => {
-                    self.delivered.fetch_add(records.len() as u64, Ordering::Relaxed);
+                    self.delivered.fetch_add(offered, Ordering::Relaxed);
                     return;
                 }
                 Err(_) => LossCause::SinkPanicked,
-                Ok(Err(err)) if !err.is_retryable() => self.give_up(&err, LossCause::SinkRefused),
+                Ok(Err(err)) if !err.is_retryable() => {
+                    let refused = err.refused(offered);
+                    self.delivered.fetch_add(offered - refused, Ordering::Relaxed);
+                    self.lost.add(self.give_up(&err, LossCause::SinkRefused), refused);
+                    return;
+                }
                 Ok(Err(err)) if offer >= OFFERS => self.give_up(&err, LossCause::SinkFailed),
                 Ok(Err(err)) => {
-                    if self.pause(pause) {
+                    if self.pause(err.pause().map_or(pause, |asked| asked.min(LONGEST).max(pause)))
+                    {
                         pause = pause.saturating_mul(2);
                         continue;
                     }
                     self.give_up(&err, LossCause::SinkTooSlow)
                 }
             };
-            self.lost.add(cause, records.len() as u64);
+            self.lost.add(cause, offered);
             return;
         }
     }

@@ -187,6 +187,9 @@ pub struct Record {
     /// What was left out of this record, and how much of it there was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut: Option<Box<Cut>>,
+    /// Head sampling left the trace out: no span of it is exported. Not part of the line.
+    #[serde(skip)]
+    pub unsampled: bool,
     /// Facts about the file or the recorder; `meta` lines only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meta: Option<Box<Meta>>,

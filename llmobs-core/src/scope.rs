@@ -14,7 +14,7 @@ pub(crate) use self::stack::{TracingSpan, enter_tracing, exit_tracing};
 use crate::capture::Capture;
 use crate::record::Prompt;
 use crate::recorder::Recorder;
-use crate::span::OpenSpan;
+use crate::span::{Innermost, OpenSpan};
 
 /// Begins a [`Scope`] that inherits what is around it here.
 ///
@@ -55,14 +55,24 @@ pub(crate) struct Attributes {
 impl Scope {
     /// The scope around this point of the program; an empty one when there is none.
     ///
-    /// A `tracing` span that `llmobs::layer()` knows and that was entered inside the scope is taken
-    /// along as the parent of what runs in it.
+    /// A span that was opened inside the scope and that `llmobs::layer()` or the trace backend
+    /// knows is taken along as the parent of what runs in it.
     pub fn current() -> Self {
-        let Place { scope, tracing, .. } = here();
+        let Place { scope, tracing, tracing_at_entry, .. } = here();
+        let recorder = scope.as_ref().and_then(Self::recorder_ref).cloned();
+        let recorder = recorder.or_else(Recorder::process_wide);
+        let innermost =
+            Innermost { scope: scope.as_ref().and_then(Self::span), tracing_at_entry, tracing };
+        let span = match &recorder {
+            Some(recorder) => recorder.backend().current(&innermost),
+            None => innermost.open(),
+        };
         let mut scope = scope.unwrap_or_default();
-        if let Some(identity) = tracing {
-            scope.span = Some(OpenSpan { identity, parent_span_id: None, handle: None });
+        if span.is_some() {
+            // Only the recorder's backend can make the span current where the scope is entered.
+            scope.recorder = recorder;
         }
+        scope.span = span;
         scope
     }
 

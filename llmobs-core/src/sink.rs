@@ -5,6 +5,7 @@ mod jsonl;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use self::console::Console;
 pub use self::jsonl::{JsonLines, JsonLinesError, Rotation};
@@ -20,7 +21,7 @@ pub trait Sink: fmt::Debug + Send + 'static {
     /// # Errors
     ///
     /// [`SinkError::retryable`] makes the recorder offer the same batch again after a pause;
-    /// [`SinkError::permanent`] makes it count the batch as lost. A batch is taken as a whole.
+    /// [`SinkError::permanent`] makes it count the batch as lost, [`SinkError::partial`] a part.
     fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), SinkError>;
 
     /// Makes what was taken durable.
@@ -45,24 +46,40 @@ pub struct Batch<'a> {
     pub meta: &'a Record,
 }
 
-/// A batch that was not taken.
+/// A batch that was not taken, or not whole.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct SinkError {
     message: String,
     retryable: bool,
+    retry_after: Option<Duration>,
+    refused: Option<u64>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl SinkError {
     /// The destination may take the same batch later.
     pub fn retryable(message: impl Into<String>) -> Self {
-        Self { message: message.into(), retryable: true, source: None }
+        Self { retryable: true, ..Self::permanent(message) }
     }
 
     /// The destination will never take this batch.
     pub fn permanent(message: impl Into<String>) -> Self {
-        Self { message: message.into(), retryable: false, source: None }
+        let message = message.into();
+        Self { message, retryable: false, retry_after: None, refused: None, source: None }
+    }
+
+    /// The destination has taken the batch but for `refused` records, which it will never take.
+    pub fn partial(refused: u64, message: impl Into<String>) -> Self {
+        Self { refused: Some(refused), ..Self::permanent(message) }
+    }
+
+    /// Asks for a pause of at least this length before the batch is offered again; the recorder
+    /// waits for at most 30 seconds.
+    #[must_use]
+    pub fn retry_after(mut self, pause: Duration) -> Self {
+        self.retry_after = Some(pause);
+        self
     }
 
     /// Adds what caused it.
@@ -78,5 +95,15 @@ impl SinkError {
     /// Whether offering the batch again can help.
     pub fn is_retryable(&self) -> bool {
         self.retryable
+    }
+
+    /// The pause the destination asked for.
+    pub(crate) fn pause(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Records that were refused, of `offered`.
+    pub(crate) fn refused(&self, offered: u64) -> u64 {
+        self.refused.unwrap_or(offered).min(offered)
     }
 }

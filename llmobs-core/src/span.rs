@@ -17,6 +17,13 @@ pub trait TraceBackend: fmt::Debug + Send + Sync + 'static {
     /// Starts a span for an operation that begins now, below the innermost thing open here.
     fn start(&self, start: &SpanStart<'_>) -> OpenSpan;
 
+    /// The innermost span open here, for a scope that is made here and entered elsewhere.
+    ///
+    /// A backend that sees spans the recorder does not see answers with those.
+    fn current(&self, innermost: &Innermost<'_>) -> Option<OpenSpan> {
+        innermost.open()
+    }
+
     /// Runs `run` with the span current, so that whatever it opens becomes the span's child.
     ///
     /// Called once for each poll of a future: it must give the thread back as it found it, also
@@ -78,6 +85,13 @@ pub struct Innermost<'a> {
 }
 
 impl Innermost<'_> {
+    /// The innermost span as something to nest below: a `tracing` span inside the scope, else the
+    /// scope's own.
+    pub fn open(&self) -> Option<OpenSpan> {
+        let inside = |identity| OpenSpan { identity, parent_span_id: None, handle: None };
+        self.tracing.map(inside).or_else(|| self.scope.cloned())
+    }
+
     /// The innermost span: a `tracing` span inside the scope, else the scope's own.
     pub fn identity(&self) -> Option<SpanIdentity> {
         self.tracing.or(self.scope.map(|span| span.identity))

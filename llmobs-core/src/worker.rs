@@ -28,8 +28,8 @@ const REPORT: Duration = Duration::from_secs(60);
 
 /// Runs our own work in a thread whose `tracing` events and spans go nowhere: what we export is
 /// never observed in turn.
-pub(crate) fn untraced(run: impl FnOnce()) {
-    tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::new(), run);
+pub(crate) fn untraced<R>(run: impl FnOnce() -> R) -> R {
+    tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::new(), run)
 }
 
 pub(crate) struct Worker {
@@ -236,6 +236,7 @@ fn describe(record: &mut Record, scope: Option<&Scope>, span: &OpenSpan) {
     record.trace_id = Some(span.identity.trace_id);
     record.span_id = Some(span.identity.span_id);
     record.parent_span_id = span.parent_span_id;
+    record.unsampled = !span.identity.sampled;
     if let Some(scope) = scope {
         let attributes = scope.attributes();
         record.session_id.clone_from(&attributes.session_id);
