@@ -14,7 +14,9 @@ mod usage;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::content::{Content, Cut, CutField};
 pub use self::latency::{Latency, TpotSource, millis};
@@ -70,7 +72,7 @@ pub struct Record {
     pub tags: BTreeMap<String, String>,
 
     /// What kind of step this is; steps only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     pub step: Option<StepKind>,
     /// Name of the step: the function's, unless one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,7 +145,7 @@ pub struct Record {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub finish_reasons: Vec<Option<String>>,
     /// How the operation ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     pub outcome: Option<Outcome>,
     /// What went wrong; failed operations only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -217,6 +219,23 @@ pub enum Kind {
     Evaluation,
     /// The file or the recorder itself.
     Meta,
+    /// Something a newer writer tells of; the recorder never makes one.
+    #[serde(other)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown,
+}
+
+/// Reads a name of a vocabulary that may have grown since: a name not known here reads as absent.
+fn known<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let name = Option::<String>::deserialize(deserializer)?;
+    Ok(name.and_then(|name| {
+        let name: StrDeserializer<'_, serde::de::value::Error> = name.as_str().into_deserializer();
+        T::deserialize(name).ok()
+    }))
 }
 
 /// What a step does, named as in the record.

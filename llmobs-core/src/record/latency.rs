@@ -25,7 +25,7 @@ pub struct Latency {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decode_ms: Option<f64>,
     /// How `tpot_ms` was arrived at.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "super::known")]
     pub tpot_source: Option<TpotSource>,
     /// Gaps between reads that carried tokens: how many there are.
     #[serde(skip_serializing_if = "Option::is_none")]
