@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use self::console::Console;
-pub use self::jsonl::{JsonLines, JsonLinesError, Rotation};
+pub use self::jsonl::{JsonLines, JsonLinesError, JsonLinesWriter, Rotation};
 use crate::record::Record;
 
 /// A destination. The second of the four seams.
