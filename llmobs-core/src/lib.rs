@@ -19,6 +19,8 @@ mod processor;
 mod queue;
 mod record;
 mod recorder;
+#[cfg(feature = "schema")]
+mod schema;
 mod scope;
 pub mod semconv;
 mod sink;
@@ -47,8 +49,12 @@ pub use self::record::{
     UsageSource, Wire, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
+#[cfg(feature = "schema")]
+pub use self::schema::schema;
 pub use self::scope::{InScope, Scope, ScopeExt, scope};
-pub use self::sink::{Batch, Console, JsonLines, JsonLinesError, Rotation, Sink, SinkError};
+pub use self::sink::{
+    Batch, Console, JsonLines, JsonLinesError, JsonLinesWriter, Rotation, Sink, SinkError,
+};
 pub use self::span::{
     Innermost, LocalBackend, OpenSpan, SpanIdentity, SpanKind, SpanStart, TraceBackend,
 };

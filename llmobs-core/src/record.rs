@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::content::{Content, Cut, CutField};
 pub use self::latency::{Latency, TpotSource, millis};
@@ -123,19 +123,19 @@ pub struct Record {
     pub usage: Option<Usage>,
 
     /// Call issued to first token, in milliseconds; streams only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "unknown")]
     pub ttft_ms: Option<f64>,
     /// Time per output token after the first, in milliseconds; streams only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "unknown")]
     pub tpot_ms: Option<f64>,
     /// Call issued to end, in milliseconds, retries included.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "unknown")]
     pub total_latency_ms: Option<f64>,
     /// The latency split into its parts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<Box<Latency>>,
     /// What the server itself said about time, in milliseconds.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "finite")]
     pub server_timing: BTreeMap<String, f64>,
 
     /// Finish reason of the first choice, as sent.
@@ -178,7 +178,7 @@ pub struct Record {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
     /// Log probabilities of the generated tokens, summed up.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Logprobs::unknown")]
     pub logprobs: Option<Logprobs>,
     /// What the provider's own filters said.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,6 +202,18 @@ impl Record {
     pub fn ended_at(&self) -> Option<Timestamp> {
         Some(self.timestamp?.plus_millis(self.total_latency_ms?))
     }
+}
+
+/// JSON has no infinity and no NaN: a number that is none is as unknown as one that is absent.
+fn unknown(number: &Option<f64>) -> bool {
+    !number.is_some_and(f64::is_finite)
+}
+
+fn finite<S: Serializer>(
+    numbers: &BTreeMap<String, f64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(numbers.iter().filter(|(_, number)| number.is_finite()))
 }
 
 /// What a line tells of.

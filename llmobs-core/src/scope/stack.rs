@@ -49,7 +49,8 @@ pub(crate) fn here() -> Place {
                 place.tracing = Some(span.identity);
                 place.tracing_span = Some(Arc::clone(span));
             }
-            if let Some(Entry::Scope { scope, tracing_at_entry }) = at.and_then(|at| stack.get(at)) {
+            if let Some(Entry::Scope { scope, tracing_at_entry }) = at.and_then(|at| stack.get(at))
+            {
                 place.scope = Some(scope.clone());
                 place.tracing_at_entry = *tracing_at_entry;
             }
