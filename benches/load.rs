@@ -1,15 +1,12 @@
 //! One client, one kind of observation, one call after another.
 
-use std::pin::Pin;
-use std::task::Poll;
-
 use async_openai::Client;
 use async_openai::config::OpenAIConfig;
 use async_openai::middleware::retry::OpenAIRetryLayer;
 use async_openai::types::chat::{
-    ChatCompletionRequestUserMessage, CreateChatCompletionRequest,
-    CreateChatCompletionRequestArgs,
+    ChatCompletionRequestUserMessage, CreateChatCompletionRequest, CreateChatCompletionRequestArgs,
 };
+use futures_util::StreamExt;
 use llmobs::Llmobs;
 use llmobs::openai::{AttemptLayer, CallLayer};
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -70,9 +67,8 @@ impl Load {
             Some(llmobs) => {
                 let attempts = AttemptLayer::new().layer(transport);
                 let retries = OpenAIRetryLayer::default().layer(attempts);
-                client.with_http_service(
-                    CallLayer::new().recorder(llmobs.recorder()).layer(retries),
-                )
+                client
+                    .with_http_service(CallLayer::new().recorder(llmobs.recorder()).layer(retries))
             }
         };
         let request = CreateChatCompletionRequestArgs::default()
@@ -91,15 +87,9 @@ impl Load {
             let stream = chat.create_stream(self.request.clone()).await;
             let mut stream = stream.expect("the transport answers");
             let mut chunks = 0;
-            std::future::poll_fn(|cx| {
-                loop {
-                    match std::task::ready!(Pin::new(&mut stream).poll_next(cx)) {
-                        Some(chunk) => chunks += usize::from(chunk.is_ok()),
-                        None => return Poll::Ready(()),
-                    }
-                }
-            })
-            .await;
+            while let Some(chunk) = stream.next().await {
+                chunks += usize::from(chunk.is_ok());
+            }
             chunks
         })
     }

@@ -41,9 +41,7 @@ fn chunks(events: usize) -> Vec<String> {
         )
     };
     let choice = |delta: &str, reason: &str| {
-        format!(
-            "{{\"index\":0,\"delta\":{delta},\"logprobs\":null,\"finish_reason\":{reason}}}"
-        )
+        format!("{{\"index\":0,\"delta\":{delta},\"logprobs\":null,\"finish_reason\":{reason}}}")
     };
     let mut all = vec![chunk(choice("{\"role\":\"assistant\",\"content\":\"\"}", "null"), "")];
     all.extend((0..events).map(|_| chunk(choice("{\"content\":\" token\"}", "null"), "")));

@@ -44,15 +44,16 @@ impl EnvironmentError {
 
 impl Environment {
     /// Reads every variable through `lookup`.
-    pub(crate) fn read(
-        lookup: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, EnvironmentError> {
+    pub(crate) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, EnvironmentError> {
         // An empty variable is an unset one, as OpenTelemetry has it.
         let text = |name: &'static str| lookup(name).filter(|value| !value.trim().is_empty());
         let attributes = text("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
         let attribute = |name: &str| {
             let pairs = attributes.split(',').filter_map(|pair| pair.split_once('='));
-            pairs.rev().find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().to_owned())
+            pairs
+                .rev()
+                .find(|(key, _)| key.trim() == name)
+                .map(|(_, value)| value.trim().to_owned())
         };
         let mut limits = Limits::default();
         if let Some(n) = number(&text, "LLMOBS_MAX_OPERATIONS")? {
@@ -93,9 +94,7 @@ fn number<T: std::str::FromStr>(
 ) -> Result<Option<T>, EnvironmentError> {
     let expected = "a whole number";
     text(name)
-        .map(|value| {
-            value.trim().parse().map_err(|_| EnvironmentError { name, value, expected })
-        })
+        .map(|value| value.trim().parse().map_err(|_| EnvironmentError { name, value, expected }))
         .transpose()
 }
 

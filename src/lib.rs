@@ -58,7 +58,7 @@ pub use llmobs_core::__private;
 pub use llmobs_core::{
     Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console, Content, Cut,
     CutField, Decoder, Event, EventFacts, Failure, FlushError, Fold, Headers, Ids, InScope, InStep,
-    JsonLines, JsonLinesError, Kind, Latency, Limits, LocalBackend, Llmobs, Logprobs, LossCause,
+    JsonLines, JsonLinesError, Kind, Latency, Limits, Llmobs, LocalBackend, Logprobs, LossCause,
     LossReport, Losses, Meta, Outcome, Params, Processor, Prompt, RateLimit, Reasoning, Record,
     Recorder, RequestId, Rotation, Route, SCHEMA, Safety, Scope, ScopeExt, Server, Sink, SinkError,
     SinkLosses, SpanId, Step, StepKind, SystemClock, Target, Term, Timestamp, ToolCall, TpotSource,

@@ -184,10 +184,7 @@ impl Builder {
 
     /// Changes the OpenTelemetry settings, such as the provider spans go to.
     #[cfg(feature = "otlp")]
-    pub fn otlp(
-        mut self,
-        change: impl FnOnce(llmobs_otlp::Otlp) -> llmobs_otlp::Otlp,
-    ) -> Self {
+    pub fn otlp(mut self, change: impl FnOnce(llmobs_otlp::Otlp) -> llmobs_otlp::Otlp) -> Self {
         self.otlp = self.otlp.map(change);
         self
     }

@@ -44,7 +44,8 @@ fn over_bare(mode: Mode) -> (f64, f64) {
 
 #[test]
 fn observing_allocates_little_on_the_caller() {
-    let rows = [(Mode::Off, 0.0, 0.0), (Mode::JsonLines, 12.0, 0.05), (Mode::OpenTelemetry, 20.0, 0.05)];
+    let rows =
+        [(Mode::Off, 0.0, 0.0), (Mode::JsonLines, 12.0, 0.05), (Mode::OpenTelemetry, 20.0, 0.05)];
     println!("allocations on the caller over bare | per call | per event");
     for (mode, max_call, max_event) in rows {
         let (per_call, per_event) = over_bare(mode);

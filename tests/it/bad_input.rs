@@ -85,7 +85,10 @@ async fn a_malformed_event_is_counted_and_the_stream_goes_on() {
 async fn an_event_of_ten_megabytes_is_skipped_and_said_to_be() {
     let mut events = chat_chunks(&ChatScript::tokens(["a", "b"]));
     let big = "x".repeat(10 << 20);
-    events.insert(2, format!("{{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{big}\"}}}}]}}"));
+    events.insert(
+        2,
+        format!("{{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{big}\"}}}}]}}"),
+    );
     let (_, record) = streamed(&recording(), Answer::sse(events)).await;
     assert_eq!(record.outcome, Some(Outcome::Completed));
     let cut = record.cut.expect("it was cut").response_body.expect("the response");
@@ -97,9 +100,8 @@ async fn an_event_of_ten_megabytes_is_skipped_and_said_to_be() {
 async fn a_stream_of_a_hundred_megabytes_stays_within_the_budget() {
     let mut limits = Limits::default();
     limits.payload_bytes = 1 << 20;
-    let recording = Recording::with(|builder| {
-        builder.decoder(llmobs::openai::OpenAi::new()).limits(limits)
-    });
+    let recording =
+        Recording::with(|builder| builder.decoder(llmobs::openai::OpenAi::new()).limits(limits));
     let token = &chat_chunks(&ChatScript::tokens(["a"]))[1];
     let events = Bytes::from(format!("data: {token}\n\n").repeat(200));
     let size = events.len();
@@ -134,9 +136,8 @@ async fn a_stream_of_a_hundred_megabytes_stays_within_the_budget() {
 async fn a_full_recorder_refuses_calls_and_harms_none() {
     let mut limits = Limits::default();
     limits.operations = 1;
-    let recording = Recording::with(|builder| {
-        builder.decoder(llmobs::openai::OpenAi::new()).limits(limits)
-    });
+    let recording =
+        Recording::with(|builder| builder.decoder(llmobs::openai::OpenAi::new()).limits(limits));
     let held = recording.recorder().step(llmobs::StepKind::Agent, "holds the only place");
     let server = Server::start().await.expect("a port");
     server.answer(Answer::sse(chat_chunks(&ChatScript::new("hi"))));
@@ -145,7 +146,11 @@ async fn a_full_recorder_refuses_calls_and_harms_none() {
         .scope()
         .run(async {
             let stream = client.chat().create_stream(question("?")).await;
-            stream.expect("the server answers").filter(|i| std::future::ready(i.is_ok())).count().await
+            stream
+                .expect("the server answers")
+                .filter(|i| std::future::ready(i.is_ok()))
+                .count()
+                .await
         })
         .await;
     assert!(read > 0);

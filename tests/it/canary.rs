@@ -47,7 +47,8 @@ async fn everything(capture: Capture) -> String {
         .expect("it starts");
     let scope = llmobs::scope().recorder(llmobs.recorder());
     scope.run(calls()).await;
-    let shut = tokio::task::spawn_blocking(move || llmobs.shutdown(std::time::Duration::from_secs(10)));
+    let shut =
+        tokio::task::spawn_blocking(move || llmobs.shutdown(std::time::Duration::from_secs(10)));
     shut.await.expect("no panic").expect("everything is delivered");
     let mut all = String::from_utf8_lossy(&out.0.lock().expect("no panic")).into_owned();
     assert!(otlp.hits() > 0, "spans were exported");
@@ -63,10 +64,15 @@ async fn calls() {
     let call = ToolCall::new("call_1", "look_up", &json!({ "q": says }).to_string());
     let answers = [
         Answer::sse(chat_chunks(&ChatScript::new(&says).reasoning(&says))),
-        Answer::sse(chat_chunks(&ChatScript::new("").tool_call(call.clone()).finish_reason("tool_calls"))),
+        Answer::sse(chat_chunks(
+            &ChatScript::new("").tool_call(call.clone()).finish_reason("tool_calls"),
+        )),
         Answer::json(200, &chat_completion(&ChatScript::new(&says))),
         Answer::json(200, &json!({ "error": { "message": says, "type": says, "code": says } })),
-        Answer::json(400, &json!({ "error": { "message": says, "type": says, "code": says, "param": says } })),
+        Answer::json(
+            400,
+            &json!({ "error": { "message": says, "type": says, "code": says, "param": says } }),
+        ),
         Answer::json(422, &json!({ "detail": says })),
         Answer::text(400, &says),
         Answer::text(200, &says),
@@ -105,9 +111,10 @@ fn request(says: &str) -> CreateChatCompletionRequest {
         .parameters(json!({ "description": says }))
         .build()
         .expect("complete");
-    request.tools = Some(vec![async_openai::types::chat::ChatCompletionTools::Function(
-        ChatCompletionTool { function },
-    )]);
+    request.tools =
+        Some(vec![async_openai::types::chat::ChatCompletionTools::Function(ChatCompletionTool {
+            function,
+        })]);
     request
 }
 

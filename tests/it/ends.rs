@@ -23,7 +23,10 @@ fn only(recording: &Recording) -> Record {
 }
 
 /// What happens to the call.
-async fn observed<F: Future>(answer: Answer, run: impl FnOnce(Server) -> F) -> (Recording, F::Output) {
+async fn observed<F: Future>(
+    answer: Answer,
+    run: impl FnOnce(Server) -> F,
+) -> (Recording, F::Output) {
     let server = Server::start().await.expect("a port");
     server.answer(answer);
     let recording = recording();

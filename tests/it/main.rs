@@ -1,6 +1,7 @@
 //! The whole, from the application's side.
 
 mod bad_input;
+#[cfg(feature = "otlp")]
 mod canary;
 mod chat;
 mod ends;

@@ -28,7 +28,10 @@ fn cases() -> Vec<(&'static str, Vec<Answer>)> {
         ("400 with a number for a code", vec![Answer::json(400, &odd)]),
         ("401", vec![Answer::json(401, &limited)]),
         ("200 with garbage", vec![Answer::text(200, "garbage")]),
-        ("closed before the headers", vec![Answer::json(200, &fine).close_before_headers().repeat()]),
+        (
+            "closed before the headers",
+            vec![Answer::json(200, &fine).close_before_headers().repeat()],
+        ),
     ]
 }
 
@@ -54,14 +57,22 @@ async fn server(answers: &[Answer]) -> Server {
     server
 }
 
+/// A client that keeps no idle connection: its timer for them would move the paused clock.
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("a client")
+}
+
 // Time is the runtime's own, so that delays are exact and nothing is waited for.
 #[tokio::test(start_paused = true)]
 async fn the_application_gets_what_it_would_get_without_us() {
     for (name, answers) in cases() {
         let (plain, observed) = (server(&answers).await, server(&answers).await);
-        let without = seen(&Client::with_config(config(&plain)), &plain).await;
+        let without = Client::with_config(config(&plain)).with_http_client(http());
+        let without = seen(&without, &plain).await;
+        let with = Client::with_config(config(&observed))
+            .with_http_service(llmobs::openai::service(http()));
         let recording = recording();
-        let with = recording.scope().run(seen(&client(&observed), &observed)).await;
+        let with = recording.scope().run(seen(&with, &observed)).await;
         assert_eq!(without, with, "{name}");
 
         let records = recording.records();
@@ -83,7 +94,9 @@ async fn a_connection_that_cannot_be_made_is_told_by_type() {
     let client = llmobs::openai::client(config);
     let with = recording.scope().run(async { client.chat().create(question("?")).await }).await;
     let words = |result: Result<_, async_openai::error::OpenAIError>| {
-        result.map(|_: async_openai::types::chat::CreateChatCompletionResponse| ()).map_err(|err| err.to_string())
+        result
+            .map(|_: async_openai::types::chat::CreateChatCompletionResponse| ())
+            .map_err(|err| err.to_string())
     };
     assert_eq!(words(without), words(with));
     let records = recording.records();

@@ -65,7 +65,10 @@ fn values_that_mean_nothing_are_errors_that_say_what_would() {
 fn an_unknown_exporter_is_a_set_up_error() {
     let failed = with(&[("OTEL_TRACES_EXPORTER", "carrier-pigeon")]).no_file().start();
     let err = failed.expect_err("there is none");
-    assert!(err.source().is_some_and(|cause| cause.to_string().contains("carrier-pigeon")), "{err:?}");
+    assert!(
+        err.source().is_some_and(|cause| cause.to_string().contains("carrier-pigeon")),
+        "{err:?}"
+    );
 }
 
 #[test]

@@ -24,7 +24,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 const NEVER_IN_CORE: &[&str] = &["opentelemetry", "reqwest", "hyper", "tokio", "async-openai"];
 
 /// Providers' names, which belong into `semconv` and the adapters.
-const PROVIDERS: &[&str] = &["openai", "azure", "groq", "mistral", "anthropic", "deepseek", "litellm"];
+const PROVIDERS: &[&str] =
+    &["openai", "azure", "groq", "mistral", "anthropic", "deepseek", "litellm"];
 
 const MAX_LINES: usize = 500;
 
@@ -93,9 +94,8 @@ fn dependencies_point_one_way() {
     assert_eq!(ours, known, "a crate without its arrows");
     for (name, allowed) in ARROWS {
         for (dependency, normal, _) in &packages[*name] {
-            let fine = !normal
-                || !ours.contains(dependency)
-                || allowed.contains(&dependency.as_str());
+            let fine =
+                !normal || !ours.contains(dependency) || allowed.contains(&dependency.as_str());
             assert!(fine, "{name} must not depend on {dependency}");
         }
     }
@@ -163,7 +163,8 @@ fn files_stay_small() {
 #[test]
 fn nothing_is_left_to_do_or_ignored() {
     let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
-    let ignored = [concat!("```ig", "nore"), concat!("```rust,ig", "nore"), concat!("#[ig", "nore")];
+    let ignored =
+        [concat!("```ig", "nore"), concat!("```rust,ig", "nore"), concat!("#[ig", "nore")];
     for (path, text) in files(&[".rs", ".md"]) {
         for (n, line) in text.lines().enumerate() {
             let left = marks.iter().chain(&ignored).find(|mark| line.contains(**mark));
