@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 pub use self::tap::Tap;
 pub(crate) use self::tap::{Frame, frames};
@@ -80,7 +81,8 @@ pub(crate) struct CallShared {
     pub(crate) number: u64,
     pub(crate) route: Route,
     pub(crate) decoder: Arc<dyn Decoder>,
-    pub(crate) host: Box<str>,
+    /// Bytes of a `str`; the usual host needs no allocation.
+    host: SmallVec<[u8; 48]>,
     pub(crate) port: Option<u16>,
     pub(crate) scope: Option<Scope>,
     pub(crate) span: OpenSpan,
@@ -161,7 +163,7 @@ impl Recorder {
             number: self.next_number(),
             route,
             decoder,
-            host: start.target.host.into(),
+            host: SmallVec::from_slice(start.target.host.as_bytes()),
             port: start.target.port,
             scope,
             span,
@@ -249,6 +251,10 @@ impl Attempt {
 }
 
 impl CallShared {
+    pub(crate) fn host(&self) -> &str {
+        std::str::from_utf8(&self.host).unwrap_or_default()
+    }
+
     /// Changes the state, and ends the call when the change completes it.
     fn update(self: &Arc<Self>, change: impl FnOnce(&mut CallState)) {
         let mut state = lock(&self.state);
