@@ -1,2 +1,90 @@
-//! LLM observability for Rust.
-pub use llmobs_core::*;
+//! LLM observability for Rust: what every call of `async-openai` took, cost and came to.
+//!
+//! For services that call models, most of all through `async-openai`. One line starts the recorder,
+//! one makes the client, and call sites stay as they are:
+//!
+//! ```
+//! # use async_openai::config::OpenAIConfig;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let file = tempfile::tempdir()?.keep().join("llmobs.jsonl");
+//! # let llmobs = llmobs::builder().file(&file).start()?;
+//! # let _ = "
+//! let llmobs = llmobs::init()?;
+//! # ";
+//! let client = llmobs::openai::client(OpenAIConfig::new());
+//! // … every call of `client` is now a record, a span and metrics.
+//! llmobs::openai::assert_instrumented(&client);
+//! # drop(llmobs);
+//! # std::fs::remove_dir_all(file.parent().unwrap())?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where it goes
+//!
+//! With an OTLP endpoint in the environment (`OTEL_EXPORTER_OTLP_ENDPOINT`), spans and metrics go
+//! there; without one, records go to `llmobs.jsonl` in the working directory, and one line on
+//! standard error says so. [`builder`] says the same things in code.
+//!
+//! # What is told
+//!
+//! Each call is one [`Record`]: model and version, tokens, time to first token, time per output
+//! token, where the time went, finish reason, outcome. Unknown is absent. A stream whose reader
+//! left is [`Outcome::Dropped`], neither an error nor a success. Nothing that users or models say
+//! is kept unless [`Capture`] allows it.
+//!
+//! # Steps of your own
+//!
+//! `#[trace_llm]` puts your prompt builders, retrievers, tools and agents into the same trace, and
+//! [`scope()`] gives everything inside it a session, a user, tags, a prompt version.
+//!
+//! # Features
+//!
+//! - `openai` (default): the client and the service for `async-openai`.
+//! - `macros` (default): `#[trace_llm]`.
+//! - `otlp` (default): spans and metrics over OTLP, or through an OpenTelemetry provider of yours.
+//! - `layer`: [`layer()`](https://docs.rs/llmobs), ids for `tracing` spans without OpenTelemetry.
+//! - `tracing-opentelemetry`: right parents with its context activation turned off.
+//! - `testing`: doubles and assertions for your tests.
+//! - `tls`: HTTPS through rustls, when your own dependency on `async-openai` chose no TLS.
+
+mod environment;
+mod start;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+#[doc(hidden)]
+pub use llmobs_core::__private;
+pub use llmobs_core::{
+    Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console, Content, Cut,
+    CutField, Decoder, Event, EventFacts, Failure, FlushError, Fold, Headers, Ids, InScope, InStep,
+    JsonLines, JsonLinesError, Kind, Latency, Limits, Llmobs, LocalBackend, Logprobs, LossCause,
+    LossReport, Losses, Meta, Outcome, Params, Processor, Prompt, RateLimit, Reasoning, Record,
+    Recorder, RequestId, Rotation, Route, SCHEMA, Safety, Scope, ScopeExt, Server, Sink, SinkError,
+    SinkLosses, SpanId, Step, StepKind, SystemClock, Target, Term, Timestamp, ToolCall, TpotSource,
+    TraceBackend, TraceId, Usage, UsageSource, Verdict, Wire, scope, semconv,
+};
+#[cfg(feature = "layer")]
+pub use llmobs_core::{Layer, layer};
+#[cfg(feature = "macros")]
+pub use llmobs_macros::trace_llm;
+
+pub use self::environment::EnvironmentError;
+pub use self::start::{Builder, InitError, builder, init};
+
+/// async-openai under observation.
+#[cfg(feature = "openai")]
+pub mod openai {
+    pub use llmobs_openai::*;
+}
+
+/// OpenTelemetry: the own pipeline, or a provider of yours.
+#[cfg(feature = "otlp")]
+pub mod otlp {
+    pub use llmobs_otlp::*;
+}
+
+/// The README's examples, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

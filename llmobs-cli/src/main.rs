@@ -1,3 +1,151 @@
 //! The `llmobs` command line.
 
-fn main() {}
+mod args;
+mod schema;
+
+use std::error::Error;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use llmobs_cli::Style;
+use llmobs_cli::input::{Damaged, InputError, Source};
+use llmobs_cli::report::Report;
+use llmobs_cli::trace::{Collector, Newest, Trace};
+use llmobs_core::{Record, TraceId};
+
+use self::args::{Cli, Color, Command, Look, ReportFormat, TraceFormat};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(err) => {
+            // Help that nobody reads on is no failure.
+            let _ = err.print();
+            return ExitCode::from(err.exit_code().try_into().unwrap_or(2));
+        }
+    };
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            complain(&message(&*err));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
+    let style = style(&cli.look);
+    let text = match cli.command {
+        Command::Report { input, format } => report(&sources(input.files)?, format, &style)?,
+        Command::Trace { input, trace_id, format } => {
+            trace(&sources(input.files)?, trace_id, format, &style)?
+        }
+        Command::Schema => schema::text(),
+    };
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever reads us has read enough.
+        Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+fn sources(names: Vec<std::path::PathBuf>) -> Result<Vec<Source>, Box<dyn Error>> {
+    let sources: Vec<Source> = names.into_iter().map(Source::named).collect();
+    if sources.iter().filter(|source| **source == Source::Stdin).count() > 1 {
+        return Err("standard input can be read only once".into());
+    }
+    for source in &sources {
+        source.check()?;
+    }
+    Ok(sources)
+}
+
+fn report(sources: &[Source], format: ReportFormat, style: &Style) -> Result<String, InputError> {
+    let mut report = Report::default();
+    let damaged = read(sources, |record| report.add(record))?;
+    report.add_damaged(damaged.count());
+    tell(&damaged);
+    Ok(match format {
+        ReportFormat::Table => report.table(style),
+        ReportFormat::Json => report.json(),
+    })
+}
+
+fn trace(
+    sources: &[Source],
+    id: Option<TraceId>,
+    format: TraceFormat,
+    style: &Style,
+) -> Result<String, InputError> {
+    let mut records = 0_u64;
+    let mut newest = Newest::default();
+    let mut collector = id.map_or_else(Collector::newest, Collector::of);
+    let twice = id.is_none() && sources.iter().all(Source::is_rereadable);
+    let damaged = read(sources, |record| {
+        records += 1;
+        if twice { newest.add(record) } else { collector.add(record) }
+    })?;
+    if let Some(id) = newest.id() {
+        collector = Collector::of(id);
+        // The same lines are damaged as before.
+        read(sources, |record| collector.add(record))?;
+    }
+    tell(&damaged);
+    let found: Option<Trace> = collector.trace();
+    Ok(match (found, format) {
+        (Some(trace), TraceFormat::Tree) => trace.tree(style),
+        (Some(trace), TraceFormat::Json) => trace.json(),
+        (None, TraceFormat::Json) => {
+            "{\n  \"schema\": \"llmobs-trace/1\",\n  \"spans\": []\n}\n".to_owned()
+        }
+        (None, TraceFormat::Tree) => match id {
+            Some(id) => format!("no trace {id} in {records} records\n"),
+            None => format!("no trace in {records} records\n"),
+        },
+    })
+}
+
+fn read(sources: &[Source], mut each: impl FnMut(&Record)) -> Result<Damaged, InputError> {
+    let mut damaged = Damaged::default();
+    for source in sources {
+        source.read(&mut damaged, &mut each)?;
+    }
+    Ok(damaged)
+}
+
+fn tell(damaged: &Damaged) {
+    if damaged.count() > 0 {
+        complain(&damaged.to_string());
+    }
+}
+
+/// `eprintln!` would panic where standard error is closed.
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "llmobs: {message}");
+}
+
+fn message(err: &dyn Error) -> String {
+    let mut message = err.to_string();
+    let mut source = err.source();
+    while let Some(err) = source {
+        message += &format!(": {err}");
+        source = err.source();
+    }
+    message
+}
+
+fn style(look: &Look) -> Style {
+    let terminal = io::stdout().is_terminal();
+    let detected = terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| width.0);
+    let quiet = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let color = match look.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => terminal && !quiet("NO_COLOR") && !dumb,
+    };
+    let width = look.width.or(detected).unwrap_or(100);
+    Style::default().width(width.into()).color(color).ascii(look.ascii)
+}

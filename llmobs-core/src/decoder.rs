@@ -15,6 +15,14 @@ pub trait Decoder: fmt::Debug + Send + Sync + 'static {
     /// Whether an exchange is in this format, and what it is; `None` leaves it to the next decoder.
     fn route(&self, target: &Target<'_>) -> Option<Route>;
 
+    /// Whether [`Fold::headers`] should see a response header; `name` is in lower case. By default,
+    /// those that proxies, limiters and caches commonly set. Runs on the caller's task.
+    fn wants(&self, name: &str) -> bool {
+        const PREFIXES: &[&str] =
+            &["x-", "content-", "retry-after", "ratelimit", "server-timing", "cache", "cf-", "via"];
+        PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    }
+
     /// Fills in what the request says.
     fn request(&self, route: &Route, body: &[u8], capture: Capture, record: &mut Record);
 

@@ -3,6 +3,9 @@
 //! This crate is for those who write adapters, exporters and macros; applications use the `llmobs`
 //! crate, which re-exports what they need.
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 mod call;
 mod capture;
 mod decoder;
@@ -16,6 +19,8 @@ mod processor;
 mod queue;
 mod record;
 mod recorder;
+#[cfg(feature = "schema")]
+mod schema;
 mod scope;
 pub mod semconv;
 mod sink;
@@ -44,8 +49,12 @@ pub use self::record::{
     UsageSource, Wire, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
+#[cfg(feature = "schema")]
+pub use self::schema::schema;
 pub use self::scope::{InScope, Scope, ScopeExt, scope};
-pub use self::sink::{Batch, Console, JsonLines, JsonLinesError, Rotation, Sink, SinkError};
+pub use self::sink::{
+    Batch, Console, JsonLines, JsonLinesError, JsonLinesWriter, Rotation, Sink, SinkError,
+};
 pub use self::span::{
     Innermost, LocalBackend, OpenSpan, SpanIdentity, SpanKind, SpanStart, TraceBackend,
 };

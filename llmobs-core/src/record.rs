@@ -14,7 +14,9 @@ mod usage;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::content::{Content, Cut, CutField};
 pub use self::latency::{Latency, TpotSource, millis};
@@ -70,7 +72,7 @@ pub struct Record {
     pub tags: BTreeMap<String, String>,
 
     /// What kind of step this is; steps only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     pub step: Option<StepKind>,
     /// Name of the step: the function's, unless one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,19 +123,19 @@ pub struct Record {
     pub usage: Option<Usage>,
 
     /// Call issued to first token, in milliseconds; streams only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "unknown")]
     pub ttft_ms: Option<f64>,
     /// Time per output token after the first, in milliseconds; streams only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "unknown")]
     pub tpot_ms: Option<f64>,
     /// Call issued to end, in milliseconds, retries included.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "unknown")]
     pub total_latency_ms: Option<f64>,
     /// The latency split into its parts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<Box<Latency>>,
     /// What the server itself said about time, in milliseconds.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "finite")]
     pub server_timing: BTreeMap<String, f64>,
 
     /// Finish reason of the first choice, as sent.
@@ -143,7 +145,7 @@ pub struct Record {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub finish_reasons: Vec<Option<String>>,
     /// How the operation ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     pub outcome: Option<Outcome>,
     /// What went wrong; failed operations only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,7 +178,7 @@ pub struct Record {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
     /// Log probabilities of the generated tokens, summed up.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Logprobs::unknown")]
     pub logprobs: Option<Logprobs>,
     /// What the provider's own filters said.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,6 +204,18 @@ impl Record {
     }
 }
 
+/// JSON has no infinity and no NaN: a number that is none is as unknown as one that is absent.
+fn unknown(number: &Option<f64>) -> bool {
+    !number.is_some_and(f64::is_finite)
+}
+
+fn finite<S: Serializer>(
+    numbers: &BTreeMap<String, f64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(numbers.iter().filter(|(_, number)| number.is_finite()))
+}
+
 /// What a line tells of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -217,6 +231,23 @@ pub enum Kind {
     Evaluation,
     /// The file or the recorder itself.
     Meta,
+    /// Something a newer writer tells of; the recorder never makes one.
+    #[serde(other)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown,
+}
+
+/// Reads a name of a vocabulary that may have grown since: a name not known here reads as absent.
+fn known<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let name = Option::<String>::deserialize(deserializer)?;
+    Ok(name.and_then(|name| {
+        let name: StrDeserializer<'_, serde::de::value::Error> = name.as_str().into_deserializer();
+        T::deserialize(name).ok()
+    }))
 }
 
 /// What a step does, named as in the record.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::console::Console;
-pub use self::jsonl::{JsonLines, JsonLinesError, Rotation};
+pub use self::jsonl::{JsonLines, JsonLinesError, JsonLinesWriter, Rotation};
 use crate::record::Record;
 
 /// A destination. The second of the four seams.

@@ -3,6 +3,7 @@
 mod clock;
 mod ids;
 mod memory;
+pub mod samples;
 
 pub use self::clock::FakeClock;
 pub use self::ids::CountingIds;

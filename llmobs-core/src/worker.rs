@@ -48,7 +48,7 @@ impl Worker {
     }
 
     pub(crate) fn run(mut self) {
-        let mut items = VecDeque::new();
+        let mut items = VecDeque::with_capacity(256);
         let mut last_report = Instant::now();
         loop {
             let recorder = self.recorder.clone();

@@ -1,1 +1,14 @@
-//! llmobs openai
+//! async-openai under observation.
+//!
+//! [`client`] makes an `async_openai::Client` whose every call to a model becomes a record. Call
+//! sites stay as they are; so does everything the application gets.
+
+mod check;
+mod client;
+mod service;
+
+pub use async_openai;
+
+pub use self::check::{Instrumentation, assert_instrumented, instrumentation};
+pub use self::client::{client, service};
+pub use self::service::{AttemptLayer, AttemptService, CallLayer, CallService};

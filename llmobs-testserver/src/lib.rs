@@ -1,1 +1,35 @@
-//! A scripted OpenAI-compatible server for the tests, examples and benches of llmobs.
+//! A scripted OpenAI-compatible HTTP server for the tests, examples and benches of llmobs.
+//!
+//! [`Server`] plays exactly the [`Answer`]s it was given, write by write, and remembers every
+//! request, every write and every client that left.
+//!
+//! ```
+//! use llmobs_testserver::{Answer, Gate, Server};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let server = Server::start_blocking()?;
+//! let gate = Gate::new();
+//! // The second event is held back until the test opens the gate; then the connection breaks.
+//! server.answer(Answer::sse(["{\"n\":1}", "{\"n\":2}"]).wait_before(1, &gate).cut());
+//! assert!(server.base_url().ends_with("/v1"));
+//! assert_eq!(server.hits(), 0);
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod chat;
+mod connection;
+mod gate;
+mod player;
+mod received;
+mod script;
+mod server;
+
+pub use answer::{Answer, Step};
+pub use chat::{ChatScript, ToolCall, Usage, chat_chunks, chat_completion};
+pub use gate::Gate;
+
+pub use received::Received;
+pub use script::{Write, Writes};
+pub use server::Server;

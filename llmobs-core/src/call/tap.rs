@@ -50,8 +50,8 @@ impl Tap {
             tap.buffer.extend_from_slice(&status.to_le_bytes());
             for (name, value) in headers {
                 let line = name.len() + value.len() + 3;
-                if wanted(name) && tap.buffer.len() + line <= BUFFER / 2 && !value.contains(&b'\n')
-                {
+                let fits = tap.buffer.len() + line <= BUFFER / 2;
+                if fits && tap.keeps(name, value) {
                     tap.buffer.extend_from_slice(name.as_bytes());
                     tap.buffer.extend_from_slice(b": ");
                     tap.buffer.extend_from_slice(value);
@@ -64,6 +64,12 @@ impl Tap {
             }
         }
         tap
+    }
+
+    fn keeps(&self, name: &str, value: &[u8]) -> bool {
+        self.call.0.decoder.wants(name)
+            && !secret(name)
+            && std::str::from_utf8(value).is_ok_and(|value| !value.contains('\n'))
     }
 
     /// Takes the bytes of one read.
@@ -163,25 +169,10 @@ impl fmt::Debug for Tap {
     }
 }
 
-/// Whether a header may matter to a decoder. Cookies and credentials never do.
-fn wanted(name: &str) -> bool {
-    const PREFIXES: &[&str] = &[
-        "x-",
-        "openai-",
-        "content-",
-        "retry-after",
-        "ratelimit",
-        "cf-",
-        "apim-",
-        "azureml-",
-        "anthropic-",
-        "server-timing",
-        "via",
-        "cache",
-    ];
-    const NEVER: &[&str] = &["cookie", "auth", "token-", "api-key", "secret"];
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-        && !NEVER.iter().any(|word| name.contains(word))
+/// Whether a header may hold a secret. Such headers are not kept, whatever a decoder wants.
+fn secret(name: &str) -> bool {
+    const WORDS: &[&str] = &["cookie", "auth", "api-key", "secret", "session"];
+    WORDS.iter().any(|word| name.contains(word))
 }
 
 fn frame(buffer: &mut Vec<u8>, kind: u8, time: u64, len: u32) {

@@ -10,37 +10,37 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub struct Latency {
     /// Call issued to last attempt sent: limiters, retries, back-off.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "super::unknown")]
     pub queue_ms: Option<f64>,
     /// Last attempt sent to response headers.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "super::unknown")]
     pub headers_ms: Option<f64>,
     /// Call issued to first event of any kind; streams only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "super::unknown")]
     pub time_to_first_chunk_ms: Option<f64>,
     /// Last attempt sent to first token: an upper bound, connecting and the server's queue are in it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "super::unknown")]
     pub prefill_ms: Option<f64>,
     /// First to last token.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "super::unknown")]
     pub decode_ms: Option<f64>,
     /// How `tpot_ms` was arrived at.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "super::known")]
     pub tpot_source: Option<TpotSource>,
     /// Gaps between reads that carried tokens: how many there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gaps: Option<u64>,
     /// Median gap.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "super::unknown")]
     pub gap_p50_ms: Option<f64>,
     /// 95th percentile of the gaps.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "super::unknown")]
     pub gap_p95_ms: Option<f64>,
     /// 99th percentile of the gaps.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "super::unknown")]
     pub gap_p99_ms: Option<f64>,
     /// Longest gap.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "super::unknown")]
     pub gap_max_ms: Option<f64>,
     /// All tokens arrived in one or two reads: there is no pace to measure.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

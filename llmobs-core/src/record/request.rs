@@ -22,13 +22,13 @@ pub struct Server {
 #[serde(default)]
 pub struct Params {
     /// Sampling temperature.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "super::unknown")]
     pub temperature: Option<f64>,
     /// Nucleus sampling.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "super::unknown")]
     pub top_p: Option<f64>,
     /// Top-k sampling.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "super::unknown")]
     pub top_k: Option<f64>,
     /// Upper bound of output tokens, by whichever name it was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,10 +43,10 @@ pub struct Params {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
     /// Frequency penalty.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "super::unknown")]
     pub frequency_penalty: Option<f64>,
     /// Presence penalty.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "super::unknown")]
     pub presence_penalty: Option<f64>,
     /// Reasoning effort.
     #[serde(skip_serializing_if = "Option::is_none")]

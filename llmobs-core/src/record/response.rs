@@ -49,7 +49,7 @@ pub struct RateLimit {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reset_tokens: Option<String>,
     /// How long the server asked to wait, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "super::unknown")]
     pub retry_after_ms: Option<f64>,
 }
 
@@ -116,10 +116,16 @@ pub struct Logprobs {
     /// Mean log probability of the chosen tokens, in nats.
     pub mean: f64,
     /// Mean entropy of the offered alternatives, in nats; absent when none were offered.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "super::unknown")]
     pub entropy: Option<f64>,
     /// Tokens the two means are taken over.
     pub tokens: u64,
+}
+
+impl Logprobs {
+    pub(super) fn unknown(logprobs: &Option<Self>) -> bool {
+        !logprobs.is_some_and(|logprobs| logprobs.mean.is_finite())
+    }
 }
 
 /// What the provider's own filters said.

@@ -27,7 +27,7 @@ pub struct Usage {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audio_output_tokens: Option<u64>,
     /// Where the counts come from.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "super::known")]
     pub source: Option<UsageSource>,
     /// The counts contradict each other, or came once per choice: they are kept as reported, and
     /// nothing is derived from them.

@@ -43,21 +43,16 @@ pub(crate) fn here() -> Place {
         .try_with(|stack| {
             let Ok(stack) = stack.try_borrow() else { return Place::default() };
             let mut place = Place::default();
-            for entry in stack.iter().rev() {
-                match entry {
-                    Entry::Scope { scope, tracing_at_entry } => {
-                        place.scope = Some(scope.clone());
-                        place.tracing_at_entry = *tracing_at_entry;
-                        return place;
-                    }
-                    #[cfg(feature = "layer")]
-                    Entry::Tracing(span) => {
-                        if place.tracing.is_none() {
-                            place.tracing = Some(span.identity);
-                            place.tracing_span = Some(Arc::clone(span));
-                        }
-                    }
-                }
+            let at = stack.iter().rposition(|entry| matches!(entry, Entry::Scope { .. }));
+            #[cfg(feature = "layer")]
+            if let Some(Entry::Tracing(span)) = stack.last() {
+                place.tracing = Some(span.identity);
+                place.tracing_span = Some(Arc::clone(span));
+            }
+            if let Some(Entry::Scope { scope, tracing_at_entry }) = at.and_then(|at| stack.get(at))
+            {
+                place.scope = Some(scope.clone());
+                place.tracing_at_entry = *tracing_at_entry;
             }
             place
         })

@@ -69,11 +69,6 @@ impl Account {
         }
     }
 
-    /// Whether any event carried generated output.
-    pub(crate) fn has_output(&self) -> bool {
-        self.output_events > 0
-    }
-
     /// Writes counts and, for a stream, its times; `issued` and `sent` are marks of the call.
     pub(crate) fn finish(
         mut self,

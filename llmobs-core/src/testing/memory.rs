@@ -57,6 +57,10 @@ impl Recording {
     }
 
     /// Starts one after `configure` has had its way.
+    ///
+    /// # Panics
+    ///
+    /// When the system gives no thread.
     pub fn with(configure: impl FnOnce(Builder) -> Builder) -> Self {
         let (memory, clock) = (Memory::default(), FakeClock::default());
         let builder = Builder::new()
@@ -84,9 +88,13 @@ impl Recording {
     }
 
     /// Everything observed so far, after a flush.
+    ///
+    /// # Panics
+    ///
+    /// When a sink that was added could not be flushed within ten seconds.
     #[track_caller]
     pub fn records(&self) -> Vec<Record> {
-        self.llmobs.flush(Duration::from_secs(10)).expect("the memory sink takes everything");
+        self.llmobs.flush(Duration::from_secs(10)).expect("every sink takes everything");
         self.memory.records()
     }
 }

@@ -261,7 +261,10 @@ impl Answer {
         let at = self.last_read.unwrap_or(call.issued);
         let Self { fold, account, missing, body, .. } = &mut self;
         match body {
-            Body::Unknown { .. } => {}
+            // A stream of nothing is a stream.
+            Body::Unknown { content_type_stream } => {
+                stream = *content_type_stream || record.stream == Some(true);
+            }
             Body::Stream(parser) => {
                 stream = true;
                 // What the cut left of an event is no event.

@@ -1,0 +1,124 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use llmobs_core::TraceId;
+
+/// Reads what llmobs recorded.
+#[derive(Debug, Parser)]
+#[command(name = "llmobs", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) look: Look,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Counts, latencies and tokens by model and prompt version.
+    #[command(after_long_help = REPORT_HELP)]
+    Report {
+        #[command(flatten)]
+        input: Input,
+        /// Table for people, or one JSON object for programs.
+        #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+        format: ReportFormat,
+    },
+    /// One trace as a tree: the newest one, unless another is named.
+    #[command(after_long_help = TRACE_HELP)]
+    Trace {
+        #[command(flatten)]
+        input: Input,
+        /// The trace to show, as 32 hex digits.
+        #[arg(long, value_name = "ID")]
+        trace_id: Option<TraceId>,
+        /// Tree for people, or one JSON object for programs.
+        #[arg(long, value_enum, default_value_t = TraceFormat::Tree)]
+        format: TraceFormat,
+    },
+    /// The JSON Schema of a line.
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Input {
+    /// JSON lines of schema llmobs/1; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Look {
+    /// Columns to fill; the terminal's by default, 100 where there is none.
+    #[arg(long, global = true, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..))]
+    pub(crate) width: Option<u16>,
+    /// When to color; `auto` is on terminals, unless NO_COLOR is set.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+    /// Draw with ASCII characters only.
+    #[arg(long, global = true)]
+    pub(crate) ascii: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    Table,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TraceFormat {
+    Tree,
+    Json,
+}
+
+const REPORT_HELP: &str = "\
+Percentiles:
+  Latency and TPOT are over completed calls only: a call that was dropped or failed ended early for
+  a reason that is not speed. TTFT is over every call that has one but the dropped ones. Percentiles
+  are exact (nearest rank) up to 4,096 values in a group, and from a DDSketch with a relative error
+  of 1 % above. Groups beyond the first 500 are counted together as `(other)`.
+
+Tokens:
+  Sums are over the calls that reported usage. `no usage` counts those that did not, or whose counts
+  contradict themselves: they are unknown, not zero.
+
+Losses:
+  As the recorders reported them in `meta` lines, by cause.
+
+JSON:
+  schema       `llmobs-report/1`
+  groups[]     model, prompt (`name@version`), calls, completed, failed, dropped, interrupted,
+               unfinished, unknown_outcome, ttft_ms, tpot_ms and total_latency_ms
+               {count, p50, p95, p99, exact}, input_tokens and output_tokens {sum, calls},
+               without_usage, inconsistent_usage
+  other        the same for the groups beyond the first 500
+  total        the same over all calls
+  lines        records, interactions, steps, evaluations, meta, unknown_kind, damaged
+  lost         records lost by the recorders, by cause
+  A field that is absent is unknown.";
+
+const TRACE_HELP: &str = "\
+The newest trace is that of the call or step that began last. Files are read twice, once to find it
+and once to collect it. Standard input and pipes are read once: the newest traces are held, up to
+100,000 spans in all, and the trace is marked where older spans of it may have been let go.
+
+A span whose parent is not in the files stands at the top and says so.
+
+JSON:
+  schema       `llmobs-trace/1`
+  trace_id, timestamp, duration_ms, calls, steps, evaluations, duplicates, left_out, partial
+  spans[]      in the order of the tree: kind, place (root, child, orphan, cycle), depth, request_id,
+               span_id, parent_span_id, what (operation or kind of step), name (model or step),
+               prompt, outcome, error_type, attempts, offset_ms, duration_ms, ttft_ms, tpot_ms,
+               input_tokens, output_tokens, inconsistent_usage, tool_calls (names), more_tool_calls
+  A field that is absent is unknown. Without a trace, only schema and an empty list of spans.";

@@ -1,0 +1,117 @@
+//! What a span's line says, before it is known how wide the columns are.
+
+use llmobs_core::Outcome;
+
+use super::Trace;
+use super::label::{Guide, name};
+use super::span::Span;
+use super::tree::{Node, Place};
+use crate::style::{Paint, Style};
+use crate::text::{TimeScale, count, highest};
+
+/// A span's cells.
+#[derive(Debug)]
+pub(super) struct Row<'a> {
+    pub(super) span: &'a Span,
+    pub(super) guide: Guide,
+    pub(super) name: String,
+    pub(super) start: String,
+    pub(super) took: String,
+    pub(super) ttft: String,
+    pub(super) tpot: String,
+    pub(super) input: String,
+    pub(super) output: String,
+    pub(super) notes: Vec<Note>,
+}
+
+/// Something worth saying of a span.
+#[derive(Debug)]
+pub(super) struct Note {
+    pub(super) text: String,
+    pub(super) paint: Paint,
+}
+
+/// The units of a trace's columns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scales {
+    time: TimeScale,
+    ttft: TimeScale,
+    tpot: TimeScale,
+}
+
+impl Scales {
+    pub(super) fn of(trace: &Trace) -> Self {
+        let of = |value: fn(&Span) -> Option<f64>, fine| {
+            TimeScale::new(highest(trace.spans.iter().filter_map(value)), fine)
+        };
+        Self {
+            time: TimeScale::new(trace.duration_ms.unwrap_or(0.0), 100.0),
+            ttft: of(|span| span.ttft_ms, 100.0),
+            tpot: of(|span| span.tpot_ms, 1_000.0),
+        }
+    }
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn new(
+        trace: &Trace,
+        span: &'a Span,
+        node: &Node,
+        guide: Guide,
+        scales: Scales,
+        style: &Style,
+    ) -> Self {
+        let time =
+            |scale: TimeScale, ms: Option<f64>| ms.map_or(String::new(), |ms| scale.time(ms));
+        let tokens = |tokens: Option<u64>| match tokens {
+            Some(tokens) => count(tokens),
+            None if span.is_call => style.pick("–", "-").to_owned(),
+            None => String::new(),
+        };
+        Self {
+            span,
+            guide,
+            name: name(span),
+            start: time(scales.time, trace.offset_ms(span)),
+            took: time(scales.time, span.duration_ms),
+            ttft: time(scales.ttft, span.ttft_ms),
+            tpot: time(scales.tpot, span.tpot_ms),
+            input: tokens(span.input_tokens),
+            output: tokens(span.output_tokens),
+            notes: notes(span, node.place),
+        }
+    }
+}
+
+fn notes(span: &Span, place: Place) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let mut note = |text: String, paint| notes.push(Note { text, paint });
+    match span.outcome {
+        Some(Outcome::Completed) => {}
+        Some(Outcome::Failed) => {
+            let error = span.error.as_deref().unwrap_or_default();
+            note(format!("failed {error}").trim_end().to_owned(), Paint::Red);
+        }
+        Some(outcome) => note(outcome.as_str().to_owned(), Paint::Yellow),
+        None => note("outcome unknown".to_owned(), Paint::Dim),
+    }
+    if let Some(attempts) = span.attempts.filter(|attempts| *attempts > 1) {
+        note(format!("{attempts} attempts"), Paint::Yellow);
+    }
+    if !span.tools.is_empty() {
+        let more = match span.more_tools {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        note(format!("tool: {}{more}", span.tools.join(", ")), Paint::Green);
+    }
+    if span.inconsistent_usage {
+        note("token counts contradict themselves".to_owned(), Paint::Yellow);
+    }
+    match (place, span.parent) {
+        (Place::Orphan, Some(parent)) => note(format!("parent {parent} not here"), Paint::Dim),
+        (Place::Cycle, _) => note("its own ancestor".to_owned(), Paint::Yellow),
+        _ => {}
+    }
+    notes
+}

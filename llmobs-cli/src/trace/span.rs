@@ -1,0 +1,77 @@
+//! What is kept of a record to draw it.
+
+use llmobs_core::{Kind, Outcome, Record, RequestId, SpanId, Timestamp};
+
+use crate::report::group::{model, prompt};
+use crate::text::clean;
+
+/// How many tool calls of one answer are named.
+const TOOLS: usize = 16;
+
+/// One call or step.
+#[derive(Clone, Debug)]
+pub(super) struct Span {
+    pub(super) is_call: bool,
+    pub(super) request_id: Option<RequestId>,
+    pub(super) id: Option<SpanId>,
+    pub(super) parent: Option<SpanId>,
+    pub(super) start: Option<Timestamp>,
+    pub(super) duration_ms: Option<f64>,
+    /// The operation of a call, the kind of a step.
+    pub(super) what: String,
+    /// The name of a step, the model of a call.
+    pub(super) name: Option<String>,
+    pub(super) prompt: Option<String>,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) error: Option<String>,
+    pub(super) attempts: Option<u32>,
+    pub(super) ttft_ms: Option<f64>,
+    pub(super) tpot_ms: Option<f64>,
+    pub(super) input_tokens: Option<u64>,
+    pub(super) output_tokens: Option<u64>,
+    pub(super) inconsistent_usage: bool,
+    pub(super) tools: Vec<String>,
+    /// Tool calls that are not in `tools`.
+    pub(super) more_tools: usize,
+}
+
+impl Span {
+    /// `None` for records that are neither a call nor a step.
+    pub(super) fn of(record: &Record) -> Option<Self> {
+        let is_call = match record.kind {
+            Kind::Interaction => true,
+            Kind::Step => false,
+            _ => return None,
+        };
+        let operation = record.operation.as_deref().map(clean);
+        let what = match (is_call, operation, record.step) {
+            (true, Some(operation), _) => operation,
+            (true, None, _) => "call".to_owned(),
+            (false, _, Some(step)) => step.as_str().to_owned(),
+            (false, _, None) => "step".to_owned(),
+        };
+        let own_name = record.name.as_deref().map(clean);
+        let tool = |call: &llmobs_core::ToolCall| call.name.as_deref().map_or("?".into(), clean);
+        Some(Self {
+            is_call,
+            request_id: record.request_id,
+            id: record.span_id,
+            parent: record.parent_span_id,
+            start: record.timestamp,
+            duration_ms: record.total_latency_ms,
+            what,
+            name: if is_call { model(record).or(own_name) } else { own_name },
+            prompt: prompt(record),
+            outcome: record.outcome,
+            error: record.error.as_ref().map(|error| clean(&error.kind)),
+            attempts: record.attempts,
+            ttft_ms: record.ttft_ms,
+            tpot_ms: record.tpot_ms,
+            input_tokens: record.input_tokens,
+            output_tokens: record.output_tokens,
+            inconsistent_usage: record.usage.as_ref().is_some_and(|usage| usage.inconsistent),
+            tools: record.tool_calls.iter().take(TOOLS).map(tool).collect(),
+            more_tools: record.tool_calls.len().saturating_sub(TOOLS),
+        })
+    }
+}

@@ -1,0 +1,271 @@
+//! Records with every field, for the tests of whatever takes records.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::id::Ids;
+use crate::record::{
+    Content, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params,
+    Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, ToolCall, TpotSource, Usage,
+    UsageSource, Wire,
+};
+use crate::semconv::{error_type, operation};
+use crate::testing::{CountingIds, FakeClock};
+use crate::time::Clock;
+
+/// One record of each shape there is, the same in every run: the first line of a file, a streamed
+/// chat with every field set, one that was cut, a failed and a dropped call, a step, and a report
+/// of losses.
+pub fn all() -> Vec<Record> {
+    vec![file_start(), streamed_chat(), cut(), failed(), dropped(), step(), loss_report()]
+}
+
+/// The line a file begins with.
+pub fn file_start() -> Record {
+    Record {
+        kind: Kind::Meta,
+        timestamp: Some(FakeClock::default().now()),
+        service: Some("shop".into()),
+        environment: Some("test".into()),
+        meta: Some(Box::new(Meta {
+            schema: SCHEMA.into(),
+            sdk: Some("llmobs 0.1.0".into()),
+            mode: Some("local".into()),
+            process_id: Some(4711),
+            losses: None,
+        })),
+        ..Record::default()
+    }
+}
+
+/// A report of what was lost so far.
+pub fn loss_report() -> Record {
+    let mut record = file_start();
+    if let Some(meta) = &mut record.meta {
+        let lost = BTreeMap::from([("queue_full".into(), 3), ("sink_failed".into(), 12)]);
+        meta.losses = Some(LossReport { accepted: 1_000, lost });
+    }
+    record
+}
+
+/// What every operation has.
+fn operation_of(kind: Kind, millis: u64) -> Record {
+    let (ids, clock) = (CountingIds::default(), FakeClock::default());
+    clock.advance(Duration::from_millis(millis));
+    Record {
+        kind,
+        request_id: Some(ids.request_id(clock.now())),
+        trace_id: Some(ids.trace_id()),
+        span_id: Some(ids.span_id()),
+        parent_span_id: Some(ids.span_id()),
+        timestamp: Some(clock.now()),
+        service: Some("shop".into()),
+        environment: Some("test".into()),
+        session_id: Some("s-1".into()),
+        user_id: Some("u-7".into()),
+        tags: BTreeMap::from([("tenant".into(), "acme".into())]),
+        ..Record::default()
+    }
+}
+
+fn call(millis: u64) -> Record {
+    Record {
+        operation: Some(operation::CHAT.into()),
+        api: Some("chat_completions".into()),
+        provider: Some("example".into()),
+        server: Some(Server { address: "llm.example".into(), port: Some(443) }),
+        model: Some("small".into()),
+        stream: Some(true),
+        attempts: Some(1),
+        ..operation_of(Kind::Interaction, millis)
+    }
+}
+
+/// A streamed chat that completed, with every field set and all content captured.
+pub fn streamed_chat() -> Record {
+    Record {
+        exchange_id: Some("x-1".into()),
+        model_version: Some("small-2026-01-01".into()),
+        system_fingerprint: Some("fp_1".into()),
+        service_tier: Some("default".into()),
+        params: Some(Box::new(params())),
+        prompt: Some(Prompt {
+            name: "greeting".into(),
+            version: Some("3".into()),
+            hash: Some("5f0c9d1e".into()),
+            variables: BTreeMap::from([("name".into(), "Zoë\n\u{2028}".into())]),
+        }),
+        input_tokens: Some(1_200),
+        output_tokens: Some(340),
+        usage: Some(Usage {
+            total_tokens: Some(1_540),
+            cache_read_tokens: Some(1_024),
+            cache_write_tokens: Some(128),
+            reasoning_tokens: Some(64),
+            audio_input_tokens: Some(2),
+            audio_output_tokens: Some(1),
+            source: Some(UsageSource::Reported),
+            inconsistent: true,
+        }),
+        ttft_ms: Some(312.25),
+        tpot_ms: Some(11.5),
+        total_latency_ms: Some(3_512.001),
+        latency: Some(Box::new(latency())),
+        server_timing: BTreeMap::from([("queue_ms".into(), 4.5)]),
+        finish_reason: Some("stop".into()),
+        finish_reasons: vec![Some("stop".into()), None],
+        outcome: Some(Outcome::Completed),
+        rate_limit: Some(Box::new(rate_limit())),
+        cache_hit: Some(false),
+        provider_request_id: Some("req_1".into()),
+        response_id: Some("chatcmpl-1".into()),
+        response_status: Some("completed".into()),
+        http_status: Some(200),
+        wire: Some(Box::new(wire())),
+        tool_calls: vec![ToolCall {
+            choice: 1,
+            id: Some("call_1".into()),
+            name: Some("weather".into()),
+            arguments: Some("{\"city\":\"Oslo\"}".into()),
+        }],
+        logprobs: Some(Logprobs { mean: -0.25, entropy: Some(0.5), tokens: 340 }),
+        safety: Some(Box::new(Safety { present: true, ..Safety::default() })),
+        content: Some(Box::new(Content {
+            input_messages: Some(json!([{"role": "user", "parts": ["hello"]}])),
+            output_messages: Some(json!([{"role": "assistant", "parts": ["hi\r\n"]}])),
+            system_instructions: Some(json!([{"type": "text", "content": "be kind"}])),
+            tool_definitions: Some(json!([{"name": "weather"}])),
+        })),
+        ..call(1)
+    }
+}
+
+fn params() -> Params {
+    Params {
+        temperature: Some(0.7),
+        top_p: Some(0.9),
+        top_k: Some(40.0),
+        max_tokens: Some(512),
+        n: Some(2),
+        seed: Some(-42),
+        stop: vec!["END".into()],
+        frequency_penalty: Some(0.1),
+        presence_penalty: Some(-0.1),
+        reasoning_effort: Some("low".into()),
+        response_format: Some("json_schema".into()),
+        tools_count: Some(1),
+        include_usage: Some(true),
+        service_tier: Some("auto".into()),
+        conversation_id: Some("conv_1".into()),
+        previous_response_id: Some("resp_0".into()),
+        prompt_id: Some("pmpt_1".into()),
+        prompt_version: Some("2".into()),
+        encoding_format: Some("float".into()),
+        dimensions: Some(256),
+    }
+}
+
+fn latency() -> Latency {
+    Latency {
+        queue_ms: Some(2.0),
+        headers_ms: Some(180.125),
+        time_to_first_chunk_ms: Some(190.0),
+        prefill_ms: Some(310.25),
+        decode_ms: Some(3_162.5),
+        tpot_source: Some(TpotSource::VisibleTokens),
+        gaps: Some(275),
+        gap_p50_ms: Some(10.5),
+        gap_p95_ms: Some(19.75),
+        gap_p99_ms: Some(31.0),
+        gap_max_ms: Some(250.0),
+        buffered: true,
+        chunk_gaps_ms: Vec::new(),
+    }
+}
+
+fn rate_limit() -> RateLimit {
+    RateLimit {
+        limit_requests: Some(10_000),
+        limit_tokens: Some(2_000_000),
+        remaining_requests: Some(9_999),
+        remaining_tokens: Some(1_998_800),
+        reset_requests: Some("6ms".into()),
+        reset_tokens: Some("36ms".into()),
+        retry_after_ms: Some(20_000.0),
+    }
+}
+
+fn wire() -> Wire {
+    Wire {
+        events: Some(280),
+        comments: Some(2),
+        malformed: Some(1),
+        first_event: Some(0),
+        first_token_event: Some(1),
+        last_token_event: Some(277),
+        output_events: Some(276),
+        end_marker: Some(true),
+        bytes: Some(81_234),
+        request_bytes: Some(4_096),
+    }
+}
+
+/// A call whose bodies were not read whole.
+pub fn cut() -> Record {
+    let field = |bytes, missing, sha256| Some(CutField { bytes, missing, sha256 });
+    Record {
+        outcome: Some(Outcome::Interrupted),
+        http_status: Some(200),
+        total_latency_ms: Some(90_000.0),
+        cut: Some(Box::new(Cut {
+            request_body: field(10_485_760, 10_485_760, None),
+            response_body: field(81_234, 1_234, None),
+            content: field(20_000, 3_616, Some("ab".repeat(32))),
+        })),
+        ..call(2)
+    }
+}
+
+/// A call that was refused for its rate, after all retries.
+pub fn failed() -> Record {
+    Record {
+        attempts: Some(3),
+        http_status: Some(429),
+        outcome: Some(Outcome::Failed),
+        total_latency_ms: Some(2_250.0),
+        error: Some(Box::new(Failure {
+            kind: "rate_limit_exceeded".into(),
+            status: Some(429),
+            code: Some("rate_limit_exceeded".into()),
+            message: Some("slow down".into()),
+        })),
+        rate_limit: Some(Box::new(rate_limit())),
+        ..call(3)
+    }
+}
+
+/// A stream whose reader left.
+pub fn dropped() -> Record {
+    Record {
+        ttft_ms: Some(250.0),
+        total_latency_ms: Some(400.0),
+        http_status: Some(200),
+        outcome: Some(Outcome::Dropped),
+        wire: Some(Box::new(Wire { end_marker: Some(false), ..wire() })),
+        ..call(4)
+    }
+}
+
+/// A step that failed.
+pub fn step() -> Record {
+    Record {
+        step: Some(StepKind::Retrieval),
+        name: Some("find_documents".into()),
+        total_latency_ms: Some(12.5),
+        outcome: Some(Outcome::Failed),
+        error: Some(Box::new(Failure { kind: error_type::TIMEOUT.into(), ..Failure::default() })),
+        ..operation_of(Kind::Step, 5)
+    }
+}

@@ -1,0 +1,6 @@
+//! Everything is tested through the public API.
+
+mod golden;
+mod jsonl;
+mod schema;
+mod support;

@@ -1,0 +1,79 @@
+//! A response body with a tap on it.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use llmobs_core::{Attempt, BodyEnd, Tap, TransportError};
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// A body that notes what passes, and when.
+    ///
+    /// Frames, trailers, errors, the size hint and the end are the inner body's own. The call ends
+    /// with the body: when it says that it has ended, when it fails, or when it is dropped before.
+    pub struct TapBody<B: Body> {
+        #[pin]
+        inner: B,
+        tap: Tap,
+        classify: fn(&B::Error) -> TransportError,
+    }
+}
+
+impl<B: Body> TapBody<B> {
+    /// Puts `tap` on a body; `classify` tells what kind of failure an error of the body is.
+    pub fn new(inner: B, tap: Tap, classify: fn(&B::Error) -> TransportError) -> Self {
+        Self { inner, tap, classify }
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for TapBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.project();
+        let mut inner = this.inner;
+        let polled = std::task::ready!(inner.as_mut().poll_frame(cx));
+        match &polled {
+            Some(Ok(frame)) => {
+                if let Some(bytes) = frame.data_ref() {
+                    this.tap.data(bytes);
+                }
+                // A reader that knows the length does not come back for the end.
+                if inner.is_end_stream() {
+                    this.tap.end(BodyEnd::Complete);
+                }
+            }
+            Some(Err(err)) => this.tap.end(BodyEnd::Failed((this.classify)(err))),
+            None => this.tap.end(BodyEnd::Complete),
+        }
+        Poll::Ready(polled)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl<B: Body> fmt::Debug for TapBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TapBody").field("tap", &self.tap).finish_non_exhaustive()
+    }
+}
+
+/// Opens the tap on the answer to `attempt`.
+pub fn tap_headers(attempt: Attempt, status: http::StatusCode, headers: &HeaderMap) -> Tap {
+    let lines = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    attempt.headers(status.as_u16(), lines)
+}

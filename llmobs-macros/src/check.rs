@@ -1,0 +1,145 @@
+//! The rules: which functions can be observed, and where in them the work is.
+
+mod tail;
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::{
+    Error, GenericArgument, PathArguments, PathSegment, Result, ReturnType, Type, TypeParamBound,
+};
+
+pub(crate) use self::tail::Tail;
+use crate::function::Function;
+
+/// Where the work of a function is done.
+pub(crate) enum Work {
+    /// In the body, in one go.
+    Sync,
+    /// In the body of an `async fn`, over several polls.
+    Async,
+    /// In the `async` block the body ends with.
+    Tail(Box<Tail>),
+}
+
+/// Finds the work, or says why there is none that can be observed.
+pub(crate) fn check(function: &Function) -> Result<Work> {
+    let signature = &function.signature;
+    if let Some(token) = &signature.constness {
+        let message = "a `const fn` may run in the compiler, where nothing can be observed";
+        return Err(Error::new(token.span, message));
+    }
+    if signature.asyncness.is_some() {
+        // What never waits is done in one go, and `clippy::unused_async` sees that it is.
+        let waits = may_wait(function.body.clone());
+        return Ok(if waits { Work::Async } else { Work::Sync });
+    }
+    let ReturnType::Type(_, returned) = &signature.output else { return Ok(Work::Sync) };
+    let Some(output) = future_output(returned) else { return Ok(Work::Sync) };
+    match Tail::find(function.body.clone(), output) {
+        Some(tail) => Ok(Work::Tail(Box::new(tail))),
+        None => {
+            let message = "the future returned here is made elsewhere; write an `async fn`, or end \
+                           the body in an `async` block";
+            Err(Error::new_spanned(returned, message))
+        }
+    }
+}
+
+/// Whether there may be an `.await` in the tokens; macros may hide one.
+fn may_wait(tokens: TokenStream) -> bool {
+    let mut before = [None, None];
+    for token in tokens {
+        match &token {
+            TokenTree::Ident(ident) if ident == "await" => return true,
+            TokenTree::Group(group) => {
+                if let [Some(TokenTree::Ident(name)), Some(TokenTree::Punct(bang))] = &before
+                    && bang.as_char() == '!'
+                    && !never_waits(&name.to_string())
+                {
+                    return true;
+                }
+                if may_wait(group.stream()) {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+        let [_, last] = before;
+        before = [last, Some(token)];
+    }
+    false
+}
+
+/// Macros that wait for nothing but what stands in their arguments, and keywords before a `!`.
+fn never_waits(name: &str) -> bool {
+    const MACROS: &[&str] = &[
+        "assert",
+        "assert_eq",
+        "assert_ne",
+        "concat",
+        "debug",
+        "debug_assert",
+        "debug_assert_eq",
+        "debug_assert_ne",
+        "env",
+        "eprintln",
+        "error",
+        "format",
+        "format_args",
+        "if",
+        "in",
+        "info",
+        "match",
+        "matches",
+        "panic",
+        "print",
+        "println",
+        "return",
+        "todo",
+        "trace",
+        "unimplemented",
+        "unreachable",
+        "vec",
+        "warn",
+        "while",
+        "write",
+        "writeln",
+    ];
+    MACROS.binary_search(&name).is_ok()
+}
+
+/// The output named in `impl Future<Output = T>`, `Pin<Box<dyn Future<Output = T>>>` and the like.
+fn future_output(returned: &Type) -> Option<Type> {
+    match returned {
+        Type::ImplTrait(opaque) => opaque.bounds.iter().find_map(bound_output),
+        Type::TraitObject(object) => object.bounds.iter().find_map(bound_output),
+        Type::Paren(inner) => future_output(&inner.elem),
+        Type::Group(inner) => future_output(&inner.elem),
+        Type::Path(path) => {
+            let last = path.path.segments.last()?;
+            let pointer = last.ident == "Pin" || last.ident == "Box";
+            arguments(last).filter(|_| pointer).find_map(|argument| match argument {
+                GenericArgument::Type(inner) => future_output(inner),
+                _ => None,
+            })
+        }
+        _ => None,
+    }
+}
+
+fn bound_output(bound: &TypeParamBound) -> Option<Type> {
+    let TypeParamBound::Trait(bound) = bound else { return None };
+    let future = bound.path.segments.last().filter(|last| last.ident == "Future")?;
+    arguments(future).find_map(|argument| match argument {
+        GenericArgument::AssocType(output) if output.ident == "Output" => Some(output.ty.clone()),
+        _ => None,
+    })
+}
+
+fn arguments(segment: &PathSegment) -> impl Iterator<Item = &GenericArgument> {
+    match &segment.arguments {
+        PathArguments::AngleBracketed(angle) => Some(angle.args.iter()),
+        _ => None,
+    }
+    .into_iter()
+    .flatten()
+}

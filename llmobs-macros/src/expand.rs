@@ -1,0 +1,174 @@
+//! The output: the function with a step around its work.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::token::{Brace, Move};
+use syn::visit_mut::{self, VisitMut};
+use syn::{Expr, Ident, LitStr, ReturnType, Stmt, Type, parse_quote};
+
+use crate::args::Args;
+use crate::check::Work;
+use crate::function::Function;
+
+pub(crate) fn expand(args: Args, function: Function, work: Work) -> TokenStream {
+    let step = Step::new(&args, &function.signature.ident);
+    let Function { attributes, visibility, signature, brace, inner_attributes, body } = function;
+    let body = match work {
+        Work::Sync => step.around_sync(&Returned::of(&signature.output), brace, body),
+        Work::Async => {
+            let capture = Some(Move(Span::mixed_site()));
+            step.around_async(&Returned::of(&signature.output), capture, brace, body)
+        }
+        Work::Tail(tail) => {
+            let returned = Returned::from(tail.output.clone());
+            let statements = tail.with(|block| {
+                let inner = std::mem::take(&mut block.block.stmts);
+                let inner = quote!(#(#inner)*);
+                let brace = block.block.brace_token;
+                let around = step.around_async(&returned, block.capture, brace, inner);
+                block.block.stmts = vec![Stmt::Expr(Expr::Verbatim(around), None)];
+            });
+            quote!(#(#statements)*)
+        }
+    };
+    let mut tokens = quote!(#(#attributes)* #visibility #signature);
+    // The user's own braces: lints take a function for generated whose end is.
+    brace.surround(&mut tokens, |tokens| {
+        tokens.extend(quote!(#(#inner_attributes)* #body));
+    });
+    tokens
+}
+
+/// What the expansion calls, and what it says of the function.
+struct Step {
+    /// Path of the runtime.
+    rt: TokenStream,
+    kind: Ident,
+    name: LitStr,
+    /// Variables, which the user's code cannot see.
+    step: Ident,
+    value: Ident,
+}
+
+impl Step {
+    fn new(args: &Args, function: &Ident) -> Self {
+        let here = Span::mixed_site();
+        let krate = &args.krate;
+        let name = || LitStr::new(&function.unraw().to_string(), here);
+        Self {
+            rt: quote_spanned!(here=> #krate::__private),
+            kind: Ident::new(args.kind, here),
+            name: args.name.clone().unwrap_or_else(name),
+            step: Ident::new("step", here),
+            value: Ident::new("value", here),
+        }
+    }
+
+    /// A closure, so that `?` and `return` leave the work and not the function.
+    fn around_sync(&self, returned: &Returned, brace: Brace, body: TokenStream) -> TokenStream {
+        let Self { rt, step, .. } = self;
+        let here = Span::mixed_site();
+        let output = returned.output(rt);
+        let mut closure = quote_spanned!(here=> move || -> #output);
+        brace.surround(&mut closure, |tokens| tokens.extend(body));
+        let run = quote_spanned!(here=> #rt::Step::run_sync(&#step, #closure));
+        self.around(returned, &run)
+    }
+
+    fn around_async(
+        &self,
+        returned: &Returned,
+        capture: Option<Move>,
+        brace: Brace,
+        body: TokenStream,
+    ) -> TokenStream {
+        let Self { rt, step, value, .. } = self;
+        let here = Span::mixed_site();
+        let output = returned.output(rt);
+        // Never taken. Before it has seen the first `return`, the compiler does not know what an
+        // `async` block gives; with this one it does, and reports a wrong value at its own place.
+        let never = quote_spanned! {returned.span=>
+            if let #rt::Some(#value) = #rt::never::<#output>() { return #value; }
+        };
+        let mut block = quote_spanned!(here=> async #capture);
+        brace.surround(&mut block, |tokens| {
+            tokens.extend(never);
+            tokens.extend(body);
+        });
+        let run = quote_spanned!(here=> #rt::Step::run(&#step, #block).await);
+        self.around(returned, &run)
+    }
+
+    /// Opens the step, does `run` and closes it.
+    fn around(&self, returned: &Returned, run: &TokenStream) -> TokenStream {
+        let Self { rt, kind, name, step, value } = self;
+        let here = Span::mixed_site();
+        let start = quote_spanned!(here=> #rt::Step::start(#rt::StepKind::#kind, #name));
+        if returned.never() {
+            return quote_spanned! {here=>
+                let #step = #start;
+                match #run {}
+            };
+        }
+        quote_spanned! {here=>
+            let mut #step = #start;
+            let #value = #run;
+            {
+                use #rt::{NoteResult as _, NoteValue as _};
+                (&#rt::Returned(&#value)).__llmobs_note(&mut #step);
+            }
+            #rt::Step::end(#step);
+            #value
+        }
+    }
+}
+
+/// The type a function or future is declared to return.
+struct Returned {
+    ty: Type,
+    span: Span,
+}
+
+impl Returned {
+    fn of(output: &ReturnType) -> Self {
+        match output {
+            ReturnType::Default => Self { ty: parse_quote!(()), span: Span::mixed_site() },
+            ReturnType::Type(_, ty) => Self::from((**ty).clone()),
+        }
+    }
+
+    fn never(&self) -> bool {
+        matches!(self.ty, Type::Never(_))
+    }
+
+    /// The type as it can be written inside a body. `!` cannot yet, its library twin can.
+    fn output(&self, rt: &TokenStream) -> TokenStream {
+        if self.never() {
+            return quote_spanned!(Span::mixed_site()=> #rt::Infallible);
+        }
+        self.ty.to_token_stream()
+    }
+}
+
+impl From<Type> for Returned {
+    fn from(mut ty: Type) -> Self {
+        let span = Span::mixed_site().located_at(ty.span());
+        EraseOpaque.visit_type_mut(&mut ty);
+        Self { ty, span }
+    }
+}
+
+/// Writes `_` for each `impl Trait`, which stands for a new type wherever it is written.
+struct EraseOpaque;
+
+impl VisitMut for EraseOpaque {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if let Type::ImplTrait(_) = ty {
+            *ty = parse_quote!(_);
+        } else {
+            visit_mut::visit_type_mut(self, ty);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! One HTTP request of a call.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use async_openai::middleware::HttpRequestFactory;
+use llmobs_core::Attempt;
+use llmobs_http::{TapBody, tap_headers};
+use pin_project_lite::pin_project;
+use reqwest::{Response, ResponseBuilderExt};
+use tower::Service;
+
+use super::call::classify_reqwest;
+use super::hand_over;
+use crate::check::{Layer, probed};
+
+/// Observes single HTTP requests; goes right around the transport, inside the retries.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AttemptLayer;
+
+impl AttemptLayer {
+    /// The layer.
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+impl<S> tower::Layer<S> for AttemptLayer {
+    type Service = AttemptService<S>;
+
+    fn layer(&self, inner: S) -> AttemptService<S> {
+        AttemptService { inner }
+    }
+}
+
+/// What [`AttemptLayer`] makes of a service.
+#[derive(Clone, Debug)]
+pub struct AttemptService<S> {
+    inner: S,
+}
+
+impl<S> Service<HttpRequestFactory> for AttemptService<S>
+where
+    S: Service<HttpRequestFactory, Response = Response>,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = AttemptFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: HttpRequestFactory) -> Self::Future {
+        let probe = probed(Layer::Attempt);
+        AttemptFuture { inner: self.inner.call(request), attempt: None, probe }
+    }
+}
+
+pin_project! {
+    /// The future of [`AttemptService`].
+    pub struct AttemptFuture<F> {
+        #[pin]
+        inner: F,
+        attempt: Option<Attempt>,
+        // A probe goes no further than this.
+        probe: bool,
+    }
+}
+
+impl<F, E> Future for AttemptFuture<F>
+where
+    F: Future<Output = Result<Response, E>>,
+{
+    type Output = Result<Response, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if *this.probe {
+            return Poll::Pending;
+        }
+        // Whatever lies there was left for somebody who did not come.
+        hand_over::take();
+        let polled = this.inner.poll(cx);
+        if let Some(attempt) = hand_over::take() {
+            *this.attempt = Some(attempt);
+        }
+        match (std::task::ready!(polled), this.attempt.take()) {
+            (Ok(response), Some(attempt)) => Poll::Ready(Ok(tapped(response, attempt))),
+            (result, _) => Poll::Ready(result),
+        }
+    }
+}
+
+impl<F> fmt::Debug for AttemptFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AttemptFuture").field("attempt", &self.attempt).finish_non_exhaustive()
+    }
+}
+
+/// The response with a tap on its body, and otherwise as it was.
+fn tapped(response: Response, attempt: Attempt) -> Response {
+    // A response that goes through `http::Response` loses its URL unless it is put back this way.
+    let url = http::Response::builder().url(response.url().clone()).body(());
+    let response: http::Response<reqwest::Body> = response.into();
+    let (mut parts, body) = response.into_parts();
+    if let Ok(url) = url {
+        parts.extensions.extend(url.into_parts().0.extensions);
+    }
+    let tap = tap_headers(attempt, parts.status, &parts.headers);
+    let body = reqwest::Body::wrap(TapBody::new(body, tap, classify_reqwest));
+    http::Response::from_parts(parts, body).into()
+}

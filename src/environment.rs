@@ -1,0 +1,150 @@
+//! What the environment says about the recorder.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use llmobs_core::{Capture, Limits};
+
+/// Settings read from `LLMOBS_*`, and from the `OTEL_*` variables that stand in for them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment {
+    pub(crate) enabled: Option<bool>,
+    pub(crate) service: Option<String>,
+    pub(crate) environment: Option<String>,
+    pub(crate) file: Option<FileSetting>,
+    pub(crate) file_bytes: Option<u64>,
+    pub(crate) file_keep: Option<usize>,
+    pub(crate) capture: Option<Capture>,
+    pub(crate) limits: Limits,
+    pub(crate) shutdown_timeout: Option<Duration>,
+}
+
+/// Where JSON lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FileSetting {
+    None,
+    Path(PathBuf),
+}
+
+/// A variable with a value that cannot be understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the environment variable {name} is {value:?}: expected {expected}")]
+pub struct EnvironmentError {
+    name: &'static str,
+    value: String,
+    expected: &'static str,
+}
+
+impl EnvironmentError {
+    /// Name of the variable.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl Environment {
+    /// Reads every variable through `lookup`.
+    pub(crate) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, EnvironmentError> {
+        // An empty variable is an unset one, as OpenTelemetry has it.
+        let text = |name: &'static str| lookup(name).filter(|value| !value.trim().is_empty());
+        let attributes = text("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
+        let attribute = |name: &str| {
+            let pairs = attributes.split(',').filter_map(|pair| pair.split_once('='));
+            pairs
+                .rev()
+                .find(|(key, _)| key.trim() == name)
+                .map(|(_, value)| value.trim().to_owned())
+        };
+        let mut limits = Limits::default();
+        if let Some(n) = number(&text, "LLMOBS_MAX_OPERATIONS")? {
+            limits.operations = n;
+        }
+        if let Some(n) = number(&text, "LLMOBS_MAX_PAYLOAD_BYTES")? {
+            limits.payload_bytes = n;
+        }
+        let disabled = text("OTEL_SDK_DISABLED").is_some_and(|v| v.eq_ignore_ascii_case("true"));
+        let file = text("LLMOBS_FILE").map(|path| match path.as_str() {
+            "none" => FileSetting::None,
+            _ => FileSetting::Path(path.into()),
+        });
+        // Whoever names a file wants it, even without OpenTelemetry.
+        let off = disabled && !matches!(file, Some(FileSetting::Path(_)));
+        Ok(Self {
+            enabled: flag(&text, "LLMOBS_ENABLED")?.or(off.then_some(false)),
+            service: text("LLMOBS_SERVICE")
+                .or_else(|| text("OTEL_SERVICE_NAME"))
+                .or_else(|| attribute("service.name")),
+            environment: text("LLMOBS_ENVIRONMENT")
+                .or_else(|| attribute("deployment.environment.name"))
+                .or_else(|| attribute("deployment.environment")),
+            file,
+            file_bytes: number(&text, "LLMOBS_FILE_MAX_BYTES")?,
+            file_keep: number(&text, "LLMOBS_FILE_KEEP")?,
+            capture: capture(&text)?,
+            limits,
+            shutdown_timeout: number(&text, "LLMOBS_SHUTDOWN_TIMEOUT_MS")?
+                .map(Duration::from_millis),
+        })
+    }
+}
+
+fn number<T: std::str::FromStr>(
+    text: &dyn Fn(&'static str) -> Option<String>,
+    name: &'static str,
+) -> Result<Option<T>, EnvironmentError> {
+    let expected = "a whole number";
+    text(name)
+        .map(|value| value.trim().parse().map_err(|_| EnvironmentError { name, value, expected }))
+        .transpose()
+}
+
+fn flag(
+    text: &dyn Fn(&'static str) -> Option<String>,
+    name: &'static str,
+) -> Result<Option<bool>, EnvironmentError> {
+    text(name)
+        .map(|value| match value.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "on" => Ok(true),
+            "false" | "0" | "off" => Ok(false),
+            _ => Err(EnvironmentError { name, value, expected: "true or false" }),
+        })
+        .transpose()
+}
+
+fn capture(
+    text: &dyn Fn(&'static str) -> Option<String>,
+) -> Result<Option<Capture>, EnvironmentError> {
+    const OURS: &str = "LLMOBS_CAPTURE";
+    const OTEL: &str = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
+    if let Some(value) = text(OURS) {
+        let mut capture = Capture::NONE;
+        for word in value.split(',') {
+            capture = match word.trim() {
+                "none" => Capture::NONE,
+                "all" => Capture::ALL,
+                "input" => capture.input(true),
+                "output" => capture.output(true),
+                "tools" => capture.tools(true),
+                "errors" => capture.errors(true),
+                _ => {
+                    let expected = "none, all, or a list of input, output, tools, errors";
+                    return Err(EnvironmentError { name: OURS, value, expected });
+                }
+            };
+        }
+        return Ok(Some(capture));
+    }
+    text(OTEL)
+        .map(|value| match value.trim().to_ascii_uppercase().as_str() {
+            "NO_CONTENT" | "FALSE" => Ok(Capture::NONE),
+            // Error messages are no message content by OpenTelemetry's book.
+            "SPAN_ONLY" | "EVENT_ONLY" | "SPAN_AND_EVENT" | "TRUE" => {
+                Ok(Capture::ALL.errors(false))
+            }
+            _ => {
+                let expected = "NO_CONTENT, SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT";
+                Err(EnvironmentError { name: OTEL, value, expected })
+            }
+        })
+        .transpose()
+}

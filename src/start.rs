@@ -1,0 +1,282 @@
+//! One line to start.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use llmobs_core::{
+    Capture, Decoder, JsonLines, JsonLinesError, Limits, Llmobs, Processor, Rotation, Sink,
+    StartError, TraceBackend,
+};
+
+use crate::environment::{Environment, EnvironmentError, FileSetting};
+
+/// File that records go to when nothing says otherwise.
+const DEFAULT_FILE: &str = "llmobs.jsonl";
+
+/// Starts a recorder as the environment says, and makes it the process-wide one.
+///
+/// | variable | meaning | default |
+/// |---|---|---|
+/// | `OTEL_EXPORTER_OTLP_ENDPOINT` and its kin | send spans and metrics there | |
+/// | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` | `otlp` or `none` | `otlp` |
+/// | `OTEL_SDK_DISABLED` | `true` turns everything off | `false` |
+/// | `LLMOBS_ENABLED` | `false` observes nothing until told to | `true` |
+/// | `LLMOBS_FILE` | JSON lines go to this file; `none` for no file | `llmobs.jsonl` without an OTLP endpoint |
+/// | `LLMOBS_FILE_MAX_BYTES`, `LLMOBS_FILE_KEEP` | put the file aside at this size; keep so many | 100 MiB, 10 |
+/// | `LLMOBS_SERVICE`, else `OTEL_SERVICE_NAME` | name of the service | |
+/// | `LLMOBS_ENVIRONMENT` | deployment environment | |
+/// | `LLMOBS_CAPTURE` | `none`, `all`, or a list of `input`, `output`, `tools`, `errors` | `none` |
+/// | `LLMOBS_MAX_OPERATIONS`, `LLMOBS_MAX_PAYLOAD_BYTES` | bounds of the queue | 65,536, 128 MiB |
+/// | `LLMOBS_SHUTDOWN_TIMEOUT_MS` | how long the drop may wait | 5,000 |
+///
+/// Keep what it returns for as long as the service runs; dropping it delivers what is waiting.
+///
+/// # Errors
+///
+/// When a variable cannot be understood, or the system gives no thread. A file that cannot be
+/// opened is no error: a warning goes to standard error, and records go nowhere else.
+pub fn init() -> Result<Llmobs, InitError> {
+    builder().start()
+}
+
+/// Begins with what the environment says; what is said in code goes before it.
+pub fn builder() -> Builder {
+    Builder::from_lookup(&|name| std::env::var(name).ok())
+}
+
+/// Configures a recorder.
+///
+/// ```
+/// use llmobs::{Capture, Console};
+///
+/// let llmobs = llmobs::builder()
+///     .service("support-bot")
+///     .capture(Capture::NONE.output(true))
+///     .sink(Console::default())
+///     .process_wide(false)
+///     .start()?;
+/// assert!(llmobs.capture().has_output());
+/// # Ok::<(), llmobs::InitError>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder does nothing until started"]
+pub struct Builder {
+    core: llmobs_core::Builder,
+    environment: Result<Environment, EnvironmentError>,
+    file: Option<FileSetting>,
+    rotation: Option<Rotation>,
+    own_decoders: bool,
+    #[cfg(feature = "otlp")]
+    otlp: Result<llmobs_otlp::Otlp, llmobs_otlp::OtlpError>,
+    attached: bool,
+}
+
+/// A recorder that cannot be started as it was configured.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InitError {
+    /// An environment variable cannot be understood.
+    #[error("the environment is not understood")]
+    Environment(#[source] EnvironmentError),
+    /// The OTLP settings cannot be used.
+    #[cfg(feature = "otlp")]
+    #[error("the settings for OTLP cannot be used")]
+    Otlp(#[source] llmobs_otlp::OtlpError),
+    /// The system gave no thread.
+    #[error("the recorder cannot be started")]
+    Start(#[source] StartError),
+}
+
+impl Builder {
+    /// Begins with what `lookup` says of each environment variable: [`builder`] without the process
+    /// environment.
+    pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Self {
+        Self {
+            core: llmobs_core::Builder::new(),
+            environment: Environment::read(lookup),
+            file: None,
+            rotation: None,
+            own_decoders: true,
+            #[cfg(feature = "otlp")]
+            otlp: llmobs_otlp::Otlp::from_lookup(lookup),
+            attached: false,
+        }
+        .with_environment()
+    }
+
+    fn with_environment(mut self) -> Self {
+        let Ok(environment) = &self.environment else { return self };
+        let mut core = self.core.limits(environment.limits);
+        if let Some(service) = &environment.service {
+            core = core.service(service);
+        }
+        if let Some(name) = &environment.environment {
+            core = core.environment(name);
+        }
+        if let Some(enabled) = environment.enabled {
+            core = core.enabled(enabled);
+        }
+        if let Some(capture) = environment.capture {
+            core = core.capture(capture);
+        }
+        if let Some(timeout) = environment.shutdown_timeout {
+            core = core.shutdown_timeout(timeout);
+        }
+        self.core = core;
+        self.file.clone_from(&environment.file);
+        self
+    }
+
+    /// Names the observed service.
+    pub fn service(self, name: impl Into<String>) -> Self {
+        self.core(|core| core.service(name))
+    }
+
+    /// Names the deployment environment.
+    pub fn environment(self, name: impl Into<String>) -> Self {
+        self.core(|core| core.environment(name))
+    }
+
+    /// Writes JSON lines to this file, in place of the default one.
+    pub fn file(mut self, path: impl AsRef<Path>) -> Self {
+        self.file = Some(FileSetting::Path(path.as_ref().to_owned()));
+        self
+    }
+
+    /// Writes no file, whatever the environment says.
+    pub fn no_file(mut self) -> Self {
+        self.file = Some(FileSetting::None);
+        self
+    }
+
+    /// When the file is put aside for a new one. Defaults to 100 MiB, keeping ten.
+    pub fn rotation(mut self, rotation: Rotation) -> Self {
+        self.rotation = Some(rotation);
+        self
+    }
+
+    /// Adds a destination. With one, no file is written unless one was named.
+    pub fn sink(self, sink: impl Sink) -> Self {
+        self.core(|core| core.sink(sink))
+    }
+
+    /// Adds a rule on records; rules run in the order they were added.
+    pub fn processor(self, processor: impl Processor) -> Self {
+        self.core(|core| core.processor(processor))
+    }
+
+    /// Adds a wire format of your own; it goes before ours.
+    pub fn decoder(self, decoder: impl Decoder) -> Self {
+        self.core(|core| core.decoder(decoder))
+    }
+
+    /// Leaves out our own wire formats: only what [`decoder`](Self::decoder) added is observed.
+    pub fn only_own_decoders(mut self) -> Self {
+        self.own_decoders = false;
+        self
+    }
+
+    /// Sets where spans live, in place of the OpenTelemetry backend.
+    pub fn backend(mut self, backend: impl TraceBackend) -> Self {
+        self.attached = true;
+        self.core(|core| core.backend(backend))
+    }
+
+    /// Changes the OpenTelemetry settings, such as the provider spans go to.
+    #[cfg(feature = "otlp")]
+    pub fn otlp(mut self, change: impl FnOnce(llmobs_otlp::Otlp) -> llmobs_otlp::Otlp) -> Self {
+        self.otlp = self.otlp.map(change);
+        self
+    }
+
+    /// Sets which content is kept. Defaults to none.
+    pub fn capture(self, capture: Capture) -> Self {
+        self.core(|core| core.capture(capture))
+    }
+
+    /// Sets the bounds of what is held in memory.
+    pub fn limits(self, limits: Limits) -> Self {
+        self.core(|core| core.limits(limits))
+    }
+
+    /// Whether anything is observed at first. Defaults to yes.
+    pub fn enabled(self, enabled: bool) -> Self {
+        self.core(|core| core.enabled(enabled))
+    }
+
+    /// Whether code outside any scope that names a recorder uses this one. Defaults to yes.
+    pub fn process_wide(self, process_wide: bool) -> Self {
+        self.core(|core| core.process_wide(process_wide))
+    }
+
+    /// Longest time the drop may wait for the sinks. Defaults to 5 seconds.
+    pub fn shutdown_timeout(self, timeout: Duration) -> Self {
+        self.core(|core| core.shutdown_timeout(timeout))
+    }
+
+    /// Starts the recorder.
+    ///
+    /// # Errors
+    ///
+    /// When the environment or the settings cannot be understood, or the system gives no thread.
+    pub fn start(self) -> Result<Llmobs, InitError> {
+        let environment = self.environment.map_err(InitError::Environment)?;
+        let mut core = self.core;
+        #[cfg(feature = "openai")]
+        if self.own_decoders {
+            core = core.decoder(llmobs_openai::OpenAi::new());
+        }
+        #[cfg_attr(not(feature = "otlp"), expect(unused_mut, reason = "only OTLP changes it"))]
+        let mut exports = core.has_sinks();
+        #[cfg(feature = "otlp")]
+        if !self.attached {
+            let otlp = self.otlp.map_err(InitError::Otlp)?;
+            exports |= otlp.exports();
+            core = otlp.install(core);
+        }
+        let off = environment.enabled == Some(false);
+        let file = match self.file {
+            Some(FileSetting::Path(path)) => Some(path),
+            Some(FileSetting::None) => None,
+            None => (!exports && !off).then(|| PathBuf::from(DEFAULT_FILE)),
+        };
+        if let Some(path) = file {
+            let rotation = self.rotation.unwrap_or_else(|| rotation(&environment));
+            match JsonLines::open(&path).map(|lines| lines.rotation(rotation)) {
+                Ok(lines) => {
+                    if path.as_os_str() == DEFAULT_FILE {
+                        announce(lines.path());
+                    }
+                    core = core.sink(lines);
+                }
+                Err(err) => warn(&err),
+            }
+        }
+        core.start().map_err(InitError::Start)
+    }
+
+    fn core(mut self, change: impl FnOnce(llmobs_core::Builder) -> llmobs_core::Builder) -> Self {
+        self.core = change(self.core);
+        self
+    }
+}
+
+fn rotation(environment: &Environment) -> Rotation {
+    Rotation::new()
+        .bytes(environment.file_bytes.unwrap_or(100 << 20))
+        .keep(environment.file_keep.unwrap_or(10))
+}
+
+#[expect(clippy::print_stderr, reason = "whoever set nothing up should know where records go")]
+fn announce(path: &Path) {
+    eprintln!(
+        "llmobs: writing records to {} (set LLMOBS_FILE or OTEL_EXPORTER_OTLP_ENDPOINT to change)",
+        path.display()
+    );
+}
+
+#[expect(clippy::print_stderr, reason = "an unwritable file must be no error to the application")]
+fn warn(err: &JsonLinesError) {
+    let cause = std::error::Error::source(err).map(|cause| format!(": {cause}"));
+    eprintln!("llmobs: {err}{}; records are not written", cause.unwrap_or_default());
+}

@@ -1,0 +1,12 @@
+//! The whole, from the application's side.
+
+mod bad_input;
+#[cfg(feature = "otlp")]
+mod canary;
+mod chat;
+mod ends;
+mod fidelity;
+mod retries;
+mod start;
+mod support;
+mod tidy;

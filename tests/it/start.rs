@@ -1,0 +1,102 @@
+//! What the environment and the builder make of a recorder.
+
+use std::error::Error;
+use std::fs;
+
+use llmobs::{Builder, Capture, EnvironmentError, InitError, StepKind};
+use serde_json::Value;
+
+/// A builder that sees these variables and no others.
+fn with(variables: &[(&str, &str)]) -> Builder {
+    let variables: Vec<_> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Builder::from_lookup(&move |name| {
+        variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    })
+    .process_wide(false)
+}
+
+#[test]
+fn the_environment_names_the_file_the_service_and_what_is_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("records.jsonl");
+    let llmobs = with(&[
+        ("LLMOBS_FILE", path.to_str().expect("text")),
+        ("OTEL_SERVICE_NAME", "shop"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=staging,x=y"),
+        ("LLMOBS_CAPTURE", "input, errors"),
+    ])
+    .start()
+    .expect("it starts");
+    assert_eq!(llmobs.capture(), Capture::NONE.input(true).errors(true));
+    llmobs.step(StepKind::Tool, "look_up").end();
+    drop(llmobs);
+    let text = fs::read_to_string(path).expect("it was written");
+    let lines: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines[0]["kind"], "meta");
+    assert_eq!(lines[0]["meta"]["schema"], "llmobs/1");
+    assert_eq!(lines[1]["service"], "shop");
+    assert_eq!(lines[1]["environment"], "staging");
+    assert_eq!(lines[1]["name"], "look_up");
+}
+
+#[test]
+fn values_that_mean_nothing_are_errors_that_say_what_would() {
+    for (name, value, expected) in [
+        ("LLMOBS_ENABLED", "maybe", "true or false"),
+        ("LLMOBS_MAX_OPERATIONS", "many", "a whole number"),
+        ("LLMOBS_CAPTURE", "everything", "none, all, or a list of input, output, tools, errors"),
+    ] {
+        let failed = with(&[(name, value)]).no_file().start();
+        let InitError::Environment(err) = failed.expect_err("it means nothing") else {
+            panic!("another error for {name}")
+        };
+        let err: EnvironmentError = err;
+        assert_eq!(err.name(), name);
+        assert_eq!(
+            err.to_string(),
+            format!("the environment variable {name} is {value:?}: expected {expected}")
+        );
+    }
+}
+
+#[test]
+fn an_unknown_exporter_is_a_set_up_error() {
+    let failed = with(&[("OTEL_TRACES_EXPORTER", "carrier-pigeon")]).no_file().start();
+    let err = failed.expect_err("there is none");
+    assert!(
+        err.source().is_some_and(|cause| cause.to_string().contains("carrier-pigeon")),
+        "{err:?}"
+    );
+}
+
+#[test]
+fn turned_off_means_no_file_and_no_record() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("records.jsonl");
+    for variables in [[("OTEL_SDK_DISABLED", "true")], [("LLMOBS_ENABLED", "false")]] {
+        let llmobs = with(&variables).start().expect("it starts");
+        assert!(!llmobs.is_enabled());
+        assert!(!llmobs.step(StepKind::Tool, "look_up").is_recording());
+    }
+    assert!(!path.exists());
+    assert!(!std::path::Path::new("llmobs.jsonl").exists(), "no file where nothing is observed");
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_no_error() {
+    let llmobs = with(&[("LLMOBS_FILE", "/nowhere/at/all/records.jsonl")]).start();
+    let llmobs = llmobs.expect("it starts all the same");
+    llmobs.step(StepKind::Tool, "look_up").end();
+}
+
+#[test]
+fn it_can_be_turned_off_and_on_while_running() {
+    let llmobs = with(&[]).no_file().start().expect("it starts");
+    assert!(llmobs.step(StepKind::Tool, "a").is_recording());
+    llmobs.set_enabled(false);
+    assert!(!llmobs.step(StepKind::Tool, "b").is_recording());
+    llmobs.set_enabled(true);
+    assert!(llmobs.step(StepKind::Tool, "c").is_recording());
+}
