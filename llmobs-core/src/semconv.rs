@@ -39,6 +39,8 @@ pub mod attribute {
     pub const REQUEST_PREVIOUS_RESPONSE_ID: &str = "gen_ai.request.previous_response.id";
     /// Encodings of embeddings.
     pub const REQUEST_ENCODING_FORMATS: &str = "gen_ai.request.encoding_formats";
+    /// Dimensions of embeddings asked for.
+    pub const EMBEDDINGS_DIMENSION_COUNT: &str = "gen_ai.embeddings.dimension.count";
     /// Kind of output asked for.
     pub const OUTPUT_TYPE: &str = "gen_ai.output.type";
     /// Model that answered.
@@ -69,6 +71,8 @@ pub mod attribute {
     pub const PROMPT_NAME: &str = "gen_ai.prompt.name";
     /// Prompt template's version.
     pub const PROMPT_VERSION: &str = "gen_ai.prompt.version";
+    /// A value the prompt template was filled with; the variable's name follows.
+    pub const PROMPT_VARIABLE_PREFIX: &str = "gen_ai.prompt.variable.";
     /// Messages sent, as a JSON string.
     pub const INPUT_MESSAGES: &str = "gen_ai.input.messages";
     /// Messages generated, as a JSON string.
@@ -79,6 +83,10 @@ pub mod attribute {
     pub const TOOL_DEFINITIONS: &str = "gen_ai.tool.definitions";
     /// Tool that ran.
     pub const TOOL_NAME: &str = "gen_ai.tool.name";
+    /// What a tool was run with, as a JSON string.
+    pub const TOOL_CALL_ARGUMENTS: &str = "gen_ai.tool.call.arguments";
+    /// What a tool gave back, as a JSON string.
+    pub const TOOL_CALL_RESULT: &str = "gen_ai.tool.call.result";
     /// Agent that ran.
     pub const AGENT_NAME: &str = "gen_ai.agent.name";
     /// Workflow that ran.
@@ -108,6 +116,8 @@ pub mod attribute {
     pub const LLMOBS_OUTCOME: &str = "llmobs.outcome";
     /// What kind of step.
     pub const LLMOBS_STEP: &str = "llmobs.step";
+    /// Name of the step, where the span's name has more in it.
+    pub const LLMOBS_STEP_NAME: &str = "llmobs.step.name";
     /// Issued to first token, in milliseconds.
     pub const LLMOBS_TTFT_MS: &str = "llmobs.ttft_ms";
     /// Time per output token, in milliseconds.
@@ -139,6 +149,41 @@ pub mod attribute {
     /// A tag of the application's; its name follows.
     pub const LLMOBS_TAG_PREFIX: &str = "llmobs.tag.";
 }
+
+/// Attributes of the resource: the observed service.
+pub mod resource {
+    /// Name of the service.
+    pub const SERVICE_NAME: &str = "service.name";
+    /// Version of the service.
+    pub const SERVICE_VERSION: &str = "service.version";
+    /// Deployment environment.
+    pub const ENVIRONMENT: &str = "deployment.environment.name";
+    /// Name of the SDK.
+    pub const SDK_NAME: &str = "telemetry.sdk.name";
+    /// Language of the SDK.
+    pub const SDK_LANGUAGE: &str = "telemetry.sdk.language";
+    /// Version of the SDK.
+    pub const SDK_VERSION: &str = "telemetry.sdk.version";
+}
+
+/// Values of `gen_ai.token.modality`.
+pub mod modality {
+    /// Audio.
+    pub const AUDIO: &str = "audio";
+    /// Not told apart by the provider.
+    pub const UNKNOWN: &str = "unknown";
+}
+
+/// Values of `gen_ai.output.type`.
+pub mod output_type {
+    /// Text.
+    pub const TEXT: &str = "text";
+    /// JSON.
+    pub const JSON: &str = "json";
+}
+
+/// What stands in spans for a finish reason that was expected and did not come.
+pub const MISSING_FINISH_REASON: &str = "error";
 
 /// Values of `gen_ai.operation.name`.
 pub mod operation {

@@ -1,1 +1,46 @@
-//! llmobs otlp
+//! OpenTelemetry for llmobs: spans and metrics, through a pipeline of our own or the user's provider.
+//!
+//! For those who assemble a recorder from its parts; applications use the `llmobs` crate, which
+//! re-exports what they need.
+//!
+//! ```
+//! use llmobs_core::Builder;
+//! use llmobs_otlp::Otlp;
+//!
+//! let otlp = Otlp::new().endpoint("http://localhost:4318")?;
+//! assert!(otlp.exports());
+//! let builder = otlp.install(Builder::new().service("shop"));
+//! assert!(builder.has_sinks());
+//! # Ok::<(), llmobs_otlp::OtlpError>(())
+//! ```
+//!
+//! # Two modes
+//!
+//! [`OtelBackend`] decides at the first operation. With a tracer provider of the application's,
+//! given in code or set globally by then, llmobs is *attached*: our spans are that provider's, and
+//! what becomes of them after their end is unknown to us. Without one, spans leave through the
+//! *own* pipeline, where they are counted like every record: what is lost is known by cause, and a
+//! flush says what is left.
+//!
+//! # Features
+//!
+//! - `tracing-opentelemetry`: finds the parent also where tracing-opentelemetry runs with its
+//!   context activation turned off. A `tracing` span opened *inside* a step is, in that set-up, no
+//!   child of the step's when it has a `tracing` parent of its own: tracing-opentelemetry looks no
+//!   further.
+//! - `tls`: exports to `https` endpoints, through rustls.
+
+mod attributes;
+mod backend;
+mod metrics;
+mod mode;
+mod otlp;
+mod resource;
+mod sink;
+mod span;
+mod transport;
+
+pub use self::backend::OtelBackend;
+pub use self::metrics::OtlpMetrics;
+pub use self::otlp::{Otlp, OtlpError, Temporality};
+pub use self::sink::OtlpSink;

@@ -1,0 +1,234 @@
+//! The trace backend: spans in the user's provider, or ids of our own.
+
+mod ids;
+mod parent;
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use llmobs_core::semconv::attribute;
+use llmobs_core::{
+    Innermost, LocalBackend, OpenSpan, Record, SpanIdentity, SpanKind, SpanStart, TraceBackend,
+};
+use opentelemetry::trace::{SpanBuilder, Status, TraceContextExt, Tracer, TracerProvider};
+use opentelemetry::{Context, KeyValue, StringValue, global};
+
+use self::ids::{identity, span_context};
+use self::parent::{Parent, Source};
+use crate::mode::{Mode, ModeCell, instrumentation_scope};
+use crate::span::SpanView;
+
+/// Spans where OpenTelemetry is, or may be.
+///
+/// The mode is decided at the first operation, since many services set their provider late: a
+/// provider given in code, else a valid global one, else none, for good. The global provider is
+/// never set from here.
+///
+/// - *Attached*: spans are started on the caller with the user's tracer and ended by the recorder's
+///   thread with all they have to say. Whether they are sampled, and what becomes of them after
+///   their end, is the provider's business.
+/// - *Own*: ids are ours, and the records are exported as spans by [`OtlpSink`](crate::OtlpSink).
+///   Spans that the application opens with OpenTelemetry inside nest below ours all the same.
+#[derive(Debug, Default)]
+pub struct OtelBackend {
+    mode: ModeCell,
+}
+
+/// What a span of ours carries: the context to attach around what runs inside.
+struct Handle {
+    context: Context,
+    /// Attributes the user's tracer was given at the start; `None` on spans it did not start.
+    started: Option<Vec<KeyValue>>,
+}
+
+impl OtelBackend {
+    /// A backend that looks for a global provider at the first operation.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A backend attached to `provider`.
+    pub fn attached<P>(provider: &P) -> Self
+    where
+        P: TracerProvider,
+        P::Tracer: Send + Sync + 'static,
+        <P::Tracer as Tracer>::Span: Send + Sync + 'static,
+    {
+        let tracer = provider.tracer_with_scope(instrumentation_scope());
+        let backend = Self::new();
+        backend.mode.decide(Mode::Attached(global::BoxedTracer::new(Box::new(tracer))));
+        backend
+    }
+
+    pub(crate) fn with_mode(mode: ModeCell) -> Self {
+        Self { mode }
+    }
+
+    /// Starts the first span, and decides by what comes of it.
+    fn resolve(&self, start: &SpanStart<'_>, parent: Parent) -> OpenSpan {
+        let tracer = global::tracer_with_scope(instrumentation_scope());
+        if let Some(span) = attached(&tracer, start, &parent) {
+            self.mode.decide(Mode::Attached(tracer));
+            return span;
+        }
+        // A suppressed context hides a provider that is there: it decides nothing.
+        if !parent.context.is_telemetry_suppressed() {
+            self.mode.decide(Mode::Own);
+            if parent.source == Source::OpenTelemetry {
+                tracing::warn!(
+                    target: "llmobs",
+                    "an OpenTelemetry span is current but no tracer provider was found: spans \
+                     go through llmobs' own pipeline; give it the provider, or set the global one \
+                     before the first call, with the same version of the opentelemetry crate"
+                );
+            }
+        }
+        own(start, parent, true)
+    }
+}
+
+impl TraceBackend for OtelBackend {
+    fn start(&self, start: &SpanStart<'_>) -> OpenSpan {
+        let parent = Parent::find(&start.innermost);
+        match self.mode.get() {
+            Some(Mode::Own) => own(start, parent, true),
+            Some(Mode::Attached(tracer)) => {
+                // Suppressed, or shut down: only the record will tell of it.
+                attached(tracer, start, &parent).unwrap_or_else(|| own(start, parent, false))
+            }
+            None => self.resolve(start, parent),
+        }
+    }
+
+    fn current(&self, innermost: &Innermost<'_>) -> Option<OpenSpan> {
+        let parent = Parent::find(innermost);
+        match parent.source {
+            Source::OpenTelemetry => {
+                let identity = identity(&parent.context)?;
+                let handle = Handle { context: parent.context, started: None };
+                Some(OpenSpan { identity, parent_span_id: None, handle: Some(Arc::new(handle)) })
+            }
+            Source::Layer(identity) if !self.mode.is_attached() => {
+                Some(OpenSpan { identity, parent_span_id: None, handle: None })
+            }
+            Source::Layer(_) | Source::Scope => innermost.scope.cloned(),
+        }
+    }
+
+    fn attach(&self, span: &OpenSpan, run: &mut dyn FnMut()) {
+        let context = match handle(span) {
+            Some(handle) => Some(handle.context.clone()),
+            // A span the user's provider knows nothing of would be a parent nobody can find.
+            None if self.mode.is_attached() => None,
+            None => {
+                let ours = span_context(span.identity, None);
+                Some(Context::map_current(|current| current.with_remote_span_context(ours)))
+            }
+        };
+        let _attached = context.map(Context::attach);
+        run();
+    }
+
+    fn finish(&self, span: OpenSpan, record: Option<&Record>) {
+        let Some(Handle { context, started: Some(started) }) = handle(&span) else { return };
+        // A processor that exports at once does so on this thread, and is not to be traced.
+        let _suppressed = Context::enter_telemetry_suppressed_scope();
+        let span = context.span();
+        let Some(record) = record else {
+            span.set_attribute(KeyValue::new(attribute::LLMOBS_LOST, true));
+            span.end();
+            return;
+        };
+        if let Some(view) = SpanView::of(record).filter(|_| span.is_recording()) {
+            span.update_name(view.name);
+            // The SDK keeps both values of a key that is set twice.
+            let mut attributes = view.attributes.into_vec();
+            attributes.retain(|attribute| !started.contains(attribute));
+            span.set_attributes(attributes);
+            if let Some(description) = view.error {
+                span.set_status(Status::error(description));
+            }
+        }
+        span.end_with_timestamp(record.ended_at().map_or_else(SystemTime::now, Into::into));
+    }
+
+    fn mode(&self) -> Option<&'static str> {
+        Some(match self.mode.get()? {
+            Mode::Attached(_) => "attached",
+            Mode::Own => "own",
+        })
+    }
+}
+
+fn handle(span: &OpenSpan) -> Option<&Handle> {
+    let handle: &(dyn Any + Send + Sync) = span.handle.as_deref()?;
+    handle.downcast_ref()
+}
+
+/// Starts the span with `tracer`; `None` when that is a no-op, or suppressed, or shut down.
+fn attached<T>(tracer: &T, start: &SpanStart<'_>, parent: &Parent) -> Option<OpenSpan>
+where
+    T: Tracer,
+    T::Span: Send + Sync + 'static,
+{
+    let started = sampling_attributes(start);
+    let builder = SpanBuilder::from_name(start.name.to_owned())
+        .with_kind(match start.kind {
+            SpanKind::Client => opentelemetry::trace::SpanKind::Client,
+            _ => opentelemetry::trace::SpanKind::Internal,
+        })
+        .with_start_time(start.at)
+        .with_attributes(started.clone());
+    let span = tracer.build_with_context(builder, &parent.context);
+    let parent_identity = identity(&parent.context);
+    let context = parent.context.with_span(span);
+    // A no-op tracer hands the parent's ids on, or none.
+    let new = |own: &SpanIdentity| parent_identity.is_none_or(|p| p.span_id != own.span_id);
+    let identity = identity(&context).filter(new)?;
+    Some(OpenSpan {
+        identity,
+        parent_span_id: parent_identity.map(|parent| parent.span_id),
+        handle: Some(Arc::new(Handle { context, started: Some(started) })),
+    })
+}
+
+/// What samplers are to see, by the conventions.
+fn sampling_attributes(start: &SpanStart<'_>) -> Vec<KeyValue> {
+    let mut started = Vec::with_capacity(4);
+    let terms =
+        [(attribute::OPERATION_NAME, start.operation), (attribute::PROVIDER_NAME, start.provider)];
+    for (key, term) in terms {
+        if let Some(term) = term {
+            started.push(KeyValue::new(key, StringValue::from(term.clone())));
+        }
+    }
+    if let Some((address, port)) = start.server {
+        started.push(KeyValue::new(attribute::SERVER_ADDRESS, address.to_owned()));
+        if let Some(port) = port {
+            started.push(KeyValue::new(attribute::SERVER_PORT, i64::from(port)));
+        }
+    }
+    started
+}
+
+/// A span with ids of ours, to be exported or not.
+fn own(start: &SpanStart<'_>, parent: Parent, exported: bool) -> OpenSpan {
+    let above = match parent.source {
+        Source::Layer(identity) => Some(identity),
+        _ => identity(&parent.context),
+    };
+    let mut span = LocalBackend::child_of(above, start.ids);
+    span.identity.sampled &= exported && !parent.context.is_telemetry_suppressed();
+    let ours = span_context(span.identity, Some(&parent.context));
+    let context = parent.context.with_remote_span_context(ours);
+    span.handle = Some(Arc::new(Handle { context, started: None }));
+    span
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("context", &self.context).finish_non_exhaustive()
+    }
+}

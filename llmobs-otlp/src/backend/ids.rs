@@ -1,0 +1,29 @@
+//! Our ids as OpenTelemetry's, and back.
+
+use llmobs_core::{SpanId, SpanIdentity, TraceId};
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
+
+/// The ids of a context's span, if it has a valid one.
+pub(super) fn identity(context: &Context) -> Option<SpanIdentity> {
+    let span = context.span();
+    let ids = span.span_context();
+    Some(SpanIdentity {
+        trace_id: TraceId::new(u128::from_be_bytes(ids.trace_id().to_bytes()))?,
+        span_id: SpanId::new(u64::from_be_bytes(ids.span_id().to_bytes()))?,
+        sampled: ids.is_sampled(),
+    })
+}
+
+/// A span of ours for OpenTelemetry's contexts, with the trace state of `parent`.
+pub(super) fn span_context(identity: SpanIdentity, parent: Option<&Context>) -> SpanContext {
+    let state = parent
+        .map_or(TraceState::NONE, |parent| parent.span().span_context().trace_state().clone());
+    SpanContext::new(
+        opentelemetry::TraceId::from_bytes(identity.trace_id.to_bytes()),
+        opentelemetry::SpanId::from_bytes(identity.span_id.to_bytes()),
+        TraceFlags::default().with_sampled(identity.sampled),
+        false,
+        state,
+    )
+}

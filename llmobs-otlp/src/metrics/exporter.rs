@@ -1,0 +1,108 @@
+//! Metrics over the same HTTP as spans.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use prost::Message;
+
+use crate::otlp::Temporality;
+use crate::transport::{Endpoint, ExportError, Transport};
+
+/// Times one export is tried where what is not delivered is gone.
+const TRIES: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Longest pause an endpoint can ask for: a flush waits for it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(super) struct Exporter {
+    transport: Mutex<Transport>,
+    temporality: Temporality,
+    /// The last export failed, and has been complained about.
+    failing: AtomicBool,
+}
+
+impl Exporter {
+    pub(super) fn new(to: Endpoint, temporality: Temporality) -> Self {
+        let transport = Mutex::new(Transport::new(to));
+        Self { transport, temporality, failing: AtomicBool::new(false) }
+    }
+
+    fn send(&self, body: &[u8]) -> Result<Vec<u8>, ExportError> {
+        // Cumulative points are all in the next export again.
+        let tries = match self.temporality {
+            Temporality::Cumulative => 1,
+            Temporality::Delta | Temporality::LowMemory => TRIES,
+        };
+        let mut transport = self.transport.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..tries {
+            match transport.send(body.to_vec()) {
+                Err(err) if err.retryable => {
+                    thread::sleep(err.retry_after.unwrap_or(pause).clamp(pause, LONGEST_PAUSE));
+                    pause = pause.saturating_mul(2);
+                }
+                other => return other,
+            }
+        }
+        transport.send(body.to_vec())
+    }
+
+    /// Says what went wrong, once until it goes well again.
+    fn complain(&self, message: &str) {
+        if !self.failing.swap(true, Ordering::Relaxed) {
+            tracing::warn!(target: "llmobs", error = message, "metrics were not delivered");
+        }
+    }
+}
+
+impl PushMetricExporter for Exporter {
+    async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        let body = ExportMetricsServiceRequest::from(metrics).encode_to_vec();
+        match self.send(&body) {
+            Ok(answer) => {
+                match rejected(&answer) {
+                    Some(message) => self.complain(&message),
+                    None => self.failing.store(false, Ordering::Relaxed),
+                }
+                Ok(())
+            }
+            Err(err) => {
+                self.complain(&err.message);
+                Err(OTelSdkError::InternalFailure(err.message))
+            }
+        }
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn temporality(&self) -> opentelemetry_sdk::metrics::Temporality {
+        use opentelemetry_sdk::metrics::Temporality as Sdk;
+        match self.temporality {
+            Temporality::Cumulative => Sdk::Cumulative,
+            Temporality::Delta => Sdk::Delta,
+            Temporality::LowMemory => Sdk::LowMemory,
+        }
+    }
+}
+
+fn rejected(answer: &[u8]) -> Option<String> {
+    let partial = ExportMetricsServiceResponse::decode(answer).ok()?.partial_success?;
+    let rejected = partial.rejected_data_points;
+    (rejected > 0)
+        .then(|| format!("the endpoint rejected {rejected} points: {}", partial.error_message))
+}

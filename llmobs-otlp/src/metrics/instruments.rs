@@ -1,0 +1,212 @@
+//! The instruments, and what a record adds to them.
+
+use llmobs_core::semconv::{attribute, buckets, metric, modality, operation};
+use llmobs_core::{Kind, Outcome, Record, StepKind, Usage};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Histogram, Meter};
+
+use crate::attributes::Attributes;
+use crate::span::error_type;
+
+const SECONDS: &str = "s";
+const TOKENS: &str = "{token}";
+
+pub(super) struct Instruments {
+    inference: Histogram<f64>,
+    embeddings: Histogram<f64>,
+    operation: Histogram<f64>,
+    agent: Histogram<f64>,
+    tool: Histogram<f64>,
+    workflow: Histogram<f64>,
+    first_chunk: Histogram<f64>,
+    output_chunk: Histogram<f64>,
+    first_token: Histogram<f64>,
+    output_token: Histogram<f64>,
+    input_tokens: Counter<u64>,
+    output_tokens: Counter<u64>,
+    cache_read: Counter<u64>,
+    cache_write: Counter<u64>,
+    reasoning: Counter<u64>,
+    operation_input: Histogram<u64>,
+    operation_output: Histogram<u64>,
+    embeddings_input: Histogram<u64>,
+}
+
+impl Instruments {
+    pub(super) fn new(meter: &Meter) -> Self {
+        let seconds = |name, boundaries: &[f64]| {
+            meter
+                .f64_histogram(name)
+                .with_unit(SECONDS)
+                .with_boundaries(boundaries.to_vec())
+                .build()
+        };
+        let sizes = |name| {
+            let boundaries = buckets::TOKENS.to_vec();
+            meter.u64_histogram(name).with_unit(TOKENS).with_boundaries(boundaries).build()
+        };
+        let tokens = |name| meter.u64_counter(name).with_unit(TOKENS).build();
+        Self {
+            inference: seconds(metric::INFERENCE_DURATION, buckets::SECONDS),
+            embeddings: seconds(metric::EMBEDDINGS_DURATION, buckets::SECONDS),
+            operation: seconds(metric::OPERATION_DURATION, buckets::SECONDS),
+            agent: seconds(metric::INVOKE_AGENT_DURATION, buckets::AGENT_SECONDS),
+            tool: seconds(metric::EXECUTE_TOOL_DURATION, buckets::SECONDS),
+            workflow: seconds(metric::INVOKE_WORKFLOW_DURATION, buckets::WORKFLOW_SECONDS),
+            first_chunk: seconds(metric::TIME_TO_FIRST_CHUNK, buckets::SECONDS),
+            output_chunk: seconds(metric::TIME_PER_OUTPUT_CHUNK, buckets::SECONDS),
+            first_token: seconds(metric::LLMOBS_TIME_TO_FIRST_TOKEN, buckets::SECONDS),
+            output_token: seconds(metric::LLMOBS_TIME_PER_OUTPUT_TOKEN, buckets::TOKEN_SECONDS),
+            input_tokens: tokens(metric::USAGE_INPUT_TOKENS),
+            output_tokens: tokens(metric::USAGE_OUTPUT_TOKENS),
+            cache_read: tokens(metric::USAGE_CACHE_READ),
+            cache_write: tokens(metric::USAGE_CACHE_WRITE),
+            reasoning: tokens(metric::USAGE_REASONING),
+            operation_input: sizes(metric::OPERATION_INPUT_TOKENS),
+            operation_output: sizes(metric::OPERATION_OUTPUT_TOKENS),
+            embeddings_input: sizes(metric::EMBEDDINGS_INPUT_TOKENS),
+        }
+    }
+
+    pub(super) fn record(&self, record: &Record) {
+        match record.kind {
+            Kind::Interaction => self.call(record),
+            Kind::Step => self.step(record),
+            _ => {}
+        }
+    }
+
+    fn step(&self, record: &Record) {
+        let (histogram, operation, name) = match record.step {
+            Some(StepKind::Tool) => (&self.tool, None, Some(attribute::TOOL_NAME)),
+            Some(StepKind::Agent) => (&self.agent, None, Some(attribute::AGENT_NAME)),
+            Some(StepKind::Workflow) => (&self.workflow, None, Some(attribute::WORKFLOW_NAME)),
+            Some(StepKind::Retrieval) => (&self.operation, Some(operation::RETRIEVAL), None),
+            _ => return,
+        };
+        let mut attributes = Attributes::default();
+        if let Some(operation) = operation {
+            attributes.push(attribute::OPERATION_NAME, operation);
+        }
+        if let Some(name) = name {
+            attributes.text(name, record.name.as_ref());
+        }
+        ended(record, &mut attributes);
+        seconds(histogram, record.total_latency_ms, &attributes.into_vec());
+    }
+
+    fn call(&self, record: &Record) {
+        let common = common(record);
+        let mut attributes = Attributes::default();
+        for attribute in &common {
+            attributes.push(attribute.key.clone(), attribute.value.clone());
+        }
+        ended(record, &mut attributes);
+        let kind = record.operation.as_deref();
+        let duration = match kind {
+            Some(operation::EMBEDDINGS) => &self.embeddings,
+            Some(operation::CHAT | operation::TEXT_COMPLETION | operation::GENERATE_CONTENT) => {
+                &self.inference
+            }
+            _ => &self.operation,
+        };
+        seconds(duration, record.total_latency_ms, &attributes.into_vec());
+        // Counts that contradict each other are no counts.
+        let consistent = !record.usage.as_ref().is_some_and(|usage| usage.inconsistent);
+        match kind {
+            Some(operation::EMBEDDINGS) if consistent => {
+                if let Some(tokens) = record.input_tokens {
+                    self.embeddings_input.record(tokens, &common);
+                }
+            }
+            Some(operation::CHAT | operation::TEXT_COMPLETION | operation::GENERATE_CONTENT) => {
+                self.stream(record, &common);
+                if consistent {
+                    self.usage(record, &common);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn stream(&self, record: &Record, common: &[KeyValue]) {
+        seconds(&self.first_token, record.ttft_ms, common);
+        seconds(&self.output_token, record.tpot_ms, common);
+        let Some(latency) = &record.latency else { return };
+        seconds(&self.first_chunk, latency.time_to_first_chunk_ms, common);
+        for gap in &latency.chunk_gaps_ms {
+            seconds(&self.output_chunk, Some(f64::from(*gap)), common);
+        }
+    }
+
+    fn usage(&self, record: &Record, common: &[KeyValue]) {
+        let usage = record.usage.clone().unwrap_or_default();
+        let Usage { audio_input_tokens, audio_output_tokens, .. } = usage;
+        by_modality(&self.input_tokens, record.input_tokens, audio_input_tokens, common);
+        by_modality(&self.output_tokens, record.output_tokens, audio_output_tokens, common);
+        by_modality(&self.cache_read, usage.cache_read_tokens, None, common);
+        by_modality(&self.cache_write, usage.cache_write_tokens, None, common);
+        by_modality(&self.reasoning, usage.reasoning_tokens, None, common);
+        if let Some(tokens) = record.input_tokens {
+            self.operation_input.record(tokens, common);
+        }
+        if let Some(tokens) = record.output_tokens {
+            self.operation_output.record(tokens, common);
+        }
+    }
+}
+
+/// What all metrics of a call are told apart by. Nothing that is different each time, and nothing
+/// of the application's: prompts, users and sessions are in the records.
+fn common(record: &Record) -> Vec<KeyValue> {
+    let mut out = Attributes::default();
+    out.term(attribute::OPERATION_NAME, record.operation.as_ref());
+    out.term(attribute::PROVIDER_NAME, record.provider.as_ref());
+    out.text(attribute::REQUEST_MODEL, record.model.as_ref());
+    out.text(attribute::RESPONSE_MODEL, record.model_version.as_ref());
+    if let Some(server) = &record.server {
+        out.push(attribute::SERVER_ADDRESS, server.address.clone());
+        out.count(attribute::SERVER_PORT, server.port.map(u64::from));
+    }
+    out.into_vec()
+}
+
+/// How the operation ended: what was neither completed nor failed has a label of its own, so that
+/// calls somebody dropped can be kept out of the percentiles.
+fn ended(record: &Record, out: &mut Attributes) {
+    out.term(attribute::ERROR_TYPE, error_type(record).as_ref());
+    let usual = [Outcome::Completed, Outcome::Failed];
+    if let Some(outcome) = record.outcome.filter(|outcome| !usual.contains(outcome)) {
+        out.push(attribute::LLMOBS_OUTCOME, outcome.as_str());
+    }
+}
+
+fn seconds(histogram: &Histogram<f64>, millis: Option<f64>, attributes: &[KeyValue]) {
+    if let Some(millis) = millis {
+        histogram.record(millis / 1_000.0, attributes);
+    }
+}
+
+/// Adds tokens, those known to be audio apart from the rest, whose kind providers do not tell.
+fn by_modality(
+    counter: &Counter<u64>,
+    tokens: Option<u64>,
+    audio: Option<u64>,
+    common: &[KeyValue],
+) {
+    let Some(tokens) = tokens else { return };
+    let audio = audio.filter(|audio| (1..=tokens).contains(audio));
+    let rest = tokens - audio.unwrap_or(0);
+    let mut attributes = common.to_vec();
+    let mut add = |tokens, modality: &'static str| {
+        attributes.push(KeyValue::new(attribute::TOKEN_MODALITY, modality));
+        counter.add(tokens, &attributes);
+        attributes.pop();
+    };
+    if let Some(audio) = audio {
+        add(audio, modality::AUDIO);
+    }
+    if rest > 0 || audio.is_none() {
+        add(rest, modality::UNKNOWN);
+    }
+}

@@ -1,0 +1,43 @@
+//! What can be wrong with a set-up.
+
+/// A set-up that cannot be followed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OtlpError {
+    /// An endpoint that is no http or https URL.
+    #[error("the OTLP endpoint is no http or https URL")]
+    Endpoint,
+    /// A header HTTP does not allow, by its name.
+    #[error("the OTLP header `{name}` has a name or a value that HTTP does not allow")]
+    Header {
+        /// The header's name.
+        name: String,
+    },
+    /// A protocol that is not spoken here.
+    #[error(
+        "{variable} asks for `{value}`, and llmobs speaks http/protobuf: set it to that, and the \
+         endpoint to the collector's HTTP port, usually 4318"
+    )]
+    Protocol {
+        /// The environment variable.
+        variable: &'static str,
+        /// What it asks for.
+        value: String,
+    },
+    /// An exporter that does not exist here.
+    #[error("{variable} asks for `{value}`, and llmobs knows `otlp` and `none`")]
+    Exporter {
+        /// The environment variable.
+        variable: &'static str,
+        /// What it asks for.
+        value: String,
+    },
+    /// A variable whose value is not what it should be.
+    #[error("{variable} should be {expected}")]
+    Value {
+        /// The environment variable.
+        variable: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
+}

@@ -1,0 +1,87 @@
+//! What a record looks like as a span: the one place where spans get their names and attributes.
+
+mod call;
+mod step;
+
+use llmobs_core::{Kind, Outcome, Record, SpanKind, Timestamp};
+
+use crate::attributes::Attributes;
+use llmobs_core::semconv::{attribute, error_type};
+
+/// A record as a span, for both modes.
+///
+/// The status is never OK. It is ERROR for what failed and, as the conventions ask for operations
+/// that ended before their end, for an answer that stopped without an end marker. A call the
+/// application dropped is no error.
+#[derive(Debug)]
+pub(crate) struct SpanView {
+    pub(crate) name: String,
+    pub(crate) kind: SpanKind,
+    pub(crate) attributes: Attributes,
+    /// Description of an error; empty when there is nothing to say that is not content.
+    pub(crate) error: Option<String>,
+    pub(crate) start: Option<Timestamp>,
+    pub(crate) end: Option<Timestamp>,
+}
+
+impl SpanView {
+    /// The span of an operation; `None` for records that are none.
+    pub(crate) fn of(record: &Record) -> Option<Self> {
+        let (name, kind, attributes) = match record.kind {
+            Kind::Interaction => (call::name(record), SpanKind::Client, call::attributes(record)),
+            Kind::Step => (step::name(record), SpanKind::Internal, step::attributes(record)),
+            _ => return None,
+        };
+        let error = error_type(record).map(|_| {
+            record.error.as_ref().and_then(|error| error.message.clone()).unwrap_or_default()
+        });
+        let (start, end) = (record.timestamp, record.ended_at());
+        Some(Self { name, kind, attributes, error, start, end })
+    }
+}
+
+/// What failed, for `error.type` on spans and metrics alike; `None` when nothing did.
+///
+/// An answer that stopped without an end marker has no type of its own and is `_OTHER`, as in the
+/// reference instrumentation; `llmobs.outcome` tells it apart.
+pub(crate) fn error_type(record: &Record) -> Option<llmobs_core::Term> {
+    match record.outcome? {
+        Outcome::Failed => Some(match &record.error {
+            Some(error) if !error.kind.is_empty() => error.kind.clone(),
+            _ => error_type::OTHER.into(),
+        }),
+        Outcome::Interrupted => Some(error_type::OTHER.into()),
+        _ => None,
+    }
+}
+
+/// What every span has: whom the operation was for, how it ended, and the application's tags.
+fn surroundings(record: &Record, out: &mut Attributes) {
+    out.text(attribute::CONVERSATION_ID, record.session_id.as_ref());
+    out.text(attribute::SESSION_ID, record.session_id.as_ref());
+    out.text(attribute::USER_ID, record.user_id.as_ref());
+    if let Some(id) = record.request_id {
+        out.push(attribute::LLMOBS_REQUEST_ID, id.to_string());
+    }
+}
+
+fn ending(record: &Record, out: &mut Attributes) {
+    out.term(attribute::ERROR_TYPE, error_type(record).as_ref());
+    if let Some(outcome) = record.outcome {
+        out.push(attribute::LLMOBS_OUTCOME, outcome.as_str());
+    }
+}
+
+fn tags(record: &Record, out: &mut Attributes) {
+    for (name, value) in &record.tags {
+        out.push(format!("{}{name}", attribute::LLMOBS_TAG_PREFIX), value.clone());
+    }
+}
+
+/// `operation` and what it was done with, or the operation alone.
+fn titled(operation: &str, object: Option<&String>) -> String {
+    match object {
+        Some(object) => format!("{operation} {object}"),
+        None => operation.to_owned(),
+    }
+}

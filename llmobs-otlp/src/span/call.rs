@@ -1,0 +1,181 @@
+//! Calls to a model: the inference and embeddings spans of the conventions.
+
+use llmobs_core::semconv::{MISSING_FINISH_REASON, attribute, operation, output_type};
+use llmobs_core::{Outcome, Params, Record, UsageSource};
+use opentelemetry::StringValue;
+
+use super::{ending, surroundings, tags, titled};
+use crate::attributes::Attributes;
+
+/// Choices a finish reason is made up for; more are taken for nonsense in the request.
+const MAX_CHOICES: usize = 128;
+
+pub(super) fn name(record: &Record) -> String {
+    let operation = record.operation.as_deref().unwrap_or(operation::CHAT);
+    match operation {
+        // Named without the id: it is all this operation has, and it is different each time.
+        operation::FETCH_RESPONSE => operation.to_owned(),
+        _ => titled(operation, record.model.as_ref()),
+    }
+}
+
+/// In the order of importance: what does not fit is dropped from the end.
+pub(super) fn attributes(record: &Record) -> Attributes {
+    let mut out = Attributes::default();
+    out.term(attribute::OPERATION_NAME, record.operation.as_ref());
+    out.term(attribute::PROVIDER_NAME, record.provider.as_ref());
+    out.text(attribute::REQUEST_MODEL, record.model.as_ref());
+    out.text(attribute::RESPONSE_MODEL, record.model_version.as_ref());
+    if let Some(server) = &record.server {
+        out.push(attribute::SERVER_ADDRESS, server.address.clone());
+        out.count(attribute::SERVER_PORT, server.port.map(u64::from));
+    }
+    ending(record, &mut out);
+    usage(record, &mut out);
+    out.list(attribute::RESPONSE_FINISH_REASONS, finish_reasons(record));
+    out.text(attribute::RESPONSE_ID, record.response_id.as_ref());
+    // Absent means not streamed: the conventions forbid `false`.
+    if record.stream == Some(true) {
+        out.push(attribute::REQUEST_STREAM, true);
+    }
+    latency(record, &mut out);
+    surroundings(record, &mut out);
+    prompt(record, &mut out);
+    if let Some(params) = &record.params {
+        parameters(record, params, &mut out);
+    }
+    openai(record, &mut out);
+    content(record, &mut out);
+    tags(record, &mut out);
+    out
+}
+
+fn usage(record: &Record, out: &mut Attributes) {
+    out.count(attribute::USAGE_INPUT_TOKENS, record.input_tokens);
+    out.count(attribute::USAGE_OUTPUT_TOKENS, record.output_tokens);
+    let Some(usage) = &record.usage else { return };
+    out.count(attribute::USAGE_CACHE_READ, usage.cache_read_tokens);
+    out.count(attribute::USAGE_CACHE_WRITE, usage.cache_write_tokens);
+    out.count(attribute::USAGE_REASONING, usage.reasoning_tokens);
+    out.count(attribute::USAGE_AUDIO_INPUT, usage.audio_input_tokens);
+    out.count(attribute::USAGE_AUDIO_OUTPUT, usage.audio_output_tokens);
+    out.count(attribute::LLMOBS_TOTAL_TOKENS, usage.total_tokens);
+    let source = usage.source.and_then(|source| match source {
+        UsageSource::Reported => Some("reported"),
+        UsageSource::Injected => Some("injected"),
+        UsageSource::Estimated => Some("estimated"),
+        _ => None,
+    });
+    if let Some(source) = source {
+        out.push(attribute::LLMOBS_USAGE_SOURCE, source);
+    }
+    if usage.inconsistent {
+        out.push(attribute::LLMOBS_USAGE_INCONSISTENT, true);
+    }
+}
+
+/// The reasons by choice, with `error` where one was expected and did not come. The record itself
+/// has only what was sent.
+fn finish_reasons(record: &Record) -> Vec<StringValue> {
+    let missing = || StringValue::from(MISSING_FINISH_REASON);
+    let sent = |reason: &Option<String>| reason.clone().map_or_else(missing, Into::into);
+    let mut reasons: Vec<_> = record.finish_reasons.iter().map(sent).collect();
+    let generates =
+        matches!(record.operation.as_deref(), Some(operation::CHAT | operation::TEXT_COMPLETION));
+    let answered = record.http_status.is_some_and(|status| status < 400);
+    let cut_short = record.outcome.is_some_and(|outcome| outcome != Outcome::Completed);
+    if generates && answered && cut_short {
+        let asked = record.params.as_ref().and_then(|params| params.n).unwrap_or(1);
+        let expected = usize::try_from(asked).unwrap_or(MAX_CHOICES).min(MAX_CHOICES);
+        while reasons.len() < expected {
+            reasons.push(missing());
+        }
+    }
+    reasons
+}
+
+fn latency(record: &Record, out: &mut Attributes) {
+    let latency = record.latency.as_deref();
+    let first_chunk = latency.and_then(|latency| latency.time_to_first_chunk_ms);
+    out.number(attribute::RESPONSE_TIME_TO_FIRST_CHUNK, first_chunk.map(|ms| ms / 1_000.0));
+    out.number(attribute::LLMOBS_TTFT_MS, record.ttft_ms);
+    out.number(attribute::LLMOBS_TPOT_MS, record.tpot_ms);
+    out.number(attribute::LLMOBS_QUEUE_MS, latency.and_then(|latency| latency.queue_ms));
+    out.number(attribute::LLMOBS_PREFILL_MS, latency.and_then(|latency| latency.prefill_ms));
+    out.number(attribute::LLMOBS_DECODE_MS, latency.and_then(|latency| latency.decode_ms));
+    out.count(attribute::LLMOBS_ATTEMPTS, record.attempts.map(u64::from));
+    out.count(attribute::LLMOBS_HTTP_STATUS, record.http_status.map(u64::from));
+    let code = record.error.as_ref().and_then(|error| error.code.as_ref());
+    out.text(attribute::LLMOBS_ERROR_CODE, code);
+    out.text(attribute::LLMOBS_PROVIDER_REQUEST_ID, record.provider_request_id.as_ref());
+}
+
+fn prompt(record: &Record, out: &mut Attributes) {
+    let Some(prompt) = &record.prompt else { return };
+    out.push(attribute::PROMPT_NAME, prompt.name.clone());
+    out.text(attribute::PROMPT_VERSION, prompt.version.as_ref());
+    out.text(attribute::LLMOBS_PROMPT_HASH, prompt.hash.as_ref());
+}
+
+fn parameters(record: &Record, params: &Params, out: &mut Attributes) {
+    let embeddings = record.operation.as_deref() == Some(operation::EMBEDDINGS);
+    let format = params.response_format.as_deref().and_then(|format| match format {
+        "json_object" | "json_schema" => Some(output_type::JSON),
+        "text" => Some(output_type::TEXT),
+        _ => None,
+    });
+    if let Some(format) = format {
+        out.push(attribute::OUTPUT_TYPE, format);
+    }
+    out.count(attribute::REQUEST_CHOICE_COUNT, params.n.filter(|n| *n != 1));
+    if let Some(seed) = params.seed {
+        out.push(attribute::REQUEST_SEED, seed);
+    }
+    // An integer by the conventions; whoever sends a fraction is not rounded.
+    if let Some(top_k) = params.top_k.filter(|k| k.fract() == 0.0 && k.abs() < 1e15) {
+        out.push(attribute::REQUEST_TOP_K, top_k as i64);
+    }
+    out.number(attribute::REQUEST_TEMPERATURE, params.temperature);
+    out.number(attribute::REQUEST_TOP_P, params.top_p);
+    out.count(attribute::REQUEST_MAX_TOKENS, params.max_tokens);
+    out.number(attribute::REQUEST_FREQUENCY_PENALTY, params.frequency_penalty);
+    out.number(attribute::REQUEST_PRESENCE_PENALTY, params.presence_penalty);
+    let stop = params.stop.iter().map(|stop| stop.clone().into()).collect();
+    out.list(attribute::REQUEST_STOP_SEQUENCES, stop);
+    out.text(attribute::REQUEST_REASONING_LEVEL, params.reasoning_effort.as_ref());
+    out.text(attribute::REQUEST_PREVIOUS_RESPONSE_ID, params.previous_response_id.as_ref());
+    out.text(attribute::CONVERSATION_ID, params.conversation_id.as_ref());
+    if embeddings {
+        let format = params.encoding_format.iter().map(|format| format.clone().into()).collect();
+        out.list(attribute::REQUEST_ENCODING_FORMATS, format);
+        out.count(attribute::EMBEDDINGS_DIMENSION_COUNT, params.dimensions);
+    }
+}
+
+fn openai(record: &Record, out: &mut Attributes) {
+    let known = |api: &&llmobs_core::Term| matches!(api.as_ref(), "chat_completions" | "responses");
+    out.term(attribute::OPENAI_API_TYPE, record.api.as_ref().filter(known));
+    let asked = record.params.as_ref().and_then(|params| params.service_tier.as_ref());
+    out.text(attribute::OPENAI_REQUEST_SERVICE_TIER, asked.filter(|tier| *tier != "auto"));
+    out.text(attribute::OPENAI_RESPONSE_SERVICE_TIER, record.service_tier.as_ref());
+    out.text(attribute::OPENAI_SYSTEM_FINGERPRINT, record.system_fingerprint.as_ref());
+}
+
+fn content(record: &Record, out: &mut Attributes) {
+    if let Some(content) = &record.content {
+        let fields = [
+            (attribute::SYSTEM_INSTRUCTIONS, &content.system_instructions),
+            (attribute::INPUT_MESSAGES, &content.input_messages),
+            (attribute::OUTPUT_MESSAGES, &content.output_messages),
+            (attribute::TOOL_DEFINITIONS, &content.tool_definitions),
+        ];
+        // Spans have no structured values: the conventions ask for a JSON string.
+        for (key, value) in fields {
+            out.text(key, value.as_ref().map(ToString::to_string).as_ref());
+        }
+    }
+    let variables = record.prompt.iter().flat_map(|prompt| &prompt.variables);
+    for (name, value) in variables {
+        out.push(format!("{}{name}", attribute::PROMPT_VARIABLE_PREFIX), value.clone());
+    }
+}
