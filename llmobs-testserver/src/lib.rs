@@ -27,6 +27,7 @@ mod player;
 mod received;
 mod script;
 mod server;
+mod tokens;
 
 pub use answer::{Answer, Step};
 pub use chat::{ChatScript, ToolCall, Usage, chat_chunks, chat_completion};

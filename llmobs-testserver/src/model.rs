@@ -13,12 +13,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::chat::{ChatScript, ToolCall, Usage, chat_chunks, chat_completion, tokens};
+use crate::chat::{ChatScript, ToolCall, Usage, chat_chunks, chat_completion};
 use crate::model::json_schema::at;
 use crate::model::noise::Noise;
 use crate::model::reply::Reply;
 use crate::received::Received;
 use crate::server::Server;
+use crate::tokens::tokens;
 
 const DATED: [(&str, &str); 6] = [
     ("gpt-4o", "gpt-4o-2024-08-06"),

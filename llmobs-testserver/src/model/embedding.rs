@@ -4,10 +4,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::chat::tokens;
 use crate::model::noise::hash;
 use crate::model::words::stems;
 use crate::model::{Problem, requested_model};
+use crate::tokens::tokens;
 
 const DEFAULT_DIMENSIONS: usize = 64;
 const MAX_DIMENSIONS: usize = 3072;

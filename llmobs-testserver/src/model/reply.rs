@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::chat::tokens;
 use crate::model::json_schema::{at, fill, subject};
 use crate::model::words::{best_sentence, sentences, stems};
+use crate::tokens::tokens;
 
 /// Words of a tool's name that say nothing about its subject.
 const VERBS: [&str; 16] = [
