@@ -2,6 +2,7 @@
 
 mod tap;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -139,13 +140,11 @@ impl Recorder {
         let Place { scope, tracing, tracing_at_entry, .. } = self.place();
         let at = self.now();
         let span = self.backend().start(&SpanStart {
-            name: route.operation,
+            name: &Cow::Borrowed(route.operation),
             kind: SpanKind::Client,
             at,
-            operation: Some(&route.operation.into()),
-            provider: Some(
-                &route.provider.map_or_else(|| start.target.host.to_owned().into(), Into::into),
-            ),
+            operation: Some(route.operation),
+            provider: Some(route.provider.unwrap_or(start.target.host)),
             server: Some((start.target.host, start.target.port)),
             innermost: Innermost {
                 scope: scope.as_ref().and_then(Scope::span),
