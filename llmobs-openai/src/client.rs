@@ -3,8 +3,8 @@
 use async_openai::Client;
 use async_openai::config::Config;
 use async_openai::error::OpenAIError;
-use async_openai::middleware::{HttpRequestFactory, ReqwestService};
 use async_openai::middleware::retry::OpenAIRetryLayer;
+use async_openai::middleware::{HttpRequestFactory, ReqwestService};
 use reqwest::Response;
 use tower::{Layer, Service};
 
@@ -45,12 +45,8 @@ pub fn client<C: Config>(config: C) -> Client<C> {
 /// ```
 pub fn service(
     http: reqwest::Client,
-) -> impl Service<
-    HttpRequestFactory,
-    Response = Response,
-    Error = OpenAIError,
-    Future: Send + 'static,
-> + Clone
+) -> impl Service<HttpRequestFactory, Response = Response, Error = OpenAIError, Future: Send + 'static>
++ Clone
 + Send
 + Sync
 + 'static {

@@ -5,10 +5,13 @@
 
 mod check;
 mod client;
+mod decode;
+mod provider;
 mod service;
 
 pub use async_openai;
 
 pub use self::check::{Instrumentation, assert_instrumented, instrumentation};
 pub use self::client::{client, service};
+pub use self::decode::OpenAi;
 pub use self::service::{AttemptLayer, AttemptService, CallLayer, CallService};

@@ -36,6 +36,7 @@ enum Body {
     /// Too little has come to tell.
     Unknown {
         content_type_stream: bool,
+        start: Vec<u8>,
     },
     Stream(SseParser),
     Whole {
@@ -110,7 +111,7 @@ impl CallFold {
             .is_some_and(|value| value.to_ascii_lowercase().starts_with("text/event-stream"));
         self.guarded(attempt, |answer, _, _| {
             answer.status = status;
-            answer.body = Body::Unknown { content_type_stream: stream };
+            answer.body = Body::Unknown { content_type_stream: stream, start: Vec::new() };
             answer.fold.headers(status, headers);
         });
     }
@@ -209,26 +210,37 @@ impl Answer {
             status: 0,
             fold: call.decoder.fold(&call.route, record, call.capture),
             account: Account::default(),
-            body: Body::Unknown { content_type_stream: false },
+            body: Body::Unknown { content_type_stream: false, start: Vec::new() },
             last_read: None,
             missing: 0,
         }
     }
 
     fn bytes(&mut self, at: u64, bytes: &[u8], call: &CallShared, record: &Record) {
-        if let Body::Unknown { content_type_stream } = self.body {
-            let Some(first) = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) else { return };
-            // Some servers answer a stream with an error in JSON under the stream's content type,
-            // some stream without saying so: the first byte knows.
-            let json = matches!(first, b'{' | b'[');
-            let asked = record.stream == Some(true);
+        if let Body::Unknown { content_type_stream, start } = &mut self.body {
+            let mut start = std::mem::take(start);
+            let expected = *content_type_stream || record.stream == Some(true);
+            let Some(stream) = is_stream(&start, bytes, expected && self.status < 400) else {
+                // Only what may be the start of a stream's first line gets here: a few bytes.
+                let more = if start.is_empty() { bytes.trim_ascii_start() } else { bytes };
+                start.extend_from_slice(more);
+                self.body = Body::Unknown { content_type_stream: *content_type_stream, start };
+                return;
+            };
             let limits = &call.recorder.shared().limits;
-            self.body = if !json && (content_type_stream || asked) {
+            self.body = if stream {
                 Body::Stream(SseParser::new(limits.event_bytes))
             } else {
                 Body::whole(limits.body_bytes)
             };
+            if !start.is_empty() {
+                self.known_bytes(at, &start, call);
+            }
         }
+        self.known_bytes(at, bytes, call);
+    }
+
+    fn known_bytes(&mut self, at: u64, bytes: &[u8], call: &CallShared) {
         let Self { fold, account, body, missing, .. } = self;
         match body {
             Body::Unknown { .. } => {}
@@ -259,11 +271,16 @@ impl Answer {
     ) -> (Closing, bool) {
         let mut stream = false;
         let at = self.last_read.unwrap_or(call.issued);
-        let Self { fold, account, missing, body, .. } = &mut self;
+        let Self { fold, account, missing, body, status, .. } = &mut self;
         match body {
-            // A stream of nothing is a stream.
-            Body::Unknown { content_type_stream } => {
-                stream = *content_type_stream || record.stream == Some(true);
+            // A stream of nothing is one all the same: some servers answer that way when they fail.
+            Body::Unknown { content_type_stream, start } => {
+                stream = *status < 400 && (*content_type_stream || record.stream == Some(true));
+                if stream {
+                    record.wire.get_or_insert_default().comments = Some(0);
+                } else if !start.is_empty() {
+                    fold.body(start);
+                }
             }
             Body::Stream(parser) => {
                 stream = true;
@@ -297,6 +314,29 @@ impl Body {
     fn whole(limit: usize) -> Self {
         Self::Whole { bytes: Vec::new(), limit, reserved: 0 }
     }
+}
+
+/// Whether a body is a stream; `None` when too little of it has come.
+///
+/// Some servers answer a stream with an error in JSON under the stream's content type, and some
+/// stream without saying so or without being asked: how the body begins knows best.
+fn is_stream(start: &[u8], bytes: &[u8], expected: bool) -> Option<bool> {
+    const LINES: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
+    let mut head = [0; 6];
+    let mut len = 0;
+    let text = start.iter().chain(bytes).skip_while(|byte| byte.is_ascii_whitespace());
+    for (place, byte) in head.iter_mut().zip(text) {
+        *place = *byte;
+        len += 1;
+    }
+    let head = head.get(..len).filter(|head| !head.is_empty())?;
+    if head.starts_with(b"{") || head.starts_with(b"[") {
+        return Some(false);
+    }
+    if expected || LINES.iter().any(|line| head.starts_with(line)) {
+        return Some(true);
+    }
+    if LINES.iter().any(|line| line.starts_with(head)) { None } else { Some(false) }
 }
 
 fn reserve(call: &CallShared, kept: &mut Vec<u8>, reserved: &mut usize, len: usize) -> bool {

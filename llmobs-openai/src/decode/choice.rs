@@ -1,0 +1,278 @@
+//! One choice of an answer, as far as it has come.
+
+use std::borrow::Cow;
+
+use llmobs_core::{Capture, Reasoning, ToolCall};
+use serde_json::{Value, json};
+
+use super::json::{Few, Maybe, Raw, has_members, has_text, list, object, some_text, text};
+use super::kept::{Budget, Text, word};
+use super::tools::{Function, Tools};
+
+object! {
+    /// What a choice says: a `delta`, or a whole `message`.
+    pub(super) struct Said<'a> {
+        content: Raw<'a> = "content",
+        reasoning_content: Raw<'a> = "reasoning_content",
+        reasoning: Raw<'a> = "reasoning",
+        reasoning_details: Raw<'a> = "reasoning_details",
+        refusal: Raw<'a> = "refusal",
+        tool_calls: Raw<'a> = "tool_calls",
+        function_call: Maybe<Function<'a>> = "function_call",
+        audio: Maybe<Audio<'a>> = "audio",
+        images: Raw<'a> = "images",
+    }
+}
+
+object! {
+    pub(super) struct Audio<'a> {
+        data: Raw<'a> = "data",
+        transcript: Raw<'a> = "transcript",
+    }
+}
+
+object! {
+    struct Part<'a> {
+        kind: Raw<'a> = "type",
+        text: Raw<'a> = "text",
+        thinking: Raw<'a> = "thinking",
+        refusal: Raw<'a> = "refusal",
+    }
+}
+
+object! {
+    struct Detail<'a> {
+        text: Raw<'a> = "text",
+        summary: Raw<'a> = "summary",
+    }
+}
+
+/// Choices of one answer that are kept apart.
+pub(super) const MAX_CHOICES: usize = 256;
+
+/// What every choice needs to know.
+#[derive(Debug)]
+pub(super) struct Keep {
+    pub(super) capture: Capture,
+    pub(super) budget: Budget,
+}
+
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) index: u32,
+    pub(super) finish_reason: Option<String>,
+    pub(super) output_events: u64,
+    pub(super) refused: bool,
+    text: Text,
+    reasoning: Text,
+    refusal: Text,
+    transcript: Text,
+    tools: Tools,
+    /// Reasoning was seen.
+    reasoned: bool,
+    /// Only a summary of it was, or some came after other output.
+    reasoned_partly: bool,
+    /// Output other than reasoning was seen.
+    answered: bool,
+}
+
+impl Choice {
+    pub(super) fn new(index: u32) -> Self {
+        Self {
+            index,
+            finish_reason: None,
+            output_events: 0,
+            refused: false,
+            text: Text::default(),
+            reasoning: Text::default(),
+            refusal: Text::default(),
+            transcript: Text::default(),
+            tools: Tools::default(),
+            reasoned: false,
+            reasoned_partly: false,
+            answered: false,
+        }
+    }
+
+    /// Keeps the last finish reason sent.
+    pub(super) fn finish(&mut self, raw: Raw<'_>) {
+        if self.finish_reason.is_some() && !has_text(raw) {
+            return;
+        }
+        if let Some(reason) = text(raw).and_then(word) {
+            self.finish_reason = Some(reason);
+        }
+    }
+
+    /// Whether a finish reason was sent; some servers send an empty one with every event.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finish_reason.as_ref().is_some_and(|reason| !reason.is_empty())
+    }
+
+    /// Whether it has had output.
+    pub(super) fn has_output(&self) -> bool {
+        self.output_events > 0
+    }
+
+    /// Takes what was said; tells whether it carries generated output.
+    pub(super) fn take(&mut self, said: &Said<'_>, keep: &mut Keep) -> bool {
+        let thought = self.take_reasoning(said, keep);
+        let mut answered = self.take_content(said.content, keep);
+        answered |= self.take_refusal(said.refusal, keep);
+        answered |= self.tools.take(said.tool_calls, keep.capture, &mut keep.budget);
+        let function = &said.function_call;
+        answered |= self.tools.take_function(function, keep.capture, &mut keep.budget);
+        answered |= self.take_audio(&said.audio, keep);
+        answered |= has_members(said.images);
+        self.answered |= answered;
+        let output = thought || answered;
+        self.output_events += u64::from(output);
+        output
+    }
+
+    /// Takes the legacy completions' text.
+    pub(super) fn take_text(&mut self, raw: Raw<'_>, keep: &mut Keep) -> bool {
+        let output = self.take_content(raw, keep);
+        self.answered |= output;
+        self.output_events += u64::from(output);
+        output
+    }
+
+    fn take_content(&mut self, raw: Raw<'_>, keep: &mut Keep) -> bool {
+        if !raw.is_some_and(|raw| raw.get().starts_with('[')) {
+            if keep.capture.has_output()
+                && let Some(text) = some_text(raw)
+            {
+                self.text.push(&text, &mut keep.budget);
+            }
+            return has_text(raw);
+        }
+        let mut answered = false;
+        for part in list::<Raw<'_>>(raw).iter() {
+            if has_text(*part) {
+                answered |= self.take_content(*part, keep);
+                continue;
+            }
+            let Some(part) = super::json::member::<Part<'_>>(*part) else { continue };
+            if part.thinking.is_some() {
+                self.take_thinking(part.thinking, keep);
+            }
+            if has_text(part.text) {
+                answered |= self.take_content(part.text, keep);
+            }
+            answered |= self.take_refusal(part.refusal, keep);
+        }
+        answered
+    }
+
+    /// Takes a thinking part, whose text is a string or a list of parts.
+    fn take_thinking(&mut self, raw: Raw<'_>, keep: &mut Keep) -> bool {
+        if has_text(raw) {
+            return self.think(some_text(raw), keep);
+        }
+        let mut output = false;
+        for part in list::<Maybe<Part<'_>>>(raw).iter().filter_map(|part| part.0.as_ref()) {
+            output |= self.think(some_text(part.text), keep);
+        }
+        output
+    }
+
+    /// Takes reasoning from the first of its places that has any; the others repeat it.
+    fn take_reasoning(&mut self, said: &Said<'_>, keep: &mut Keep) -> bool {
+        let details: Few<Maybe<Detail<'_>>> = list(said.reasoning_details);
+        let details = || details.iter().filter_map(|detail| detail.0.as_ref());
+        // A summary stands for more reasoning than was sent.
+        self.reasoned_partly |= details().any(|detail| has_text(detail.summary));
+        for place in [said.reasoning_content, said.reasoning] {
+            if has_text(place) {
+                return self.think(some_text(place), keep);
+            }
+        }
+        let mut output = self.thinking_parts(said.content);
+        for detail in details() {
+            output |=
+                self.think(some_text(detail.text).or_else(|| some_text(detail.summary)), keep);
+        }
+        output
+    }
+
+    /// Whether content holds thinking; its text is taken with the content.
+    fn thinking_parts(&self, content: Raw<'_>) -> bool {
+        let parts: Few<Maybe<Part<'_>>> = list(content);
+        let thinks = |part: &Part<'_>| {
+            has_text(part.thinking)
+                || list::<Maybe<Part<'_>>>(part.thinking)
+                    .iter()
+                    .any(|part| part.0.as_ref().is_some_and(|part| has_text(part.text)))
+        };
+        parts.iter().any(|part| part.0.as_ref().is_some_and(thinks))
+    }
+
+    fn think(&mut self, text: Option<Cow<'_, str>>, keep: &mut Keep) -> bool {
+        let Some(text) = text else { return false };
+        self.reasoned = true;
+        self.reasoned_partly |= self.answered;
+        if keep.capture.has_output() {
+            self.reasoning.push(&text, &mut keep.budget);
+        }
+        true
+    }
+
+    fn take_refusal(&mut self, raw: Raw<'_>, keep: &mut Keep) -> bool {
+        let refused = has_text(raw);
+        self.refused |= refused;
+        if refused
+            && keep.capture.has_output()
+            && let Some(text) = text(raw)
+        {
+            self.refusal.push(&text, &mut keep.budget);
+        }
+        refused
+    }
+
+    fn take_audio(&mut self, audio: &Maybe<Audio<'_>>, keep: &mut Keep) -> bool {
+        let Some(audio) = &audio.0 else { return false };
+        if keep.capture.has_output()
+            && let Some(text) = some_text(audio.transcript)
+        {
+            self.transcript.push(&text, &mut keep.budget);
+        }
+        has_text(audio.data) || has_text(audio.transcript)
+    }
+
+    /// What was seen of this choice's reasoning.
+    pub(super) fn reasoning(&self) -> Reasoning {
+        match (self.reasoned, self.reasoned_partly) {
+            (false, false) => Reasoning::Hidden,
+            (true, false) => Reasoning::Streamed,
+            (_, true) => Reasoning::Mixed,
+        }
+    }
+
+    /// The choice's message, where those are kept, and its tool calls.
+    pub(super) fn into_message(self, capture: Capture) -> (Option<Value>, Vec<ToolCall>) {
+        let mut parts = Vec::new();
+        let texts = [
+            ("reasoning", "content", self.reasoning),
+            ("text", "content", self.text),
+            ("refusal", "content", self.refusal),
+            ("audio", "transcript", self.transcript),
+        ];
+        for (kind, name, text) in texts {
+            if !text.is_empty() {
+                parts.push(json!({"type": kind, name: text.into_string()}));
+            }
+        }
+        let mut calls = Vec::new();
+        for call in self.tools.finish() {
+            let (call, part) = call.finish(self.index, capture);
+            calls.push(call);
+            parts.extend(part);
+        }
+        let mut message = json!({"role": "assistant", "parts": parts});
+        if let (Some(reason), Some(message)) = (self.finish_reason, message.as_object_mut()) {
+            message.insert("finish_reason".into(), reason.into());
+        }
+        (capture.has_output().then_some(message), calls)
+    }
+}

@@ -1,0 +1,294 @@
+//! Reading JSON that nobody promised: each member on its own, none required, nothing copied.
+//!
+//! A member of an unexpected type is as if it were not there, and the rest is read. Leaves stay
+//! raw text until somebody asks, since most members of most events are never asked for.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
+use serde_json::value::RawValue;
+
+/// A member as it was sent; `None` when it was missing or `null`.
+pub(super) type Raw<'a> = Option<&'a RawValue>;
+
+/// Elements of an array that are read; whoever sends more is not talking to us.
+const MAX_ELEMENTS: usize = 1024;
+
+/// A type whose members are read from an object; [`object!`] writes the implementation.
+pub(super) trait Object<'de>: Sized {
+    fn members<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error>;
+}
+
+/// Declares a type of raw members with the names they are sent under; the last of several wins.
+macro_rules! object {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident<$a:lifetime> {
+        $($field:ident: $type:ty = $key:literal,)*
+    }) => {
+        $(#[$meta])*
+        #[derive(Debug, Default)]
+        $vis struct $name<$a> {
+            $($vis $field: $type,)*
+        }
+
+        impl<$a> $crate::decode::json::Object<$a> for $name<$a> {
+            fn members<A: serde::de::MapAccess<$a>>(mut map: A) -> Result<Self, A::Error> {
+                #[expect(non_camel_case_types, reason = "named as the fields are")]
+                enum Field { $($field,)* Other }
+                let mut object = Self::default();
+                let field = |key: &str| match key {
+                    $($key => Field::$field,)*
+                    _ => Field::Other,
+                };
+                while let Some(field) = map.next_key_seed($crate::decode::json::Key(field))? {
+                    match field {
+                        $(Field::$field => object.$field = map.next_value()?,)*
+                        Field::Other => { map.next_value::<serde::de::IgnoredAny>()?; }
+                    }
+                }
+                Ok(object)
+            }
+        }
+    };
+}
+pub(super) use object;
+
+/// Reads a member's name without keeping it.
+pub(super) struct Key<F>(pub(super) F);
+
+impl<'de, T, F: FnOnce(&str) -> T> DeserializeSeed<'de> for Key<F> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<T, F: FnOnce(&str) -> T> Visitor<'_> for Key<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: de::Error>(self, key: &str) -> Result<T, E> {
+        Ok((self.0)(key))
+    }
+}
+
+/// An object, or whatever came in its place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Maybe<T>(pub(super) Option<T>);
+
+/// An array, or whatever came in its place; one element costs no allocation.
+#[derive(Clone, Debug)]
+pub(super) struct Few<T> {
+    first: Option<T>,
+    rest: Vec<T>,
+}
+
+impl<T> Default for Maybe<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self { first: None, rest: Vec::new() }
+    }
+}
+
+impl<T> Few<T> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().chain(&self.rest)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+}
+
+/// The visitor methods of everything that is not wanted here.
+macro_rules! others_are_absent {
+    ($lifetime:lifetime $($also:ident)*) => {
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("anything")
+        }
+
+        fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        $(others_are_absent!(@$also $lifetime);)*
+    };
+    (@seq $lifetime:lifetime) => {
+        fn visit_seq<A: SeqAccess<$lifetime>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(Self::Value::default())
+        }
+    };
+    (@map $lifetime:lifetime) => {
+        fn visit_map<A: MapAccess<$lifetime>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            Ok(Self::Value::default())
+        }
+    };
+}
+pub(super) use others_are_absent;
+
+impl<'de, T: Object<'de>> Deserialize<'de> for Maybe<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Object<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = Maybe<T>;
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Maybe<T>, A::Error> {
+                T::members(map).map(|object| Maybe(Some(object)))
+            }
+
+            others_are_absent!('de seq);
+        }
+
+        deserializer.deserialize_any(ObjectVisitor(PhantomData))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ArrayVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ArrayVisitor<T> {
+            type Value = Few<T>;
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Few<T>, A::Error> {
+                let mut few = Few { first: seq.next_element()?, rest: Vec::new() };
+                while few.rest.len() < MAX_ELEMENTS
+                    && let Some(element) = seq.next_element()?
+                {
+                    few.rest.push(element);
+                }
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(few)
+            }
+
+            others_are_absent!('de map);
+        }
+
+        deserializer.deserialize_any(ArrayVisitor(PhantomData))
+    }
+}
+
+/// The object a text holds; `None` when it is not one.
+pub(super) fn read<'a, T: Object<'a>>(text: &'a str) -> Option<T> {
+    serde_json::from_str::<Maybe<T>>(text).ok()?.0
+}
+
+/// The object a member holds.
+pub(super) fn member<'a, T: Object<'a>>(raw: Raw<'a>) -> Option<T> {
+    raw.filter(|raw| raw.get().starts_with('{')).and_then(|raw| read(raw.get()))
+}
+
+/// The array a member holds; empty when it holds none.
+pub(super) fn list<'a, T: Deserialize<'a>>(raw: Raw<'a>) -> Few<T> {
+    raw.filter(|raw| raw.get().starts_with('['))
+        .and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .unwrap_or_default()
+}
+
+/// Whether a member is a string that is not empty.
+pub(super) fn has_text(raw: Raw<'_>) -> bool {
+    raw.is_some_and(|raw| raw.get().starts_with('"') && raw.get().len() > 2)
+}
+
+/// Whether a member is an object or array with anything in it.
+pub(super) fn has_members(raw: Raw<'_>) -> bool {
+    raw.is_some_and(|raw| {
+        let inner = raw.get().get(1..raw.get().len() - 1).unwrap_or_default();
+        raw.get().starts_with(['{', '[']) && !inner.trim().is_empty()
+    })
+}
+
+/// The string a member holds.
+pub(super) fn text<'a>(raw: Raw<'a>) -> Option<Cow<'a, str>> {
+    let json = raw?.get();
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    if !inner.contains('\\') {
+        return Some(Cow::Borrowed(inner));
+    }
+    // Half of a surrogate pair is no text, but no reason to lose the rest either.
+    Some(Cow::Owned(match serde_json::from_str::<String>(json) {
+        Ok(text) => text,
+        Err(_) => String::from_utf8_lossy(&serde_json::from_str::<Bytes>(json).ok()?.0).into(),
+    }))
+}
+
+/// The string a member holds, unless it is empty.
+pub(super) fn some_text<'a>(raw: Raw<'a>) -> Option<Cow<'a, str>> {
+    if has_text(raw) { text(raw) } else { None }
+}
+
+/// The number a member holds.
+pub(super) fn number(raw: Raw<'_>) -> Option<f64> {
+    raw?.get().parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// The count a member holds; `5.0` is one, `-1` is none.
+pub(super) fn count(raw: Raw<'_>) -> Option<u64> {
+    if let Ok(count) = raw?.get().parse() {
+        return Some(count);
+    }
+    let whole = |number: &f64| number.fract() == 0.0 && (0.0..=2f64.powi(53)).contains(number);
+    number(raw).filter(whole).map(|number| number as u64)
+}
+
+/// The truth value a member holds.
+pub(super) fn flag(raw: Raw<'_>) -> Option<bool> {
+    raw?.get().parse().ok()
+}
+
+/// A string's bytes, which need not be text.
+struct Bytes(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BytesVisitor;
+
+        impl Visitor<'_> for BytesVisitor {
+            type Value = Bytes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                Ok(Bytes(bytes.to_vec()))
+            }
+        }
+
+        deserializer.deserialize_bytes(BytesVisitor)
+    }
+}

@@ -1,0 +1,108 @@
+//! Log probabilities, summed up as they come.
+
+use llmobs_core::{Logprobs, Record};
+
+use super::json::{Few, Maybe, Raw, list, member, number, object};
+
+object! {
+    struct Sent<'a> {
+        content: Raw<'a> = "content",
+        refusal: Raw<'a> = "refusal",
+        // The legacy completions' shape: parallel arrays.
+        token_logprobs: Raw<'a> = "token_logprobs",
+        top_logprobs: Raw<'a> = "top_logprobs",
+    }
+}
+
+object! {
+    struct Token<'a> {
+        logprob: Raw<'a> = "logprob",
+        top_logprobs: Few<Maybe<Alternative<'a>>> = "top_logprobs",
+    }
+}
+
+object! {
+    struct Alternative<'a> {
+        logprob: Raw<'a> = "logprob",
+    }
+}
+
+/// Sums over the tokens of the answer; tokens of reasoning are left out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LogprobSums {
+    tokens: u64,
+    logprobs: f64,
+    positions: u64,
+    entropies: f64,
+}
+
+impl LogprobSums {
+    /// Adds the `logprobs` of a choice.
+    pub(super) fn take(&mut self, raw: Raw<'_>) {
+        let Some(sent) = member::<Sent<'_>>(raw) else { return };
+        for tokens in [sent.content, sent.refusal] {
+            for token in
+                list::<Maybe<Token<'_>>>(tokens).iter().filter_map(|token| token.0.as_ref())
+            {
+                let alternatives = token.top_logprobs.iter();
+                let alternatives =
+                    alternatives.filter_map(|alternative| number(alternative.0.as_ref()?.logprob));
+                self.token(number(token.logprob), alternatives);
+            }
+        }
+        self.legacy(sent.token_logprobs, sent.top_logprobs);
+    }
+
+    fn legacy(&mut self, logprobs: Raw<'_>, alternatives: Raw<'_>) {
+        for logprob in list::<Raw<'_>>(logprobs).iter() {
+            self.token(number(*logprob), std::iter::empty());
+        }
+        for offered in list::<Raw<'_>>(alternatives).iter() {
+            let offered = offered.and_then(|raw| {
+                serde_json::from_str::<std::collections::BTreeMap<String, f64>>(raw.get()).ok()
+            });
+            self.position(offered.into_iter().flatten().map(|(_, logprob)| logprob));
+        }
+    }
+
+    fn token(&mut self, logprob: Option<f64>, alternatives: impl Iterator<Item = f64>) {
+        let Some(logprob) = logprob.filter(|logprob| *logprob <= 0.0) else { return };
+        self.tokens += 1;
+        self.logprobs += logprob;
+        self.position(alternatives);
+    }
+
+    /// Adds the entropy at one position.
+    ///
+    /// Only the best few alternatives are ever offered. What they leave of the probability, `r`, is
+    /// taken as one further outcome: `H = −Σ pᵢ ln pᵢ − r ln r`. The model's true entropy is never
+    /// below that.
+    fn position(&mut self, alternatives: impl Iterator<Item = f64>) {
+        let (mut offered, mut sum, mut entropy) = (false, 0.0, 0.0);
+        for logprob in alternatives.filter(|logprob| *logprob <= 0.0) {
+            let p = logprob.exp();
+            offered = true;
+            sum += p;
+            entropy -= p * logprob;
+        }
+        if !offered {
+            return;
+        }
+        let rest: f64 = 1.0 - sum;
+        if rest > 0.0 {
+            entropy -= rest * rest.ln();
+        }
+        self.positions += 1;
+        self.entropies += entropy;
+    }
+
+    pub(super) fn finish(self, record: &mut Record) {
+        if self.tokens > 0 {
+            record.logprobs = Some(Logprobs {
+                mean: self.logprobs / self.tokens as f64,
+                entropy: (self.positions > 0).then(|| self.entropies / self.positions as f64),
+                tokens: self.tokens,
+            });
+        }
+    }
+}

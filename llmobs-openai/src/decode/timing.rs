@@ -1,0 +1,61 @@
+//! What servers say about their own time.
+
+use std::collections::BTreeMap;
+
+use super::json::{Maybe, Raw, number, object};
+
+object! {
+    /// `timings` of llama.cpp, in milliseconds.
+    pub(super) struct Timings<'a> {
+        prompt_ms: Raw<'a> = "prompt_ms",
+        prompt_per_token_ms: Raw<'a> = "prompt_per_token_ms",
+        predicted_ms: Raw<'a> = "predicted_ms",
+        predicted_per_token_ms: Raw<'a> = "predicted_per_token_ms",
+    }
+}
+
+object! {
+    /// `time_info` of Cerebras, in seconds.
+    pub(super) struct TimeInfo<'a> {
+        queue_time: Raw<'a> = "queue_time",
+        prompt_time: Raw<'a> = "prompt_time",
+        completion_time: Raw<'a> = "completion_time",
+        total_time: Raw<'a> = "total_time",
+    }
+}
+
+/// Times by name; the last one said counts.
+#[derive(Debug, Default)]
+pub(super) struct Timing(BTreeMap<&'static str, f64>);
+
+impl Timing {
+    pub(super) fn millis(&mut self, name: &'static str, millis: Option<f64>) {
+        if let Some(millis) = millis.filter(|millis| *millis >= 0.0) {
+            self.0.insert(name, millis);
+        }
+    }
+
+    pub(super) fn seconds(&mut self, name: &'static str, seconds: Option<f64>) {
+        self.millis(name, seconds.map(|seconds| seconds * 1e3));
+    }
+
+    pub(super) fn timings(&mut self, Maybe(sent): &Maybe<Timings<'_>>) {
+        let Some(sent) = sent else { return };
+        self.millis("prompt_ms", number(sent.prompt_ms));
+        self.millis("prompt_per_token_ms", number(sent.prompt_per_token_ms));
+        self.millis("predicted_ms", number(sent.predicted_ms));
+        self.millis("predicted_per_token_ms", number(sent.predicted_per_token_ms));
+    }
+
+    pub(super) fn time_info(&mut self, Maybe(sent): &Maybe<TimeInfo<'_>>) {
+        let Some(sent) = sent else { return };
+        self.seconds("queue_ms", number(sent.queue_time));
+        self.seconds("prompt_ms", number(sent.prompt_time));
+        self.seconds("completion_ms", number(sent.completion_time));
+        self.seconds("total_ms", number(sent.total_time));
+    }
+
+    pub(super) fn finish(self, timing: &mut BTreeMap<String, f64>) {
+        timing.extend(self.0.into_iter().map(|(name, millis)| (name.to_owned(), millis)));
+    }
+}

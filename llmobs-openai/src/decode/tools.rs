@@ -1,0 +1,151 @@
+//! Tool calls, put together from their fragments.
+
+use std::borrow::Cow;
+
+use llmobs_core::{Capture, ToolCall};
+use serde_json::{Value, json};
+
+use super::json::{Few, Maybe, Raw, count, has_members, has_text, list, object, text};
+use super::kept::{Budget, Name, Text};
+
+object! {
+    struct Fragment<'a> {
+        index: Raw<'a> = "index",
+        id: Raw<'a> = "id",
+        function: Maybe<Function<'a>> = "function",
+        custom: Maybe<Function<'a>> = "custom",
+    }
+}
+
+object! {
+    /// A function's name and arguments, or some of them.
+    pub(super) struct Function<'a> {
+        name: Raw<'a> = "name",
+        arguments: Raw<'a> = "arguments",
+        input: Raw<'a> = "input",
+    }
+}
+
+/// Tool calls of one choice that are kept.
+const MAX_CALLS: usize = 1024;
+
+/// The tool calls of one choice.
+#[derive(Debug, Default)]
+pub(super) struct Tools {
+    calls: Vec<Call>,
+    /// The legacy way to call, at most once a choice.
+    function: Option<Call>,
+}
+
+/// A tool call as far as it has come.
+#[derive(Debug, Default)]
+pub(super) struct Call {
+    index: Option<u64>,
+    id: Name,
+    name: Name,
+    arguments: Text,
+}
+
+impl Tools {
+    /// Takes the `tool_calls` of one event or message; tells whether they carry output.
+    pub(super) fn take(&mut self, raw: Raw<'_>, capture: Capture, budget: &mut Budget) -> bool {
+        let mut output = false;
+        let fragments: Few<Maybe<Fragment<'_>>> = list(raw);
+        for (position, fragment) in fragments.iter().enumerate() {
+            let Some(fragment) = &fragment.0 else { continue };
+            let function = fragment.function.0.as_ref().or(fragment.custom.0.as_ref());
+            output |= function.is_some_and(Function::is_output);
+            if let Some(call) = self.call(position, fragment) {
+                call.id.first(fragment.id);
+                if let Some(function) = function {
+                    call.take(function, capture, budget);
+                }
+            }
+        }
+        output
+    }
+
+    /// Takes the legacy `function_call`.
+    pub(super) fn take_function(
+        &mut self,
+        function: &Maybe<Function<'_>>,
+        capture: Capture,
+        budget: &mut Budget,
+    ) -> bool {
+        let Some(function) = &function.0 else { return false };
+        self.function.get_or_insert_default().take(function, capture, budget);
+        function.is_output()
+    }
+
+    /// The call a fragment belongs to: by index, else by id, else by position.
+    fn call(&mut self, position: usize, fragment: &Fragment<'_>) -> Option<&mut Call> {
+        let index = count(fragment.index);
+        let found = if index.is_some() {
+            self.calls.iter().position(|call| call.index == index)
+        } else if has_text(fragment.id) {
+            self.calls.iter().position(|call| call.id.is(fragment.id))
+        } else {
+            (position < self.calls.len()).then_some(position)
+        };
+        let at = match found {
+            Some(at) => at,
+            None if self.calls.len() < MAX_CALLS => {
+                self.calls.push(Call { index, ..Call::default() });
+                self.calls.len() - 1
+            }
+            None => return None,
+        };
+        self.calls.get_mut(at)
+    }
+
+    /// The calls in order of their index, the legacy one last.
+    pub(super) fn finish(mut self) -> impl Iterator<Item = Call> {
+        self.calls.sort_by_key(|call| call.index);
+        self.calls.into_iter().chain(self.function)
+    }
+}
+
+impl Call {
+    fn take(&mut self, function: &Function<'_>, capture: Capture, budget: &mut Budget) {
+        self.name.first(function.name);
+        if capture.has_tools()
+            && let Some(arguments) = function.sent_arguments()
+        {
+            self.arguments.push(&arguments, budget);
+        }
+    }
+
+    /// The record's entry, and the part of a message where those are kept.
+    pub(super) fn finish(self, choice: u32, capture: Capture) -> (ToolCall, Option<Value>) {
+        let (id, name) = (self.id.get(), self.name.get());
+        let arguments = capture.has_tools().then(|| self.arguments.into_string());
+        let part = capture.has_output().then(|| {
+            let mut part =
+                json!({"type": "tool_call", "name": name.as_deref().unwrap_or_default()});
+            if let (Some(id), Some(part)) = (&id, part.as_object_mut()) {
+                part.insert("id".into(), id.as_str().into());
+            }
+            if let (Some(arguments), Some(part)) = (&arguments, part.as_object_mut()) {
+                let parsed = serde_json::from_str(arguments);
+                part.insert("arguments".into(), parsed.unwrap_or_else(|_| json!(arguments)));
+            }
+            part
+        });
+        (ToolCall { choice, id, name, arguments }, part)
+    }
+}
+
+impl<'a> Function<'a> {
+    fn is_output(&self) -> bool {
+        has_text(self.name)
+            || [self.arguments, self.input].iter().any(|raw| has_text(*raw) || has_members(*raw))
+    }
+
+    /// Arguments are a string; some servers send the object itself.
+    fn sent_arguments(&self) -> Option<Cow<'a, str>> {
+        let object = |raw: Raw<'a>| raw.filter(|_| has_members(raw)).map(|raw| raw.get());
+        text(self.arguments)
+            .or_else(|| object(self.arguments).map(Cow::Borrowed))
+            .or_else(|| text(self.input))
+    }
+}

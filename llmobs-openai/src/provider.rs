@@ -1,0 +1,53 @@
+//! Who answers at which host.
+
+use llmobs_core::semconv::provider;
+
+/// Hosts, and the names the registry has for who answers there. A leading dot means any host below.
+const HOSTS: &[(&str, &str)] = &[
+    ("api.openai.com", provider::OPENAI),
+    (".api.openai.com", provider::OPENAI),
+    (".openai.azure.com", provider::AZURE_OPENAI),
+    (".openai.azure.us", provider::AZURE_OPENAI),
+    (".openai.azure.cn", provider::AZURE_OPENAI),
+    // Cognitive Services hosts serve the same deployments.
+    (".cognitiveservices.azure.com", provider::AZURE_OPENAI),
+    (".services.ai.azure.com", provider::AZURE_INFERENCE),
+    (".inference.ai.azure.com", provider::AZURE_INFERENCE),
+    ("models.inference.ai.azure.com", provider::AZURE_INFERENCE),
+    ("api.anthropic.com", provider::ANTHROPIC),
+    ("api.cohere.com", provider::COHERE),
+    ("api.cohere.ai", provider::COHERE),
+    ("api.deepseek.com", provider::DEEPSEEK),
+    ("generativelanguage.googleapis.com", provider::GEMINI),
+    ("aiplatform.googleapis.com", provider::VERTEX_AI),
+    ("api.groq.com", provider::GROQ),
+    (".ml.cloud.ibm.com", provider::WATSONX),
+    ("api.mistral.ai", provider::MISTRAL),
+    ("codestral.mistral.ai", provider::MISTRAL),
+    ("api.moonshot.ai", provider::MOONSHOT),
+    ("api.moonshot.cn", provider::MOONSHOT),
+    ("api.perplexity.ai", provider::PERPLEXITY),
+    ("api.x.ai", provider::X_AI),
+    (".api.x.ai", provider::X_AI),
+];
+
+/// The provider behind a host; `None` where the host's own name has to stand in.
+pub(crate) fn of_host(host: &str) -> Option<&'static str> {
+    let named = |(known, _): &&(&str, &str)| {
+        let tail = host.len().checked_sub(known.len()).and_then(|at| host.get(at..));
+        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(known))
+            && (known.starts_with('.') || host.len() == known.len())
+    };
+    if let Some((_, provider)) = HOSTS.iter().find(named) {
+        return Some(provider);
+    }
+    // Regional endpoints put the region inside the name.
+    let host = host.to_ascii_lowercase();
+    if host.starts_with("bedrock-") && host.ends_with(".amazonaws.com") {
+        return Some(provider::AWS_BEDROCK);
+    }
+    if host.ends_with("-aiplatform.googleapis.com") {
+        return Some(provider::VERTEX_AI);
+    }
+    None
+}

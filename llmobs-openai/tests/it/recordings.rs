@@ -1,0 +1,276 @@
+//! The decoder against recorded exchanges: every fact that can be read off them, exactly.
+//!
+//! The recordings are not part of the crate. Where they are absent the tests say so and pass, but
+//! not in CI.
+
+#![expect(clippy::indexing_slicing, reason = "JSON by name, in a test")]
+#![expect(clippy::print_stderr, reason = "the agreement is for reading")]
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use llmobs_core::testing::Recording;
+use llmobs_core::{BodyEnd, CallStart, Capture, Record, Target};
+use llmobs_openai::OpenAi;
+use serde_json::Value;
+
+use crate::recordings_facts::{FIELDS, expected, facts, same};
+
+/// One exchange and what must be known of it.
+struct Exchange {
+    recorded: Value,
+    expected: Value,
+}
+
+impl Exchange {
+    fn text(&self, field: &str) -> &str {
+        self.recorded[field].as_str().unwrap_or_default()
+    }
+
+    fn name(&self) -> String {
+        format!("{} {} {}", self.text("id"), self.text("provider"), self.text("api"))
+    }
+}
+
+/// The exchanges of some APIs, or of all; `None`, loudly, where there are none to be had.
+fn corpus(apis: &[&str]) -> Option<Vec<Exchange>> {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/recordings"));
+    if !folder.exists() {
+        assert!(std::env::var_os("CI").is_none(), "the recordings are missing");
+        eprintln!("SKIPPED: no recordings at {}", folder.display());
+        return None;
+    }
+    let lines = |name: &str| -> Vec<Value> {
+        let file = std::fs::File::open(folder.join(name)).expect("the recordings can be read");
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("gzip of UTF-8");
+        text.lines().map(|line| serde_json::from_str(line).expect("one object a line")).collect()
+    };
+    let (recorded, expected) = (lines("recordings.jsonl.gz"), lines("expected.jsonl.gz"));
+    assert_eq!(recorded.len(), expected.len(), "the two files are joined line by line");
+    let exchanges: Vec<_> = recorded
+        .into_iter()
+        .zip(expected)
+        .map(|(recorded, expected)| Exchange { recorded, expected })
+        .filter(|exchange| apis.contains(&exchange.text("api")))
+        .collect();
+    assert!(!exchanges.is_empty());
+    assert!(exchanges.iter().all(|it| it.recorded["id"] == it.expected["id"]));
+    Some(exchanges)
+}
+
+/// How a body is cut into pieces.
+#[derive(Clone, Copy)]
+enum Cut {
+    /// At pseudo-random places.
+    Random(u64),
+    /// After each byte.
+    Bytes,
+    /// Not at all.
+    Whole,
+}
+
+fn random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+fn pieces(body: &[u8], cut: Cut) -> Vec<Bytes> {
+    let mut rest = Bytes::copy_from_slice(body);
+    let mut state = match cut {
+        Cut::Random(seed) => seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+        Cut::Bytes | Cut::Whole => 0,
+    };
+    let mut pieces = Vec::new();
+    while !rest.is_empty() {
+        let len = match cut {
+            // Mostly small, sometimes large: both ways a client hands pieces on.
+            Cut::Random(_) if random(&mut state).is_multiple_of(8) => random(&mut state) % 9000,
+            Cut::Random(_) => random(&mut state) % 300,
+            Cut::Bytes => 1,
+            Cut::Whole => u64::MAX,
+        };
+        pieces.push(rest.split_to((len as usize).clamp(1, rest.len())));
+    }
+    pieces
+}
+
+fn recording(capture: Capture) -> Recording {
+    Recording::with(|builder| builder.decoder(OpenAi).capture(capture))
+}
+
+/// Observes one exchange as a client would make it; `body` may be less than what was recorded.
+fn observe(recording: &Recording, exchange: &Exchange, body: &[u8], cut: Cut, end: BodyEnd) {
+    let host = format!("{}.test", exchange.text("provider"));
+    let call = recording.recorder().call(CallStart {
+        target: Target {
+            method: exchange.text("method"),
+            host: &host,
+            port: None,
+            path: exchange.text("path"),
+        },
+        body: Some(Bytes::copy_from_slice(exchange.text("request").as_bytes())),
+        body_len: None,
+    });
+    let call = call.expect("the exchange is observed");
+    let attempt = call.handle().attempt();
+    recording.clock().advance(Duration::from_millis(5));
+    let empty = serde_json::Map::new();
+    let headers = exchange.recorded["response_headers"].as_object().unwrap_or(&empty);
+    let content_type = exchange.recorded["content_type"].as_str();
+    let headers = headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?.as_bytes())))
+        .chain(content_type.map(|value| ("content-type", value.as_bytes())));
+    let status = exchange.recorded["status"].as_u64().expect("a status");
+    let mut tap = attempt.headers(status as u16, headers);
+    call.returned();
+    for piece in pieces(body, cut) {
+        recording.clock().advance(Duration::from_millis(1));
+        tap.data(&piece);
+    }
+    tap.end(end);
+    // Keeps the worker's backlog within its budget, so that nothing is left out.
+    recording.recorder().flush(Duration::from_secs(60)).expect("the worker keeps up");
+}
+
+fn observe_all(exchanges: &[Exchange], cut: impl Fn(usize) -> Cut) -> Vec<Record> {
+    let recording = recording(Capture::ALL);
+    for (number, exchange) in exchanges.iter().enumerate() {
+        let body = exchange.text("response").as_bytes();
+        observe(&recording, exchange, body, cut(number), BodyEnd::Complete);
+    }
+    let records = recording.records();
+    assert_eq!(records.len(), exchanges.len(), "one record per exchange");
+    records
+}
+
+/// Compares all fields of all exchanges, prints the agreement, and fails on any difference.
+fn check(api: &str) {
+    let Some(exchanges) = corpus(&[api]) else { return };
+    let mut fields: BTreeMap<&str, (usize, usize, usize)> = BTreeMap::new();
+    let mut providers: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let mut differences = Vec::new();
+    for (exchange, record) in
+        exchanges.iter().zip(observe_all(&exchanges, |n| Cut::Random(n as u64)))
+    {
+        let line = serde_json::to_value(&record).expect("records are JSON");
+        assert_eq!(line["api"], api);
+        let facts = facts(&line);
+        let expected = expected(&exchange.expected, &exchange.recorded);
+        for field in FIELDS {
+            let (compared, agreed, ambiguous) = fields.entry(*field).or_default();
+            if is_ambiguous(&exchange.expected, field) {
+                *ambiguous += 1;
+                continue;
+            }
+            let provider = providers.entry(exchange.text("provider")).or_default();
+            *compared += 1;
+            provider.0 += 1;
+            if same(&facts[*field], &expected[*field]) {
+                *agreed += 1;
+                provider.1 += 1;
+            } else {
+                differences.push(format!(
+                    "{} {field}: {} instead of {}",
+                    exchange.name(),
+                    short(&facts[*field]),
+                    short(&expected[*field])
+                ));
+            }
+        }
+    }
+    for (field, (compared, agreed, ambiguous)) in &fields {
+        eprintln!("{api} {field}: {agreed}/{compared} ({ambiguous} ambiguous)");
+        assert_eq!(compared + ambiguous, exchanges.len(), "{field} was not compared everywhere");
+    }
+    for (provider, (compared, agreed)) in &providers {
+        eprintln!("{api} {provider}: {agreed}/{compared}");
+    }
+    let shown: Vec<_> = differences.iter().take(60).cloned().collect();
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), shown.join("\n"));
+}
+
+fn is_ambiguous(expected: &Value, field: &str) -> bool {
+    expected["ambiguous"].as_array().into_iter().flatten().any(|name| name == field)
+}
+
+fn short(value: &Value) -> String {
+    value.to_string().chars().take(240).collect()
+}
+
+#[test]
+fn every_fact_of_recorded_chats_is_read() {
+    check("chat_completions");
+}
+
+#[test]
+fn every_fact_of_recorded_completions_is_read() {
+    check("completions");
+}
+
+/// What must not depend on how the bytes came: all but times.
+fn without_times(record: &Record) -> Value {
+    let mut line = serde_json::to_value(record).expect("records are JSON");
+    let fields = line.as_object_mut().expect("an object");
+    for name in [
+        "request_id",
+        "trace_id",
+        "span_id",
+        "timestamp",
+        "ttft_ms",
+        "tpot_ms",
+        "total_latency_ms",
+        "latency",
+    ] {
+        fields.remove(name);
+    }
+    line
+}
+
+const APIS: &[&str] = &["chat_completions", "completions"];
+
+#[test]
+fn what_is_read_does_not_depend_on_the_cut() {
+    let Some(exchanges) = corpus(APIS) else { return };
+    let sample: Vec<_> = exchanges
+        .into_iter()
+        .enumerate()
+        .filter(|(n, it)| n % 5 == 0 || it.expected["error"].is_object())
+        .map(|(_, it)| it)
+        .filter(|it| it.text("response").len() < 60_000)
+        .collect();
+    let whole = observe_all(&sample, |_| Cut::Whole);
+    for cut in [Cut::Random(1), Cut::Random(2), Cut::Random(3)] {
+        let again = observe_all(&sample, |_| cut);
+        for ((one, other), exchange) in whole.iter().zip(&again).zip(&sample) {
+            assert_eq!(without_times(one), without_times(other), "{}", exchange.name());
+        }
+    }
+    let again = observe_all(&sample, |n| if n % 8 == 0 { Cut::Bytes } else { Cut::Whole });
+    for ((one, other), exchange) in whole.iter().zip(&again).zip(&sample) {
+        assert_eq!(without_times(one), without_times(other), "{}", exchange.name());
+    }
+}
+
+#[test]
+fn an_answer_that_breaks_off_anywhere_gives_one_record() {
+    let Some(exchanges) = corpus(APIS) else { return };
+    let recording = recording(Capture::ALL);
+    let mut state = 42;
+    let mut observed = 0;
+    for exchange in exchanges.iter().filter(|it| it.text("response").len() > 2) {
+        let body = exchange.text("response").as_bytes();
+        let at = (random(&mut state) % body.len() as u64) as usize;
+        let end = if at % 2 == 0 { BodyEnd::Dropped } else { BodyEnd::Complete };
+        observe(&recording, exchange, &body[..at], Cut::Random(state), end);
+        observed += 1;
+    }
+    // A decoder that panics loses its record.
+    assert_eq!(recording.records().len(), observed);
+}
