@@ -47,7 +47,7 @@ struct Step {
     rt: TokenStream,
     kind: Ident,
     name: LitStr,
-    /// Variables, which the user's code cannot see.
+    /// Variables. Hygiene hides them from the user's code, but not the user's constants from them.
     step: Ident,
     value: Ident,
 }
@@ -61,8 +61,8 @@ impl Step {
             rt: quote_spanned!(here=> #krate::__private),
             kind: Ident::new(args.kind, here),
             name: args.name.clone().unwrap_or_else(name),
-            step: Ident::new("step", here),
-            value: Ident::new("value", here),
+            step: Ident::new("__llmobs_step", here),
+            value: Ident::new("__llmobs_value", here),
         }
     }
 
@@ -72,7 +72,7 @@ impl Step {
         let here = Span::mixed_site();
         let output = returned.output(rt);
         let mut closure = quote_spanned!(here=> move || -> #output);
-        brace.surround(&mut closure, |tokens| tokens.extend(body));
+        generated(brace).surround(&mut closure, |tokens| tokens.extend(body));
         let run = quote_spanned!(here=> #rt::Step::run_sync(&#step, #closure));
         self.around(returned, &run)
     }
@@ -93,7 +93,7 @@ impl Step {
             if let #rt::Some(#value) = #rt::never::<#output>() { return #value; }
         };
         let mut block = quote_spanned!(here=> async #capture);
-        brace.surround(&mut block, |tokens| {
+        generated(brace).surround(&mut block, |tokens| {
             tokens.extend(never);
             tokens.extend(body);
         });
@@ -123,6 +123,11 @@ impl Step {
             #value
         }
     }
+}
+
+/// Braces in the place of the user's that lints know for ours.
+fn generated(brace: Brace) -> Brace {
+    Brace(Span::mixed_site().located_at(brace.span.join()))
 }
 
 /// The type a function or future is declared to return.

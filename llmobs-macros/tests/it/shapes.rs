@@ -278,7 +278,7 @@ fn a_returned_future_is_observed_when_it_runs() {
 
 #[trace_llm(crate = llmobs_core)]
 fn leave() -> ! {
-    std::panic::panic_any("left")
+    std::panic::resume_unwind(Box::new("left"))
 }
 
 #[trace_llm(crate = llmobs_core)]
