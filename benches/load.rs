@@ -57,7 +57,7 @@ impl Load {
         });
         let llmobs = (mode != Mode::Bare).then(|| {
             let builder = match provider.clone() {
-                Some(provider) => builder.otlp(|otlp| otlp.tracer_provider(provider)),
+                Some(provider) => builder.otlp(|otlp| Ok(otlp.tracer_provider(&provider))),
                 None => builder.backend(llmobs::LocalBackend),
             };
             builder.start().expect("it starts")

@@ -184,8 +184,11 @@ impl Builder {
 
     /// Changes the OpenTelemetry settings, such as the provider spans go to.
     #[cfg(feature = "otlp")]
-    pub fn otlp(mut self, change: impl FnOnce(llmobs_otlp::Otlp) -> llmobs_otlp::Otlp) -> Self {
-        self.otlp = self.otlp.map(change);
+    pub fn otlp(
+        mut self,
+        change: impl FnOnce(llmobs_otlp::Otlp) -> Result<llmobs_otlp::Otlp, llmobs_otlp::OtlpError>,
+    ) -> Self {
+        self.otlp = self.otlp.and_then(change);
         self
     }
 

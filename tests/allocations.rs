@@ -22,7 +22,9 @@ fn allocations(mode: Mode, events: usize) -> f64 {
     let flush = |llmobs: &Llmobs| llmobs.flush(Duration::from_secs(10)).expect("sinks take all");
     let mut counted = 0;
     for call in 0..2 * CALLS {
-        let info = allocation_counter::measure(|| load.call());
+        let info = allocation_counter::measure(|| {
+            assert_eq!(load.call(), events + 3, "the stream is read whole");
+        });
         if call >= CALLS {
             counted += info.count_total;
         }

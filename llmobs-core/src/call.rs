@@ -2,10 +2,12 @@
 
 mod tap;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 pub use self::tap::Tap;
 pub(crate) use self::tap::{Frame, frames};
@@ -80,7 +82,8 @@ pub(crate) struct CallShared {
     pub(crate) number: u64,
     pub(crate) route: Route,
     pub(crate) decoder: Arc<dyn Decoder>,
-    pub(crate) host: Box<str>,
+    /// Bytes of a `str`; the usual host needs no allocation.
+    host: SmallVec<[u8; 48]>,
     pub(crate) port: Option<u16>,
     pub(crate) scope: Option<Scope>,
     pub(crate) span: OpenSpan,
@@ -137,13 +140,11 @@ impl Recorder {
         let Place { scope, tracing, tracing_at_entry, .. } = self.place();
         let at = self.now();
         let span = self.backend().start(&SpanStart {
-            name: route.operation,
+            name: &Cow::Borrowed(route.operation),
             kind: SpanKind::Client,
             at,
-            operation: Some(&route.operation.into()),
-            provider: Some(
-                &route.provider.map_or_else(|| start.target.host.to_owned().into(), Into::into),
-            ),
+            operation: Some(route.operation),
+            provider: Some(route.provider.unwrap_or(start.target.host)),
             server: Some((start.target.host, start.target.port)),
             innermost: Innermost {
                 scope: scope.as_ref().and_then(Scope::span),
@@ -161,7 +162,7 @@ impl Recorder {
             number: self.next_number(),
             route,
             decoder,
-            host: start.target.host.into(),
+            host: SmallVec::from_slice(start.target.host.as_bytes()),
             port: start.target.port,
             scope,
             span,
@@ -249,6 +250,10 @@ impl Attempt {
 }
 
 impl CallShared {
+    pub(crate) fn host(&self) -> &str {
+        std::str::from_utf8(&self.host).unwrap_or_default()
+    }
+
     /// Changes the state, and ends the call when the change completes it.
     fn update(self: &Arc<Self>, change: impl FnOnce(&mut CallState)) {
         let mut state = lock(&self.state);

@@ -1,11 +1,12 @@
 //! The trace backend: who is the parent, and where spans live.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::id::{Ids, SpanId, TraceId};
-use crate::record::{Record, Term};
+use crate::record::Record;
 use crate::time::Timestamp;
 
 /// The place spans come from and go to. The third of the four seams.
@@ -46,15 +47,15 @@ pub trait TraceBackend: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug)]
 pub struct SpanStart<'a> {
     /// Name so far; the record gives the final one.
-    pub name: &'a str,
+    pub name: &'a Cow<'static, str>,
     /// Whether the span calls out of the process.
     pub kind: SpanKind,
     /// When it begins.
     pub at: Timestamp,
     /// Operation, where there is one.
-    pub operation: Option<&'a Term>,
-    /// Provider, for calls.
-    pub provider: Option<&'a Term>,
+    pub operation: Option<&'static str>,
+    /// Provider, for calls: a name of the registry's, else the host.
+    pub provider: Option<&'a str>,
     /// Server address and port, for calls.
     pub server: Option<(&'a str, Option<u16>)>,
     /// The innermost thing of ours that is open here.

@@ -10,10 +10,11 @@ use std::time::SystemTime;
 
 use llmobs_core::semconv::attribute;
 use llmobs_core::{
-    Innermost, LocalBackend, OpenSpan, Record, SpanIdentity, SpanKind, SpanStart, TraceBackend,
+    Innermost, Kind, LocalBackend, OpenSpan, Record, SpanIdentity, SpanKind, SpanStart,
+    TraceBackend,
 };
 use opentelemetry::trace::{SpanBuilder, Status, TraceContextExt, Tracer, TracerProvider};
-use opentelemetry::{Context, KeyValue, StringValue, global};
+use opentelemetry::{Context, KeyValue, global};
 
 use self::ids::{identity, span_context};
 use self::parent::{Parent, Source};
@@ -39,8 +40,8 @@ pub struct OtelBackend {
 /// What a span of ours carries: the context to attach around what runs inside.
 struct Handle {
     context: Context,
-    /// Attributes the user's tracer was given at the start; `None` on spans it did not start.
-    started: Option<Vec<KeyValue>>,
+    /// The user's tracer started the span, so we end it.
+    started: bool,
 }
 
 impl OtelBackend {
@@ -107,7 +108,7 @@ impl TraceBackend for OtelBackend {
         match parent.source {
             Source::OpenTelemetry => {
                 let identity = identity(&parent.context)?;
-                let handle = Handle { context: parent.context, started: None };
+                let handle = Handle { context: parent.context, started: false };
                 Some(OpenSpan { identity, parent_span_id: None, handle: Some(Arc::new(handle)) })
             }
             Source::Layer(identity) if !self.mode.is_attached() => {
@@ -132,7 +133,7 @@ impl TraceBackend for OtelBackend {
     }
 
     fn finish(&self, span: OpenSpan, record: Option<&Record>) {
-        let Some(Handle { context, started: Some(started) }) = handle(&span) else { return };
+        let Some(Handle { context, started: true }) = handle(&span) else { return };
         // A processor that exports at once does so on this thread, and is not to be traced.
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         let span = context.span();
@@ -145,7 +146,9 @@ impl TraceBackend for OtelBackend {
             span.update_name(view.name);
             // The SDK keeps both values of a key that is set twice.
             let mut attributes = view.attributes.into_vec();
-            attributes.retain(|attribute| !started.contains(attribute));
+            if record.kind == Kind::Interaction {
+                attributes.retain(|attribute| !STARTED.contains(&attribute.key.as_str()));
+            }
             span.set_attributes(attributes);
             if let Some(description) = view.error {
                 span.set_status(Status::error(description));
@@ -173,14 +176,13 @@ where
     T: Tracer,
     T::Span: Send + Sync + 'static,
 {
-    let started = sampling_attributes(start);
-    let builder = SpanBuilder::from_name(start.name.to_owned())
+    let builder = SpanBuilder::from_name(start.name.clone())
         .with_kind(match start.kind {
             SpanKind::Client => opentelemetry::trace::SpanKind::Client,
             _ => opentelemetry::trace::SpanKind::Internal,
         })
         .with_start_time(start.at)
-        .with_attributes(started.clone());
+        .with_attributes(sampling_attributes(start));
     let span = tracer.build_with_context(builder, &parent.context);
     let parent_identity = identity(&parent.context);
     let context = parent.context.with_span(span);
@@ -190,20 +192,24 @@ where
     Some(OpenSpan {
         identity,
         parent_span_id: parent_identity.map(|parent| parent.span_id),
-        handle: Some(Arc::new(Handle { context, started: Some(started) })),
+        handle: Some(Arc::new(Handle { context, started: true })),
     })
 }
 
-/// What samplers are to see, by the conventions.
+/// What samplers are to see, by the conventions; set when the span starts, and not again.
+const STARTED: [&str; 4] = [
+    attribute::OPERATION_NAME,
+    attribute::PROVIDER_NAME,
+    attribute::SERVER_ADDRESS,
+    attribute::SERVER_PORT,
+];
+
 fn sampling_attributes(start: &SpanStart<'_>) -> Vec<KeyValue> {
     let mut started = Vec::with_capacity(4);
-    let terms =
-        [(attribute::OPERATION_NAME, start.operation), (attribute::PROVIDER_NAME, start.provider)];
-    for (key, term) in terms {
-        if let Some(term) = term {
-            started.push(KeyValue::new(key, StringValue::from(term.clone())));
-        }
-    }
+    started.extend(start.operation.map(|name| KeyValue::new(attribute::OPERATION_NAME, name)));
+    started.extend(
+        start.provider.map(|name| KeyValue::new(attribute::PROVIDER_NAME, name.to_owned())),
+    );
     if let Some((address, port)) = start.server {
         started.push(KeyValue::new(attribute::SERVER_ADDRESS, address.to_owned()));
         if let Some(port) = port {
@@ -223,7 +229,7 @@ fn own(start: &SpanStart<'_>, parent: Parent, exported: bool) -> OpenSpan {
     span.identity.sampled &= exported && !parent.context.is_telemetry_suppressed();
     let ours = span_context(span.identity, Some(&parent.context));
     let context = parent.context.with_remote_span_context(ours);
-    span.handle = Some(Arc::new(Handle { context, started: None }));
+    span.handle = Some(Arc::new(Handle { context, started: false }));
     span
 }
 

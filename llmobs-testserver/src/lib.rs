@@ -1,7 +1,8 @@
 //! A scripted OpenAI-compatible HTTP server for the tests, examples and benches of llmobs.
 //!
 //! [`Server`] plays exactly the [`Answer`]s it was given, write by write, and remembers every
-//! request, every write and every client that left.
+//! request, every write and every client that left. [`Model`] is a small pretend model on the same
+//! engine, for examples that need no key and no network.
 //!
 //! ```
 //! use llmobs_testserver::{Answer, Gate, Server};
@@ -21,14 +22,17 @@ mod answer;
 mod chat;
 mod connection;
 mod gate;
+mod model;
 mod player;
 mod received;
 mod script;
 mod server;
+mod tokens;
 
 pub use answer::{Answer, Step};
 pub use chat::{ChatScript, ToolCall, Usage, chat_chunks, chat_completion};
 pub use gate::Gate;
+pub use model::Model;
 
 pub use received::Received;
 pub use script::{Write, Writes};

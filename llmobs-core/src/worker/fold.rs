@@ -55,9 +55,9 @@ impl CallFold {
             api: Some(call.route.api.into()),
             provider: Some(match call.route.provider {
                 Some(provider) => provider.into(),
-                None => String::from(&*call.host).into(),
+                None => call.host().to_owned().into(),
             }),
-            server: Some(Server { address: call.host.to_string(), port: call.port }),
+            server: Some(Server { address: call.host().to_owned(), port: call.port }),
             ..Record::default()
         };
         describe(&mut record, call.scope.as_ref(), &call.span);

@@ -18,7 +18,7 @@ pub(crate) fn steps<R>(run: impl FnOnce() -> R) -> String {
 /// The same for a future, on a runtime of one thread.
 pub(crate) fn async_steps(run: impl Future) -> String {
     let recording = Recording::new();
-    let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime starts");
+    let runtime = Builder::new_current_thread().build().expect("a runtime starts");
     let _result = runtime.block_on(recording.scope().run(run));
     tree(&recording)
 }

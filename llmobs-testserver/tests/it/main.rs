@@ -2,6 +2,7 @@
 
 mod bodies;
 mod chat;
+mod model;
 mod requests;
 mod streams;
 
