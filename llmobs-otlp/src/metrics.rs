@@ -42,14 +42,19 @@ pub(crate) struct OwnMetrics {
 /// Our own export: its thread is started at the first record it is for.
 enum Own {
     None,
-    Planned(OwnMetrics),
+    Planned(Box<OwnMetrics>),
     Running(SdkMeterProvider, Box<Instruments>),
 }
 
 impl OtlpMetrics {
     pub(crate) fn new(mode: ModeCell, meter: Option<Meter>, own: Option<OwnMetrics>) -> Self {
         let given = meter.as_ref().map(Instruments::new);
-        Self { mode, given, global: None, own: own.map_or(Own::None, Own::Planned) }
+        Self {
+            mode,
+            given,
+            global: None,
+            own: own.map_or(Own::None, |own| Own::Planned(Box::new(own))),
+        }
     }
 
     fn instruments(&mut self, record: &Record) -> Option<&Instruments> {
