@@ -47,7 +47,7 @@ fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         // Whoever reads us has read enough.
         Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => Ok(result?),
+        result => result.map_err(|err| format!("the output cannot be written: {err}").into()),
     }
 }
 

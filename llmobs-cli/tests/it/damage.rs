@@ -3,7 +3,7 @@
 use llmobs_core::Outcome;
 use serde_json::Value;
 
-use crate::fixtures::{call, lines};
+use crate::fixtures::{answer, call, lines};
 use crate::run::{Ran, path, run_with};
 
 fn good_line() -> String {
@@ -104,4 +104,43 @@ fn a_compressed_file_is_refused_with_a_hint() {
     let ran = crate::run::run(&["report", path(&file)]);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("is compressed; decompress it into"), "{}", ran.err);
+}
+
+/// A generator that needs no dependency and is the same in every run.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *state >> 33
+}
+
+#[test]
+fn no_bytes_make_it_fail() {
+    let whole = lines(&answer());
+    let mut input = Vec::new();
+    let mut state = 1;
+    for line in whole.lines().cycle().take(6_000) {
+        let mut bytes = line.as_bytes().to_vec();
+        for _ in 0..1 + next(&mut state) % 3 {
+            let at = next(&mut state) as usize % bytes.len();
+            let digit = (at..bytes.len()).find(|at| bytes[*at].is_ascii_digit());
+            match (next(&mut state) % 8, digit) {
+                // Digits make other numbers, times and parents; the rest makes other shapes.
+                (0..=4, Some(digit)) => bytes[digit] = b"0123456789999e-."[at % 16],
+                (5, _) => bytes[at] = b"\"{}[],:0\\n"[at % 10],
+                (6, _) => bytes[at] = next(&mut state) as u8,
+                _ => bytes.truncate(at.max(1)),
+            }
+        }
+        input.extend_from_slice(&bytes);
+        input.push(b'\n');
+    }
+    for args in [["report", "table"], ["report", "json"], ["trace", "tree"], ["trace", "json"]] {
+        let ran = run_with(&[args[0], "-", "--format", args[1]], &input);
+        assert_eq!(ran.code, 0, "{args:?}: {}", ran.err);
+        assert!(
+            ran.err.contains("llmobs: skipped ") && ran.err.lines().count() <= 2,
+            "{}",
+            ran.err
+        );
+        assert!(!ran.out.is_empty());
+    }
 }
