@@ -110,7 +110,7 @@ JSON:
 const TRACE_HELP: &str = "\
 The newest trace is that of the call or step that began last. Files are read twice, once to find it
 and once to collect it. Standard input and pipes are read once: the newest traces are held, up to
-100,000 spans in all, and the trace is marked where older spans of it may have been let go.
+20,000 spans in all, and the trace is marked where older spans of it may have been let go.
 
 A span whose parent is not in the files stands at the top and says so.
 

@@ -8,7 +8,7 @@ mod lines;
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 
 use llmobs_core::Record;
@@ -18,6 +18,9 @@ pub use self::lines::{Damage, LINE_BYTES};
 
 /// How many damaged lines are named.
 const NAMED: usize = 5;
+
+/// How gzip and zstd files begin; a thousand damaged lines would say less than one message.
+const MAGICS: [&[u8]; 2] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd"];
 
 /// Where lines come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,13 +67,19 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// When the source cannot be opened, or reading breaks off.
+    /// When the source cannot be opened, is compressed, or reading breaks off.
     pub fn read(
         &self,
         damaged: &mut Damaged,
         mut each: impl FnMut(&Record),
     ) -> Result<(), InputError> {
-        let mut lines = Lines::new(BufReader::with_capacity(64 * 1024, self.open()?));
+        let mut reader = BufReader::with_capacity(64 * 1024, self.open()?);
+        let beginning = reader.fill_buf().map_err(|err| self.error("read", err))?;
+        if MAGICS.iter().any(|magic| beginning.starts_with(magic)) {
+            let hint = "it is compressed; decompress it into `llmobs … -`";
+            return Err(self.error("read", io::Error::other(hint)));
+        }
+        let mut lines = Lines::new(reader);
         while let Some((number, line)) = lines.next().map_err(|err| self.error("read", err))? {
             match line {
                 Ok(record) => each(&record),

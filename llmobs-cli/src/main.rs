@@ -12,7 +12,7 @@ use llmobs_cli::Style;
 use llmobs_cli::input::{Damaged, InputError, Source};
 use llmobs_cli::report::Report;
 use llmobs_cli::trace::{Collector, Newest, Trace};
-use llmobs_core::{Record, TraceId};
+use llmobs_core::{Record, SCHEMA, TraceId};
 
 use self::args::{Cli, Color, Command, Look, ReportFormat, TraceFormat};
 
@@ -47,7 +47,7 @@ fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         // Whoever reads us has read enough.
         Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => Ok(result?),
+        result => result.map_err(|err| format!("the output cannot be written: {err}").into()),
     }
 }
 
@@ -64,9 +64,9 @@ fn sources(names: Vec<std::path::PathBuf>) -> Result<Vec<Source>, Box<dyn Error>
 
 fn report(sources: &[Source], format: ReportFormat, style: &Style) -> Result<String, InputError> {
     let mut report = Report::default();
-    let damaged = read(sources, |record| report.add(record))?;
+    let (damaged, other_schema) = read(sources, |record| report.add(record))?;
     report.add_damaged(damaged.count());
-    tell(&damaged);
+    tell(&damaged, other_schema);
     Ok(match format {
         ReportFormat::Table => report.table(style),
         ReportFormat::Json => report.json(),
@@ -83,7 +83,7 @@ fn trace(
     let mut newest = Newest::default();
     let mut collector = id.map_or_else(Collector::newest, Collector::of);
     let twice = id.is_none() && sources.iter().all(Source::is_rereadable);
-    let damaged = read(sources, |record| {
+    let (damaged, other_schema) = read(sources, |record| {
         records += 1;
         if twice { newest.add(record) } else { collector.add(record) }
     })?;
@@ -92,7 +92,7 @@ fn trace(
         // The same lines are damaged as before.
         read(sources, |record| collector.add(record))?;
     }
-    tell(&damaged);
+    tell(&damaged, other_schema);
     let found: Option<Trace> = collector.trace();
     Ok(match (found, format) {
         (Some(trace), TraceFormat::Tree) => trace.tree(style),
@@ -107,15 +107,28 @@ fn trace(
     })
 }
 
-fn read(sources: &[Source], mut each: impl FnMut(&Record)) -> Result<Damaged, InputError> {
+/// Reads all sources; tells what was damaged, and whether a schema was unknown.
+fn read(sources: &[Source], mut each: impl FnMut(&Record)) -> Result<(Damaged, bool), InputError> {
     let mut damaged = Damaged::default();
+    let mut other_schema = false;
     for source in sources {
-        source.read(&mut damaged, &mut each)?;
+        source.read(&mut damaged, |record| {
+            other_schema |= record.meta.as_ref().is_some_and(|meta| is_other(&meta.schema));
+            each(record);
+        })?;
     }
-    Ok(damaged)
+    Ok((damaged, other_schema))
 }
 
-fn tell(damaged: &Damaged) {
+/// Whether a file was written to another schema than this version knows.
+fn is_other(schema: &str) -> bool {
+    !schema.is_empty() && schema != SCHEMA
+}
+
+fn tell(damaged: &Damaged, other_schema: bool) {
+    if other_schema {
+        complain(&format!("some lines follow another schema than {SCHEMA}: read as far as known"));
+    }
     if damaged.count() > 0 {
         complain(&damaged.to_string());
     }

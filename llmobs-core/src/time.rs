@@ -85,7 +85,8 @@ impl Timestamp {
 
     /// Milliseconds from `earlier` to this time; negative when it is later.
     pub fn millis_since(self, earlier: Self) -> f64 {
-        (self.0 as f64 - earlier.0 as f64) / 1e6
+        // Not each as a float: nanoseconds since 1970 would lose their last two digits.
+        (i128::from(self.0) - i128::from(earlier.0)) as f64 / 1e6
     }
 }
 

@@ -40,6 +40,9 @@ impl fmt::Display for Damage {
     }
 }
 
+/// A line's number, from 1, and what it tells.
+type Line = (u64, Result<Box<Record>, Damage>);
+
 pub(super) struct Lines<R> {
     reader: R,
     number: u64,
@@ -51,8 +54,8 @@ impl<R: BufRead> Lines<R> {
         Self { reader, number: 0, buffer: Vec::new() }
     }
 
-    /// The next line that is not blank, with its number from 1.
-    pub(super) fn next(&mut self) -> io::Result<Option<(u64, Result<Box<Record>, Damage>)>> {
+    /// The next line that is not blank.
+    pub(super) fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
             self.buffer.clear();
             self.buffer.shrink_to(KEPT_BYTES);

@@ -8,6 +8,11 @@ use super::span::Span;
 use super::tree::Tree;
 use super::{MAX_SPANS, Trace};
 
+/// How many spans of all traces are held while it is not known which trace is the newest.
+const HELD_SPANS: usize = 20_000;
+/// How many traces that were let go are remembered.
+const MAX_LET_GO: usize = 1_000_000;
+
 /// Which trace is the newest: that of the call or step that began last.
 ///
 /// Of those that began at the same time, the one that was read last.
@@ -40,7 +45,8 @@ pub struct Collector {
     /// The traces that are held, those whose newest span is oldest first.
     by_age: BTreeSet<(Option<Timestamp>, TraceId)>,
     spans: usize,
-    let_go: bool,
+    /// Traces of which spans were let go; bounded, and then none is known to be whole.
+    let_go: HashSet<TraceId>,
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +66,7 @@ impl Collector {
     /// Keeps the newest trace, where the records can be read only once.
     ///
     /// Until the end any trace may turn out to be the newest: the newest are kept, up to
-    /// [`MAX_SPANS`] spans in all, and older ones let go.
+    /// 20,000 spans in all, and older ones let go.
     pub fn newest() -> Self {
         Self {
             wanted: None,
@@ -68,7 +74,7 @@ impl Collector {
             held: HashMap::new(),
             by_age: BTreeSet::new(),
             spans: 0,
-            let_go: false,
+            let_go: HashSet::new(),
         }
     }
 
@@ -118,19 +124,21 @@ impl Collector {
             spans,
             evaluations,
             left_out,
-            partial: self.let_go,
+            partial: self.let_go.len() >= MAX_LET_GO || self.let_go.contains(&id),
         })
     }
 
     fn make_room(&mut self) {
-        while self.spans > MAX_SPANS && self.held.len() > 1 {
+        while self.spans > HELD_SPANS && self.held.len() > 1 {
             let newest = self.newest.id();
             let oldest = self.by_age.iter().find(|(_, id)| Some(*id) != newest).copied();
             let Some(oldest) = oldest else { return };
             self.by_age.remove(&oldest);
             if let Some(held) = self.held.remove(&oldest.1) {
                 self.spans -= held.spans.len();
-                self.let_go = true;
+                if self.let_go.len() < MAX_LET_GO {
+                    self.let_go.insert(oldest.1);
+                }
             }
         }
     }

@@ -1,0 +1,83 @@
+//! Whole outputs, as they were when somebody looked at them.
+
+use crate::fixtures::{answer, lines};
+use crate::run::{file, good, path};
+
+#[track_caller]
+fn check(args: &[&str], golden: &str) {
+    let file = file(lines(&answer()));
+    let (command, flags) = args.split_first().expect("a command comes first");
+    let mut all = vec![*command, path(&file)];
+    all.extend(flags);
+    assert_eq!(good(&all), golden);
+}
+
+#[test]
+fn the_report_fits_80_columns() {
+    check(&["report", "--width", "80"], include_str!("../golden/report_80.txt"));
+}
+
+#[test]
+fn the_report_fits_160_columns() {
+    check(&["report", "--width", "160"], include_str!("../golden/report_160.txt"));
+}
+
+#[test]
+fn the_report_is_json_when_asked() {
+    check(&["report", "--format", "json"], include_str!("../golden/report.json"));
+}
+
+#[test]
+fn the_trace_fits_80_columns() {
+    check(&["trace", "--width", "80"], include_str!("../golden/trace_80.txt"));
+}
+
+#[test]
+fn the_trace_fits_160_columns() {
+    check(&["trace", "--width", "160"], include_str!("../golden/trace_160.txt"));
+}
+
+#[test]
+fn the_trace_is_drawn_in_ascii_when_asked() {
+    check(&["trace", "--ascii"], include_str!("../golden/trace_ascii.txt"));
+}
+
+#[test]
+fn the_trace_is_json_when_asked() {
+    check(&["trace", "--format", "json"], include_str!("../golden/trace.json"));
+}
+
+#[test]
+fn no_line_is_wider_than_the_page() {
+    let file = file(lines(&answer()));
+    for width in ["40", "57", "80", "100", "131", "160", "240"] {
+        for command in ["report", "trace"] {
+            let out = good(&[command, path(&file), "--width", width, "--ascii"]);
+            let widest = out.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+            let columns: usize = width.parse().expect("a number");
+            // Below this, the columns of a block or a span's numbers do not fit side by side.
+            let least = if command == "report" { 66 } else { 58 };
+            assert!(widest <= columns.max(least), "{command} at {width}: {widest}\n{out}");
+        }
+    }
+}
+
+#[test]
+fn color_changes_nothing_but_color() {
+    let file = file(lines(&answer()));
+    for command in ["report", "trace"] {
+        let plain = good(&[command, path(&file)]);
+        let colored = good(&[command, path(&file), "--color", "always"]);
+        assert_ne!(plain, colored);
+        let mut stripped = String::new();
+        let mut parts = colored.split('\u{1b}');
+        stripped.push_str(parts.next().unwrap_or(""));
+        for part in parts {
+            stripped.push_str(part.split_once('m').expect("every escape is a color").1);
+        }
+        let trimmed = |text: &str| {
+            text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(trimmed(&stripped), trimmed(&plain));
+    }
+}

@@ -1,0 +1,167 @@
+//! Which trace is shown, and how its spans hang together.
+
+use llmobs_core::{Kind, Outcome, Record, StepKind};
+use serde_json::Value;
+
+use crate::fixtures::{call, chat, lines, span, step, trace_id};
+use crate::run::{file, json, path, run_with};
+
+#[track_caller]
+fn trace_with(args: &[&str], records: &[Record]) -> Value {
+    let all = [&["trace", "-", "--format", "json"], args].concat();
+    let ran = run_with(&all, lines(records).as_bytes());
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let piped: Value = serde_json::from_str(&ran.out).expect("the trace is JSON");
+    let file = file(lines(records));
+    let all = [&["trace", path(&file), "--format", "json"], args].concat();
+    assert_eq!(json(&all), piped, "a file tells the same as a pipe");
+    piped
+}
+
+/// The spans as `(depth, name, place)`, in the order they are drawn.
+fn shape(trace: &Value) -> Vec<(u64, &str, &str)> {
+    let spans = trace["spans"].as_array().expect("spans are a list");
+    spans
+        .iter()
+        .map(|span| {
+            let name = span["name"].as_str().unwrap_or("");
+            (span["depth"].as_u64().unwrap_or(99), name, span["place"].as_str().unwrap_or(""))
+        })
+        .collect()
+}
+
+fn named(name: &str, id: u64, parent: Option<u64>, start: f64) -> Record {
+    step(StepKind::Chain, name, span(1, id, parent, start, 10.0))
+}
+
+#[test]
+fn children_are_in_the_order_they_began() {
+    let records = [
+        named("late", 3, Some(1), 50.0),
+        named("early", 2, Some(1), 5.0),
+        named("grandchild", 4, Some(2), 7.0),
+        named("root", 1, None, 0.0),
+    ];
+    let trace = trace_with(&[], &records);
+    assert_eq!(
+        shape(&trace),
+        [
+            (0, "root", "root"),
+            (1, "early", "child"),
+            (2, "grandchild", "child"),
+            (1, "late", "child"),
+        ]
+    );
+    assert_eq!(trace["spans"][2]["offset_ms"], 7.0);
+    assert_eq!(trace["duration_ms"], 60.0);
+}
+
+#[test]
+fn the_newest_trace_is_shown_wherever_it_stands() {
+    let of = |trace, start| step(StepKind::Chain, "s", span(trace, 1, None, start, 1.0));
+    let evaluation = Record { kind: Kind::Evaluation, ..of(1, 90_000.0) };
+    let records = [of(1, 10.0), of(3, 500.0), of(2, 20.0), evaluation];
+    assert_eq!(trace_with(&[], &records)["trace_id"], trace_id(3).to_string());
+    let id = trace_id(2).to_string();
+    assert_eq!(trace_with(&["--trace-id", &id], &records)["trace_id"], id);
+}
+
+#[test]
+fn a_span_whose_parent_is_not_here_stands_at_the_top() {
+    let records = [named("root", 1, None, 0.0), named("stray", 2, Some(0xbeef), 5.0)];
+    let trace = trace_with(&[], &records);
+    assert_eq!(shape(&trace), [(0, "root", "root"), (0, "stray", "orphan")]);
+}
+
+#[test]
+fn spans_that_are_each_others_parents_are_drawn_once() {
+    let records = [
+        named("below", 9, Some(3), 0.0),
+        named("a", 1, Some(2), 1.0),
+        named("b", 2, Some(3), 2.0),
+        named("c", 3, Some(1), 3.0),
+        named("own", 4, Some(4), 4.0),
+    ];
+    let trace = trace_with(&[], &records);
+    let mut names: Vec<_> = shape(&trace).into_iter().map(|(_, name, _)| name).collect();
+    let cycles = shape(&trace).into_iter().filter(|(_, _, place)| *place == "cycle").count();
+    names.sort_unstable();
+    assert_eq!((names, cycles), (vec!["a", "b", "below", "c", "own"], 2));
+    let below = shape(&trace).into_iter().find(|(_, name, _)| *name == "below");
+    assert!(below.is_some_and(|(depth, _, place)| depth > 0 && place == "child"), "{below:?}");
+}
+
+#[test]
+fn a_chain_as_long_as_the_file_is_drawn() {
+    let records: Vec<_> =
+        (1..=20_000).map(|n| named("s", n, (n > 1).then(|| n - 1), n as f64)).collect();
+    let file = file(lines(&records));
+    let out = crate::run::good(&["trace", path(&file)]);
+    assert!(out.contains("[19999] chain s"));
+}
+
+#[test]
+fn a_record_that_came_twice_is_drawn_once() {
+    let record = named("once", 1, None, 0.0);
+    let trace = trace_with(&[], &[record.clone(), record]);
+    assert_eq!(
+        (trace["spans"].as_array().map(Vec::len), &trace["duplicates"]),
+        (Some(1), &1.into())
+    );
+}
+
+#[test]
+fn a_pipe_that_is_longer_than_what_is_held_still_shows_the_newest() {
+    let mut records = vec![step(StepKind::Chain, "first", span(7, 1, None, 0.0, 1.0))];
+    records.extend((0..20_100_u32).map(|n| {
+        step(StepKind::Chain, "s", span(u128::from(n) + 100, 1, None, 10.0 + f64::from(n), 1.0))
+    }));
+    records.push(step(StepKind::Chain, "last", span(7, 2, Some(1), 90_000.0, 1.0)));
+    let input = lines(&records);
+    let ran = run_with(&["trace", "-"], input.as_bytes());
+    assert!(ran.out.contains("chain last") && ran.out.contains("may be missing"), "{}", ran.out);
+    let file = file(input);
+    let out = crate::run::good(&["trace", path(&file)]);
+    assert!(out.contains("chain first") && !out.contains("may be missing"), "{out}");
+}
+
+#[test]
+fn escapes_in_names_do_not_reach_the_terminal() {
+    let model = "m\u{1b}[2J\u{202e}x\n\ty";
+    let records = [chat(model, span(1, 1, None, 0.0, 1.0))];
+    for command in ["trace", "report"] {
+        let ran = run_with(&[command, "-"], lines(&records).as_bytes());
+        assert!(ran.out.contains("m\u{fffd}[2J\u{fffd}x\u{fffd}\u{fffd}y"), "{}", ran.out);
+        assert!(!ran.out.contains(['\u{1b}', '\u{202e}', '\t']));
+    }
+}
+
+#[test]
+fn times_that_make_no_sense_are_drawn_all_the_same() {
+    let mut records = Vec::new();
+    for (n, took) in [(1, -5.0), (2, 0.0), (3, f64::MAX), (4, 1e-300)] {
+        records.push(chat("m", span(1, n, Some(n.div_ceil(2)), 0.0, took)));
+    }
+    for record in &mut records {
+        record.ttft_ms = Some(-1e308);
+        record.input_tokens = Some(u64::MAX);
+    }
+    records[0].timestamp = None;
+    let input = lines(&records);
+    for command in ["trace", "report"] {
+        for format in [&[][..], &["--format", "json"]] {
+            let ran = run_with(&[&[command, "-"], format].concat(), input.as_bytes());
+            assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        }
+    }
+}
+
+#[test]
+fn no_trace_is_said_and_no_error() {
+    let records = lines(&[call("m", Outcome::Completed, 1.0)]);
+    let ran = run_with(&["trace", "-"], records.as_bytes());
+    assert_eq!((ran.out.as_str(), ran.code), ("no trace in 1 records\n", 0));
+    let id = trace_id(9).to_string();
+    let ran = run_with(&["trace", "-", "--trace-id", &id], records.as_bytes());
+    assert_eq!((ran.out, ran.code), (format!("no trace {id} in 1 records\n"), 0));
+}
