@@ -37,6 +37,7 @@ pub use self::capture::Capture;
 pub use self::decoder::{
     Closing, Decoder, Event, EventFacts, Fold, Headers, Reasoning, Route, Target,
 };
+pub use self::delivery::Backoff;
 pub use self::id::{IdError, Ids, RandomIds, RequestId, SpanId, TraceId};
 #[cfg(feature = "layer")]
 pub use self::layer::{Layer, layer};

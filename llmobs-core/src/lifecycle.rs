@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::Decoder;
-use crate::delivery::Delivery;
+use crate::delivery::{Backoff, Delivery};
 use crate::id::{Ids, RandomIds};
 use crate::processor::Processor;
 use crate::queue::{Pool, Queue, lock};
@@ -33,6 +33,7 @@ pub struct Builder {
     ids: Arc<dyn Ids>,
     capture: Capture,
     limits: Limits,
+    backoff: Backoff,
     enabled: bool,
     process_wide: bool,
     shutdown_timeout: Duration,
@@ -51,6 +52,7 @@ impl Default for Builder {
             ids: Arc::new(RandomIds),
             capture: Capture::NONE,
             limits: Limits::default(),
+            backoff: Backoff::new(),
             enabled: true,
             process_wide: true,
             shutdown_timeout: Duration::from_secs(5),
@@ -124,6 +126,12 @@ impl Builder {
         self
     }
 
+    /// Sets how often a failing sink is tried again. Defaults to [`Backoff::new`].
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
     /// Whether anything is observed at first. Defaults to yes.
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;
@@ -174,21 +182,26 @@ impl Builder {
             deliveries: OnceLock::new(),
         });
         let mut threads = Vec::new();
-        let mut deliveries = Vec::new();
+        let mut deliveries: Vec<Arc<Delivery>> = Vec::new();
+        // A recorder that does not start leaves no thread behind.
+        let failed = |deliveries: &[Arc<Delivery>], err| {
+            deliveries.iter().for_each(|delivery| delivery.close());
+            StartError(err)
+        };
         for sink in self.sinks {
             let of = recorder.clone();
-            let (delivery, thread) =
-                Delivery::start(sink, self.limits.sink_records, move || meta(&of))
-                    .map_err(StartError)?;
+            let meta = move || meta(&of);
+            let started = Delivery::start(sink, self.limits.sink_records, self.backoff, meta);
+            let (delivery, thread) = started.map_err(|err| failed(&deliveries, err))?;
             deliveries.push(delivery);
             threads.push(thread);
         }
-        let _ = recorder.shared().deliveries.set(deliveries);
+        let _ = recorder.shared().deliveries.set(deliveries.clone());
         let worker = Worker::new(recorder.clone(), self.processors);
         let spawned = std::thread::Builder::new()
             .name("llmobs-worker".into())
             .spawn(move || crate::worker::untraced(|| worker.run()));
-        threads.push(spawned.map_err(StartError)?);
+        threads.push(spawned.map_err(|err| failed(&deliveries, err))?);
         if self.process_wide {
             recorder.make_process_wide();
         }
@@ -223,26 +236,41 @@ impl Llmobs {
     ///
     /// # Errors
     ///
-    /// When the time was over before everything was delivered; what was not is then lost, and
-    /// counted.
+    /// When the time was over before everything was delivered, or a sink lost something on the way;
+    /// what was not delivered is then lost, and counted. Only the first call can tell; later ones
+    /// say what is still waiting.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
-        let deadline = Instant::now() + timeout;
+        let began = Instant::now();
         self.recorder.leave_process_wide();
+        let deliveries = self.recorder.shared().deliveries.get().map_or(&[][..], Vec::as_slice);
+        let lost_before: Vec<_> = deliveries.iter().map(|delivery| delivery.lost()).collect();
         self.recorder.queue().close();
         let threads = std::mem::take(&mut *lock(&self.threads));
+        if threads.is_empty() {
+            let sinks = self.recorder.losses().sinks;
+            return match sinks.iter().map(|sink| sink.waiting).max() {
+                None | Some(0) => Ok(()),
+                Some(waiting) => Err(FlushError::new(waiting, Vec::new())),
+            };
+        }
         let done = || threads.iter().all(JoinHandle::is_finished);
-        while !done() && Instant::now() < deadline {
+        while !done() && began.elapsed() < timeout {
             std::thread::sleep(Duration::from_millis(1));
         }
-        if done() {
-            return Ok(());
+        let in_time = done();
+        let waiting = self.recorder.waiting();
+        if !in_time {
+            deliveries.iter().for_each(|delivery| delivery.abandon());
         }
-        let waiting = self.recorder.losses();
-        let waiting = waiting.open + waiting.sinks.iter().map(|sink| sink.waiting).sum::<u64>();
-        for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
-            delivery.abandon();
+        let lost = |(delivery, before): (&Arc<Delivery>, u64)| {
+            let whole = delivery.lost() == before && delivery.ended_well();
+            (!whole).then(|| delivery.name().to_owned())
+        };
+        let sinks: Vec<_> = deliveries.iter().zip(lost_before).filter_map(lost).collect();
+        match in_time && sinks.is_empty() {
+            true => Ok(()),
+            false => Err(FlushError::new(waiting, sinks)),
         }
-        Err(FlushError::timed_out(waiting))
     }
 }
 

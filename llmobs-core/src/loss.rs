@@ -69,12 +69,16 @@ pub(crate) struct LossCounts([AtomicU64; LossCause::ALL.len()]);
 impl LossCounts {
     pub(crate) fn add(&self, cause: LossCause, n: u64) {
         if let Some(count) = self.0.get(cause as usize) {
-            count.fetch_add(n, Ordering::Relaxed);
+            count.fetch_add(n, Ordering::Release);
         }
     }
 
+    pub(crate) fn total(&self) -> u64 {
+        self.0.iter().map(|count| count.load(Ordering::Acquire)).sum()
+    }
+
     pub(crate) fn snapshot(&self) -> BTreeMap<LossCause, u64> {
-        let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
+        let counts = self.0.iter().map(|count| count.load(Ordering::Acquire));
         LossCause::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect()
     }
 }
@@ -82,13 +86,14 @@ impl LossCounts {
 /// Where everything the recorder took on has gone, so far.
 ///
 /// `accepted` = `open` + `refused_by_rule` + `lost` + `recorded`, and for each sink
-/// `recorded` = `delivered` + `lost` + `waiting`.
+/// `recorded` = `delivered` + `lost` + `waiting`: exactly, whenever it is asked for. The recorder's
+/// own reports of losses are records like all others and counted with them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Losses {
     /// Operations that were begun or offered.
     pub accepted: u64,
-    /// Operations that have not been turned into a record yet.
+    /// Operations under way, or whose end has not been handled yet.
     pub open: u64,
     /// Records a processor refused, as it was meant to.
     pub refused_by_rule: u64,
@@ -126,7 +131,7 @@ pub struct SinkLosses {
     pub sink: String,
     /// Records it has taken.
     pub delivered: u64,
-    /// Records waiting for it.
+    /// Records waiting for it, or that it is busy with.
     pub waiting: u64,
     /// Records it has not taken, by cause.
     pub lost: BTreeMap<LossCause, u64>,

@@ -62,10 +62,6 @@ impl<T> Queue<T> {
         self.open.fetch_sub(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
-    }
-
     /// Sets room aside for payload.
     pub(crate) fn reserve_bytes(&self, n: usize) -> bool {
         let before = self.bytes.fetch_add(n, Ordering::Relaxed);

@@ -150,15 +150,27 @@ impl Recorder {
     /// Where everything has gone so far.
     pub fn losses(&self) -> Losses {
         let counts = &self.0.counts;
-        let sinks = self.0.deliveries.get();
+        // From the end to the beginning: what has been counted further on was counted here before,
+        // so that what lies in between is never less than nothing.
+        let sinks = self.0.deliveries.get().into_iter().flatten();
+        let mut sinks: Vec<_> = sinks.map(|delivery| delivery.account()).collect();
+        let recorded = counts.recorded.load(Ordering::Acquire);
+        let refused_by_rule = counts.refused_by_rule.load(Ordering::Acquire);
+        let lost = counts.lost.snapshot();
+        let accepted = counts.accepted.load(Ordering::Acquire);
+        for sink in &mut sinks {
+            let settled = sink.delivered + sink.lost.values().sum::<u64>();
+            sink.waiting = recorded.saturating_sub(settled);
+        }
+        let settled = recorded + refused_by_rule + lost.values().sum::<u64>();
         Losses {
-            accepted: counts.accepted.load(Ordering::Relaxed),
-            open: self.0.queue.open() as u64,
-            refused_by_rule: counts.refused_by_rule.load(Ordering::Relaxed),
-            recorded: counts.recorded.load(Ordering::Relaxed),
-            lost: counts.lost.snapshot(),
+            accepted,
+            open: accepted.saturating_sub(settled),
+            refused_by_rule,
+            recorded,
+            lost,
             payload_bytes: counts.payload_bytes.load(Ordering::Relaxed),
-            sinks: sinks.into_iter().flatten().map(|delivery| delivery.account()).collect(),
+            sinks,
         }
     }
 
@@ -168,7 +180,8 @@ impl Recorder {
     ///
     /// # Errors
     ///
-    /// When the time is over before that, or a sink could not; the error says what is left.
+    /// When the time is over before that, or a sink could not, or has lost something since the last
+    /// flush; the error says what is left.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let request = Arc::new(FlushRequest::default());
         if self.0.queue.push(Message::Flush(Arc::clone(&request))).is_err() {
@@ -184,7 +197,7 @@ impl Recorder {
         }
     }
 
-    fn waiting(&self) -> u64 {
+    pub(crate) fn waiting(&self) -> u64 {
         let losses = self.losses();
         losses.open + losses.sinks.iter().map(|sink| sink.waiting).max().unwrap_or(0)
     }
@@ -286,15 +299,22 @@ impl fmt::Debug for Recorder {
 
 /// A flush or shutdown that could not bring everything out in time.
 #[derive(Debug, thiserror::Error)]
-#[error("not everything was delivered in time: {waiting} records are waiting")]
+#[error("not everything was delivered: {waiting} records are waiting{}", failed(sinks))]
 pub struct FlushError {
     waiting: u64,
     sinks: Vec<String>,
 }
 
+fn failed(sinks: &[String]) -> String {
+    match sinks {
+        [] => String::new(),
+        sinks => format!(", and these sinks lost or could not keep some: {}", sinks.join(", ")),
+    }
+}
+
 impl FlushError {
-    pub(crate) fn timed_out(waiting: u64) -> Self {
-        Self { waiting, sinks: Vec::new() }
+    pub(crate) fn new(waiting: u64, sinks: Vec<String>) -> Self {
+        Self { waiting, sinks }
     }
 
     /// Records that had not reached every sink.
@@ -302,7 +322,7 @@ impl FlushError {
         self.waiting
     }
 
-    /// Names of the sinks that reported a failure of their own.
+    /// Names of the sinks that have lost records, or could not make them durable.
     pub fn failed_sinks(&self) -> &[String] {
         &self.sinks
     }

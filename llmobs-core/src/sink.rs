@@ -97,9 +97,10 @@ impl SinkError {
         self.retryable
     }
 
-    /// The pause the destination asked for.
-    pub(crate) fn pause(&self) -> Option<Duration> {
-        self.retry_after
+    /// The pause before the next offer: `ours`, or the longer one that the destination asked for.
+    pub(crate) fn pause_of(&self, ours: Duration) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(30);
+        self.retry_after.map_or(ours, |asked| asked.min(LONGEST).max(ours))
     }
 
     /// Records that were refused, of `offered`.

@@ -75,8 +75,8 @@ impl Worker {
             }
         }
         self.end_open_calls();
-        self.report();
         self.hand_over();
+        self.report();
         for processor in &mut self.processors {
             let _ = catch_unwind(AssertUnwindSafe(|| processor.flush()));
         }
@@ -122,7 +122,8 @@ impl Worker {
             None => {
                 self.recorder.shared().counts.lost.add(LossCause::Panicked, 1);
                 self.recorder.queue().release();
-                self.recorder.backend().finish(span, None);
+                let finish = || self.recorder.backend().finish(span, None);
+                let _ = catch_unwind(AssertUnwindSafe(finish));
             }
         }
     }
@@ -161,7 +162,7 @@ impl Worker {
         let kept = match verdict {
             Ok(true) => Some(&record),
             Ok(false) => {
-                counts.refused_by_rule.fetch_add(1, Ordering::Relaxed);
+                counts.refused_by_rule.fetch_add(1, Ordering::Release);
                 None
             }
             Err(_) => {
@@ -174,7 +175,7 @@ impl Worker {
             let _ = catch_unwind(AssertUnwindSafe(finish));
         }
         if kept.is_some() {
-            counts.recorded.fetch_add(1, Ordering::Relaxed);
+            counts.recorded.fetch_add(1, Ordering::Release);
             self.ready.push(Arc::new(record));
         }
         shared.queue.release();
@@ -215,11 +216,11 @@ impl Worker {
                 lost: losses.by_cause().into_iter().map(|(c, n)| (c.to_string(), n)).collect(),
             });
         }
-        for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
-            delivery.push(&[Arc::new(record.clone())]);
-        }
-        self.recorder.shared().counts.recorded.fetch_add(1, Ordering::Relaxed);
-        self.recorder.shared().counts.accepted.fetch_add(1, Ordering::Relaxed);
+        let counts = &self.recorder.shared().counts;
+        counts.accepted.fetch_add(1, Ordering::Relaxed);
+        counts.recorded.fetch_add(1, Ordering::Release);
+        self.ready.push(Arc::new(record));
+        self.hand_over();
     }
 
     fn end_open_calls(&mut self) {

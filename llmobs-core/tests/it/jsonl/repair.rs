@@ -8,13 +8,13 @@ use crate::support::{names, numbered, offer};
 
 /// What the last line of a file becomes when the file is opened.
 fn check(before: &str, after: &str) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("llmobs.jsonl");
-    fs::write(&path, before).unwrap();
-    let sink = JsonLines::open(&path).unwrap();
+    fs::write(&path, before).expect("a file");
+    let sink = JsonLines::open(&path).expect("a sink");
     assert_eq!(sink.path(), path);
     drop(sink);
-    assert_eq!(fs::read_to_string(&path).unwrap(), after, "opening {before:?}");
+    assert_eq!(fs::read_to_string(&path).expect("a file"), after, "opening {before:?}");
 }
 
 #[test]

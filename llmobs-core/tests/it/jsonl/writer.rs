@@ -1,7 +1,7 @@
 //! JSON lines to any writer.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use llmobs_core::{JsonLines, Record};
 
@@ -12,12 +12,16 @@ use crate::support::{numbered, offer};
 struct Narrow(Arc<Mutex<(Vec<u8>, usize)>>);
 
 impl Narrow {
+    fn inner(&self) -> MutexGuard<'_, (Vec<u8>, usize)> {
+        self.0.lock().expect("no test panics with it")
+    }
+
     fn room(&self, bytes: usize) {
-        self.0.lock().unwrap().1 = bytes;
+        self.inner().1 = bytes;
     }
 
     fn names(&self) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().0.clone()).expect("UTF-8");
+        let text = String::from_utf8(self.inner().0.clone()).expect("UTF-8");
         let name = |line: &str| match serde_json::from_str::<Record>(line) {
             Ok(record) => record.name.unwrap_or_else(|| "meta".into()),
             Err(_) => "damaged".into(),
@@ -28,13 +32,13 @@ impl Narrow {
 
 impl Write for Narrow {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut inner = self.0.lock().unwrap();
+        let mut inner = self.inner();
         let n = bytes.len().min(inner.1);
         if n == 0 {
             return Err(io::ErrorKind::StorageFull.into());
         }
         inner.1 -= n;
-        inner.0.extend_from_slice(&bytes[..n]);
+        inner.0.extend(bytes.iter().take(n));
         Ok(n)
     }
 
