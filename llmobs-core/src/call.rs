@@ -83,7 +83,7 @@ pub(crate) struct CallShared {
     pub(crate) route: Route,
     pub(crate) decoder: Arc<dyn Decoder>,
     /// Bytes of a `str`; the usual host needs no allocation.
-    host: SmallVec<[u8; 48]>,
+    host: SmallVec<[u8; 64]>,
     pub(crate) port: Option<u16>,
     pub(crate) scope: Option<Scope>,
     pub(crate) span: OpenSpan,
