@@ -122,6 +122,10 @@ impl Widths {
             input: widest("in", &|row| width(&row.input)),
             output: widest("out", &|row| width(&row.output)),
         };
+        if style.columns() < widths.numbers() + MIN_LABEL {
+            // The order tells most of it.
+            widths.start = 0;
+        }
         let room = style.columns().saturating_sub(widths.numbers());
         let whole = widest("", &|row| {
             width(&row.guide.own)
