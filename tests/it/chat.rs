@@ -4,14 +4,21 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use llmobs::{Outcome, TpotSource, UsageSource};
-use llmobs_testserver::{Answer, ChatScript, Gate, Server, chat_chunks, chat_completion};
+use llmobs_testserver::{Answer, ChatScript, Gate, Server, Usage, chat_chunks, chat_completion};
 
 use crate::support::{client, question, recording};
+
+fn usage(prompt: u64, completion: u64) -> Usage {
+    let mut usage = Usage::default();
+    (usage.prompt, usage.completion) = (prompt, completion);
+    usage
+}
 
 fn script() -> ChatScript {
     ChatScript::tokens(["Your", " order", " is", " on", " its", " way", "."])
         .model("gpt-4o-mini-2024-07-18")
         .fingerprint(Some("fp_44709d6fcb"))
+        .usage(usage(12, 7))
 }
 
 #[tokio::test]
@@ -75,7 +82,7 @@ async fn a_streamed_answer_becomes_a_record() {
 async fn time_is_taken_on_the_wire_and_not_at_the_reader() {
     let server = Server::start().await.expect("a port");
     let gates: Vec<Gate> = (0..3).map(|_| Gate::new()).collect();
-    let chunks = chat_chunks(&ChatScript::tokens(["a", "b", "c", "d"]));
+    let chunks = chat_chunks(&ChatScript::tokens(["a", "b", "c", "d"]).usage(usage(5, 4)));
     // The role, then three tokens each behind a gate, then the rest at once.
     let mut answer = Answer::sse(&chunks);
     for (n, gate) in gates.iter().enumerate() {

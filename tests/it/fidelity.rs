@@ -26,16 +26,13 @@ struct Seen {
     error: Option<String>,
 }
 
-async fn seen<S>(service: S, url: String) -> Seen
+async fn seen<S>(service: S, http: reqwest::Client, url: String) -> Seen
 where
     S: Service<HttpRequestFactory, Response = reqwest::Response>,
     S::Error: std::fmt::Debug,
 {
     let factory = HttpRequestFactory::new(move || {
-        let request = reqwest::Client::new()
-            .post(&url)
-            .body(r#"{"model":"m","stream":true,"messages":[]}"#)
-            .build();
+        let request = http.post(&url).body(r#"{"model":"m","stream":true,"messages":[]}"#).build();
         async move { Ok(request?) }
     });
     let mut response = service.oneshot(factory).await.expect("the server answers");
@@ -70,11 +67,10 @@ where
 }
 
 /// Sends the same answer with and without us, and compares.
-async fn compare(server: &Server, path: &str, name: &str) {
+async fn compare(http: &reqwest::Client, server: &Server, path: &str, name: &str) {
     let url = format!("{}{path}", server.url());
-    let http = reqwest::Client::new();
-    let without = seen(ReqwestService::new(http.clone()), url.clone()).await;
-    let with = seen(llmobs::openai::service(http), url).await;
+    let without = seen(ReqwestService::new(http.clone()), http.clone(), url.clone()).await;
+    let with = seen(llmobs::openai::service(http.clone()), http.clone(), url).await;
     assert_eq!(without, with, "{name}");
 }
 
@@ -126,13 +122,14 @@ async fn recorded_streams_arrive_unchanged() {
         answer.split_at(&cuts(index as u64 + 1, body.len()))
     });
     let recording = recording();
+    let http = reqwest::Client::new();
     let n = bodies.len();
     recording
         .scope()
         .run(async {
             for index in 0..n {
                 let path = format!("/{index}/chat/completions");
-                compare(&server, &path, &format!("recording {index}")).await;
+                compare(&http, &server, &path, &format!("recording {index}")).await;
             }
         })
         .await;
@@ -155,7 +152,8 @@ async fn broken_bodies_break_the_same_way() {
         let server = Server::start().await.expect("a port");
         server.answer(answer.repeat());
         let recording = recording();
-        let compared = compare(&server, "/v1/chat/completions", name);
+        let http = reqwest::Client::new();
+        let compared = compare(&http, &server, "/v1/chat/completions", name);
         recording.scope().run(compared).await;
         assert_eq!(recording.records().len(), 1, "{name}");
     }
