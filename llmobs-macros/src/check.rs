@@ -69,41 +69,16 @@ fn may_wait(tokens: TokenStream) -> bool {
     false
 }
 
-/// Macros that wait for nothing but what stands in their arguments, and keywords before a `!`.
 fn never_waits(name: &str) -> bool {
-    // Not `todo` and `unimplemented`: what is not written yet may come to wait.
-    matches!(
-        name,
-        "if" | "in"
-            | "match"
-            | "return"
-            | "while"
-            | "assert"
-            | "assert_eq"
-            | "assert_ne"
-            | "debug_assert"
-            | "debug_assert_eq"
-            | "debug_assert_ne"
-            | "matches"
-            | "panic"
-            | "unreachable"
-            | "concat"
-            | "env"
-            | "eprintln"
-            | "format"
-            | "format_args"
-            | "print"
-            | "println"
-            | "vec"
-            | "write"
-            | "writeln"
-            | "debug"
-            | "error"
-            | "info"
-            | "trace"
-            | "warn"
-    )
+    NEVER_WAIT.split_whitespace().any(|known| known == name)
 }
+
+/// Macros that wait for nothing but what stands in their arguments, and keywords before a `!`. Not
+/// `todo` and `unimplemented`: what is not written yet may come to wait.
+const NEVER_WAIT: &str = "if in match return while \
+    assert assert_eq assert_ne debug_assert debug_assert_eq debug_assert_ne matches panic \
+    unreachable concat env eprintln format format_args print println vec write writeln \
+    debug error info trace warn";
 
 /// The output named in `impl Future<Output = T>`, `Pin<Box<dyn Future<Output = T>>>` and the like.
 fn future_output(returned: &Type) -> Option<Type> {
