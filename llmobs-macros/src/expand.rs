@@ -9,11 +9,28 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{Expr, Ident, LitStr, ReturnType, Signature, Stmt, Type, parse_quote};
 
 use crate::args::Args;
-use crate::check::Work;
+use crate::check::{Work, check};
+use crate::fallback::fallback;
 use crate::function::Function;
 
-pub(crate) fn expand(args: Args, function: Function, work: Work) -> TokenStream {
-    let step = Step::new(&args, &function.signature.ident);
+pub(crate) fn trace_llm(args: TokenStream, item: TokenStream) -> TokenStream {
+    let args = Args::parse(args);
+    let function = syn::parse2(item.clone()).and_then(|function| {
+        let work = check(&function)?;
+        Ok((function, work))
+    });
+    match (args, function) {
+        (Ok(args), Ok((function, work))) => expand(&args, function, work),
+        (Err(mut error), Err(other)) => {
+            error.combine(other);
+            fallback(&item, &error)
+        }
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => fallback(&item, &error),
+    }
+}
+
+fn expand(args: &Args, function: Function, work: Work) -> TokenStream {
+    let step = Step::new(args, &function.signature.ident);
     let Function { attributes, visibility, signature, brace, inner_attributes, body } = function;
     let body = match work {
         Work::Sync => step.around_sync(&Returned::of(&signature), brace, body),
