@@ -63,8 +63,9 @@ use proc_macro::TokenStream;
 ///
 /// Functions and methods with a body: `async` or not, generic or not, in traits and their
 /// implementations, with `#[async_trait]` or without. A function that returns a future is observed
-/// while the future runs, if its body ends in an `async` block or in `Box::pin` of one; elsewhere
-/// made futures are refused. A function that returns an iterator or a stream is observed while it
+/// while the future runs, if its body ends in an `async` block, in `Box::pin` of one or in its
+/// `.boxed()`; futures returned earlier in the body are not observed, and a body that ends in a
+/// future made elsewhere is refused. A function that returns an iterator or a stream is observed while it
 /// makes it, not while it is read.
 ///
 /// # How a step ends

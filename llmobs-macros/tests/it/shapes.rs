@@ -47,6 +47,29 @@ fn an_async_function_that_never_waits_is_observed_when_polled() {
     assert_eq!(seen, "ready: chain\n");
 }
 
+#[trace_llm(crate = llmobs_core)]
+async fn in_a_macro() -> (usize, String) {
+    tokio::join!(search("ab"), ready("c".into()))
+}
+
+#[trace_llm(crate = llmobs_core)]
+async fn in_an_argument() {
+    assert_eq!(format!("{}", ready("c".into()).await), "c");
+}
+
+#[test]
+fn an_await_within_a_macro_is_waited_for() {
+    let seen = async_steps(async {
+        assert_eq!(in_a_macro().await, (2, "c".into()));
+        in_an_argument().await;
+    });
+    assert_eq!(
+        seen,
+        "in_a_macro: chain\n  kb.search: retrieval\n  ready: chain\n\
+         in_an_argument: chain\n  ready: chain\n"
+    );
+}
+
 #[test]
 fn a_raw_name_is_recorded_without_its_mark() {
     assert_eq!(steps(r#match), "match: chain\n");
@@ -266,14 +289,43 @@ fn borrowing<'a>(number: &'a u32) -> Pin<Box<dyn Future<Output = u32> + Send + '
     Box::pin(async { std::future::ready(*number).await })
 }
 
+type Aliased<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+#[trace_llm(crate = llmobs_core)]
+fn aliased(number: &u32) -> Aliased<'_, Option<u32>> {
+    Box::pin(async move {
+        let number = std::future::ready(number).await;
+        number.checked_add(1)
+    })
+}
+
+/// What `futures` has for futures.
+trait Boxed: Future + Sized {
+    fn boxed<'a>(self) -> Aliased<'a, Self::Output>
+    where
+        Self: Send + 'a,
+    {
+        Box::pin(self)
+    }
+}
+
+impl<F: Future> Boxed for F {}
+
+#[trace_llm(crate = llmobs_core)]
+fn boxed<'a>() -> Aliased<'a, u32> {
+    async { std::future::ready(5).await }.boxed()
+}
+
 #[test]
 fn a_returned_future_is_observed_when_it_runs() {
     let seen = async_steps(async {
         drop(future(0));
         assert_eq!(future(1).await, Ok(2));
         assert_eq!(borrowing(&3).await, 3);
+        drop((aliased(&4), boxed()));
+        assert_eq!((aliased(&4).await, boxed().await), (Some(5), 5));
     });
-    assert_eq!(seen, "future: chain\nborrowing: chain\n");
+    assert_eq!(seen, "future: chain\nborrowing: chain\naliased: chain\nboxed: chain\n");
 }
 
 #[trace_llm(crate = llmobs_core)]
@@ -415,10 +467,17 @@ fn recursive(depth: u32) -> u32 {
     if depth == 0 { 0 } else { recursive(depth - 1) + 1 }
 }
 
+#[trace_llm(crate = llmobs_core)]
+async fn deeper(depth: u32) -> u32 {
+    if depth == 0 { 0 } else { Box::pin(deeper(depth - 1)).await + 1 }
+}
+
 #[test]
 fn recursion_nests() {
     let seen = steps(|| assert_eq!(recursive(2), 2));
     assert_eq!(seen, "recursive: chain\n  recursive: chain\n    recursive: chain\n");
+    let seen = async_steps(async { assert_eq!(deeper(1).await, 1) });
+    assert_eq!(seen, "deeper: chain\n  deeper: chain\n");
 }
 
 macro_rules! function {
