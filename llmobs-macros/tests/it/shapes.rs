@@ -1,7 +1,6 @@
 //! Every shape of function the attribute goes on.
 
 use std::fmt::Debug;
-use std::pin::Pin;
 
 use async_trait::async_trait;
 use llmobs_macros::trace_llm;
@@ -276,179 +275,21 @@ fn trait_methods_are_observed_where_they_have_a_body() {
 }
 
 #[trace_llm(crate = llmobs_core)]
-fn future(number: u32) -> impl Future<Output = Result<u32, std::num::ParseIntError>> + Send {
-    let text = number.to_string();
-    async move {
-        tokio::task::yield_now().await;
-        Ok(text.parse::<u32>()? + 1)
-    }
-}
-
-#[trace_llm(crate = llmobs_core)]
-fn borrowing<'a>(number: &'a u32) -> Pin<Box<dyn Future<Output = u32> + Send + 'a>> {
-    Box::pin(async { std::future::ready(*number).await })
-}
-
-type Aliased<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-#[trace_llm(crate = llmobs_core)]
-fn aliased(number: &u32) -> Aliased<'_, Option<u32>> {
-    Box::pin(async move {
-        let number = std::future::ready(number).await;
-        number.checked_add(1)
-    })
-}
-
-/// What `futures` has for futures.
-trait Boxed: Future + Sized {
-    fn boxed<'a>(self) -> Aliased<'a, Self::Output>
-    where
-        Self: Send + 'a,
-    {
-        Box::pin(self)
-    }
-}
-
-impl<F: Future> Boxed for F {}
-
-#[trace_llm(crate = llmobs_core)]
-fn boxed<'a>() -> Aliased<'a, u32> {
-    async { std::future::ready(5).await }.boxed()
-}
-
-#[test]
-fn a_returned_future_is_observed_when_it_runs() {
-    let seen = async_steps(async {
-        drop(future(0));
-        assert_eq!(future(1).await, Ok(2));
-        assert_eq!(borrowing(&3).await, 3);
-        drop((aliased(&4), boxed()));
-        assert_eq!((aliased(&4).await, boxed().await), (Some(5), 5));
-    });
-    assert_eq!(seen, "future: chain\nborrowing: chain\naliased: chain\nboxed: chain\n");
-}
-
-#[trace_llm(crate = llmobs_core)]
-fn leave() -> ! {
-    std::panic::resume_unwind(Box::new("left"))
-}
-
-#[trace_llm(crate = llmobs_core)]
-async fn serve() -> ! {
+#[tokio::main(flavor = "current_thread")]
+async fn main_inside() {
     tokio::task::yield_now().await;
-    loop {
-        std::future::pending::<()>().await;
-    }
 }
 
-#[test]
-fn functions_that_never_return_are_observed_too() {
-    let seen = async_steps(async {
-        let left = std::panic::catch_unwind(|| leave());
-        assert!(left.is_err());
-        tokio::select! {
-            biased;
-            _ = serve() => {}
-            () = tokio::task::yield_now() => {}
-        }
-    });
-    assert_eq!(seen, "leave: chain, failed by panic\nserve: chain, dropped\n");
-}
-
-mod returned {
-    //! Types that are written once more inside the body.
-
-    use std::borrow::Cow;
-    use std::error::Error;
-    use std::future::ready;
-
-    use llmobs_macros::trace_llm;
-
-    pub(super) trait Source {
-        type Item<'s>
-        where
-            Self: 's;
-
-        fn next(&mut self) -> impl Future<Output = Option<Self::Item<'_>>>;
-    }
-
-    pub(super) struct Words<const N: usize>(pub(super) [&'static str; N]);
-
-    impl<const N: usize> Source for Words<N> {
-        type Item<'s> = &'s [&'static str];
-
-        #[trace_llm(crate = llmobs_core)]
-        async fn next(&mut self) -> Option<Self::Item<'_>> {
-            ready(()).await;
-            (!self.0.is_empty()).then_some(&self.0[..1])
-        }
-    }
-
-    impl<const N: usize> Words<N> {
-        #[trace_llm(crate = llmobs_core)]
-        pub(super) async fn boxed(
-            &self,
-            word: &str,
-        ) -> Result<Box<dyn Fn() -> usize + '_>, Box<dyn Error>> {
-            ready(()).await;
-            if word.is_empty() {
-                return Err("no word".into());
-            }
-            let _number: u8 = word.parse()?;
-            Ok(Box::new(|| self.0.len()))
-        }
-
-        #[trace_llm(crate = llmobs_core)]
-        pub(super) async fn cow<'w>(&self, word: Cow<'w, str>) -> (Cow<'w, str>, [u8; N]) {
-            use std::iter::repeat_n;
-
-            const DOTS: &str = ".";
-            ready(()).await;
-            let dots: String = repeat_n(DOTS, N).collect();
-            ((word.into_owned() + &dots).into(), [0; N])
-        }
-
-        #[trace_llm(crate = llmobs_core)]
-        pub(super) async fn words(&mut self) -> impl Iterator<Item = &mut &'static str> {
-            ready(()).await;
-            self.0.iter_mut()
-        }
-
-        #[trace_llm(crate = llmobs_core)]
-        pub(super) fn pointer(&self, long: bool) -> Box<dyn Fn(&str) -> bool + Send> {
-            if long {
-                return Box::new(|word| word.len() > 1);
-            }
-            Box::new(str::is_empty)
-        }
-    }
-}
-
-#[test]
-fn what_is_returned_may_be_borrowed_boxed_opaque_or_associated() {
-    use returned::{Source as _, Words};
-
-    let seen = async_steps(async {
-        let mut words = Words(["a", "b"]);
-        assert_eq!(words.next().await, Some(&["a"][..]));
-        assert_eq!(words.boxed("7").await.map(|count| count()).expect("a number"), 2);
-        assert!(words.boxed("").await.is_err());
-        assert_eq!(words.cow("a".into()).await, ("a..".into(), [0, 0]));
-        assert_eq!(words.words().await.count(), 2);
-        assert!(words.pointer(true)("ab") && !words.pointer(false)("ab"));
-    });
-    assert_eq!(
-        seen,
-        "next: chain\nboxed: chain\n\
-         boxed: chain, failed by alloc::boxed::Box<dyn core::error::Error>\n\
-         cow: chain\nwords: chain\npointer: chain\npointer: chain\n"
-    );
-}
-
-#[tokio::test]
+#[tokio::main(flavor = "current_thread")]
 #[trace_llm(crate = llmobs_core)]
-async fn attributes_of_runtimes_go_along() {
+async fn main_outside() {
     tokio::task::yield_now().await;
+}
+
+#[test]
+fn the_attributes_of_a_runtime_go_along_in_either_order() {
+    assert_eq!(steps(main_inside), "main_inside: chain\n");
+    assert_eq!(steps(main_outside), "main_outside: chain\n");
 }
 
 #[trace_llm(crate = llmobs_core)]
