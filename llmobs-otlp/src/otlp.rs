@@ -3,6 +3,7 @@
 mod env;
 mod error;
 
+use std::fmt;
 use std::time::Duration;
 
 use llmobs_core::Builder;
@@ -50,7 +51,6 @@ pub enum Temporality {
 }
 
 /// The set-up of one signal.
-#[derive(Debug)]
 struct Signal {
     url: Option<Url>,
     headers: HeaderMap,
@@ -221,6 +221,13 @@ impl Otlp {
         self.disabled
     }
 
+    /// The sink alone, for records that were not observed here, such as those read from a file;
+    /// `None` without an endpoint for spans.
+    pub fn sink(&self) -> Option<OtlpSink> {
+        let endpoint = self.traces.endpoint().filter(|_| !self.disabled)?;
+        Some(OtlpSink::new(ModeCell::default(), self.resource.clone(), endpoint))
+    }
+
     /// Adds trace backend, sink and metrics to a recorder.
     ///
     /// Install it before the rules that sample, so that the metrics are taken of every operation.
@@ -256,5 +263,11 @@ impl Signal {
     fn endpoint(&self) -> Option<Endpoint> {
         let url = self.url.clone().filter(|_| !self.off)?;
         Some(Endpoint { url, headers: self.headers.clone(), timeout: self.timeout })
+    }
+}
+
+impl fmt::Debug for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Signal").field(&self.endpoint()).finish()
     }
 }

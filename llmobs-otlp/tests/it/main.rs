@@ -1,4 +1,10 @@
 //! What arrives at a real OTLP receiver.
+#![expect(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "the helpers of tests fail, and skip, out loud"
+)]
 
 mod attached;
 mod config;
