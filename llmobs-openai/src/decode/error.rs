@@ -79,6 +79,12 @@ impl ErrorFacts {
         has_members(raw).then(|| member::<Inside<'_>>(raw))?.map(|inside| inside.facts(capture))
     }
 
+    /// The `type` of an event that is an error says no more than that.
+    pub(super) fn without_event_type(mut self) -> Self {
+        self.kind = self.kind.filter(|kind| kind != "error");
+        self
+    }
+
     pub(super) fn failure(self) -> Failure {
         let kind = self.kind.or_else(|| self.code.clone()).unwrap_or_default();
         Failure { kind: kind.into(), status: None, code: self.code, message: self.message }

@@ -78,6 +78,14 @@ impl Text {
         }
     }
 
+    /// Replaces what was kept by the whole.
+    pub(super) fn replace(&mut self, whole: &str, budget: &mut Budget) {
+        budget.left += self.kept.len();
+        budget.seen -= self.kept.len() as u64;
+        self.kept.clear();
+        self.push(whole, budget);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }

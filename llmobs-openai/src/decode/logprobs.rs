@@ -40,17 +40,19 @@ impl LogprobSums {
     /// Adds the `logprobs` of a choice.
     pub(super) fn take(&mut self, raw: Raw<'_>) {
         let Some(sent) = member::<Sent<'_>>(raw) else { return };
-        for tokens in [sent.content, sent.refusal] {
-            for token in
-                list::<Maybe<Token<'_>>>(tokens).iter().filter_map(|token| token.0.as_ref())
-            {
-                let alternatives = token.top_logprobs.iter();
-                let alternatives =
-                    alternatives.filter_map(|alternative| number(alternative.0.as_ref()?.logprob));
-                self.token(number(token.logprob), alternatives);
-            }
-        }
+        self.tokens(sent.content);
+        self.tokens(sent.refusal);
         self.legacy(sent.token_logprobs, sent.top_logprobs);
+    }
+
+    /// Adds a list of tokens.
+    pub(super) fn tokens(&mut self, raw: Raw<'_>) {
+        for Maybe(token) in list::<Maybe<Token<'_>>>(raw).iter() {
+            let Some(token) = token else { continue };
+            let offered = token.top_logprobs.iter();
+            let offered = offered.filter_map(|offered| number(offered.0.as_ref()?.logprob));
+            self.token(number(token.logprob), offered);
+        }
     }
 
     fn legacy(&mut self, logprobs: Raw<'_>, alternatives: Raw<'_>) {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use llmobs_core::{Capture, ToolCall};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::json::{Few, Maybe, Raw, count, has_members, has_text, list, object, text};
 use super::kept::{Budget, Name, Text};
@@ -115,24 +115,34 @@ impl Call {
         }
     }
 
-    /// The record's entry, and the part of a message where those are kept.
     pub(super) fn finish(self, choice: u32, capture: Capture) -> (ToolCall, Option<Value>) {
-        let (id, name) = (self.id.get(), self.name.get());
-        let arguments = capture.has_tools().then(|| self.arguments.into_string());
-        let part = capture.has_output().then(|| {
-            let mut part =
-                json!({"type": "tool_call", "name": name.as_deref().unwrap_or_default()});
-            if let (Some(id), Some(part)) = (&id, part.as_object_mut()) {
-                part.insert("id".into(), id.as_str().into());
-            }
-            if let (Some(arguments), Some(part)) = (&arguments, part.as_object_mut()) {
-                let parsed = serde_json::from_str(arguments);
-                part.insert("arguments".into(), parsed.unwrap_or_else(|_| json!(arguments)));
-            }
-            part
-        });
-        (ToolCall { choice, id, name, arguments }, part)
+        entry(choice, &self.id, &self.name, self.arguments, capture)
     }
+}
+
+/// The record's entry of a call, and the part of a message where those are kept.
+pub(super) fn entry(
+    choice: u32,
+    id: &Name,
+    name: &Name,
+    arguments: Text,
+    capture: Capture,
+) -> (ToolCall, Option<Value>) {
+    let (id, name) = (id.get(), name.get());
+    let arguments = capture.has_tools().then(|| arguments.into_string());
+    let mut part = Map::from_iter([("type".to_owned(), "tool_call".into())]);
+    if capture.has_output() {
+        if let Some(id) = &id {
+            part.insert("id".into(), id.as_str().into());
+        }
+        part.insert("name".into(), name.as_deref().unwrap_or_default().into());
+        if let Some(arguments) = &arguments {
+            let parsed = serde_json::from_str(arguments);
+            part.insert("arguments".into(), parsed.unwrap_or_else(|_| arguments.as_str().into()));
+        }
+    }
+    let part = capture.has_output().then_some(Value::Object(part));
+    (ToolCall { choice, id, name, arguments }, part)
 }
 
 impl<'a> Function<'a> {

@@ -214,6 +214,22 @@ fn every_fact_of_recorded_completions_is_read() {
     check("completions");
 }
 
+#[test]
+fn every_fact_of_recorded_embeddings_is_read() {
+    check("embeddings");
+}
+
+#[test]
+fn every_fact_of_recorded_responses_is_read() {
+    check("responses");
+}
+
+#[test]
+fn no_recorded_exchange_is_of_an_api_that_is_not_read() {
+    let Some(exchanges) = corpus(APIS) else { return };
+    assert_eq!(exchanges.len(), 2751);
+}
+
 /// What must not depend on how the bytes came: all but times.
 fn without_times(record: &Record) -> Value {
     let mut line = serde_json::to_value(record).expect("records are JSON");
@@ -233,7 +249,7 @@ fn without_times(record: &Record) -> Value {
     line
 }
 
-const APIS: &[&str] = &["chat_completions", "completions"];
+const APIS: &[&str] = &["chat_completions", "completions", "embeddings", "responses"];
 
 #[test]
 fn what_is_read_does_not_depend_on_the_cut() {
@@ -267,7 +283,7 @@ fn an_answer_that_breaks_off_anywhere_gives_one_record() {
     for exchange in exchanges.iter().filter(|it| it.text("response").len() > 2) {
         let body = exchange.text("response").as_bytes();
         let at = (random(&mut state) % body.len() as u64) as usize;
-        let end = if at % 2 == 0 { BodyEnd::Dropped } else { BodyEnd::Complete };
+        let end = if at.is_multiple_of(2) { BodyEnd::Dropped } else { BodyEnd::Complete };
         observe(&recording, exchange, &body[..at], Cut::Random(state), end);
         observed += 1;
     }
