@@ -1,10 +1,10 @@
 //! The kit for trace backends.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::id::RandomIds;
-use crate::record::Term;
 use crate::span::{Innermost, OpenSpan, SpanKind, SpanStart, TraceBackend};
 use crate::testing::{FakeClock, kit::odd_records, samples};
 use crate::time::Clock;
@@ -84,13 +84,12 @@ fn finishes(backend: &dyn TraceBackend, root: &OpenSpan) -> bool {
 }
 
 fn start(backend: &dyn TraceBackend, scope: Option<&OpenSpan>) -> OpenSpan {
-    let (operation, provider) = (Term::from("chat"), Term::from("example"));
     backend.start(&SpanStart {
-        name: "chat",
+        name: &Cow::Borrowed("chat"),
         kind: SpanKind::Client,
         at: FakeClock::default().now(),
-        operation: Some(&operation),
-        provider: Some(&provider),
+        operation: Some("chat"),
+        provider: Some("example"),
         server: Some(("llm.example", Some(443))),
         innermost: Innermost { scope, ..Innermost::default() },
         ids: &RandomIds,
