@@ -166,6 +166,44 @@ pub mod resource {
     pub const SDK_VERSION: &str = "telemetry.sdk.version";
 }
 
+/// Names that some backends read instead of the conventions'; sent only when asked for.
+pub mod compat {
+    /// OpenInference: what the span is, such as `LLM`.
+    pub const SPAN_KIND: &str = "openinference.span.kind";
+    /// OpenInference: the model that answered, else the one asked for.
+    pub const MODEL_NAME: &str = "llm.model_name";
+    /// OpenInference: input tokens.
+    pub const TOKENS_PROMPT: &str = "llm.token_count.prompt";
+    /// OpenInference: output tokens.
+    pub const TOKENS_COMPLETION: &str = "llm.token_count.completion";
+    /// OpenInference: both together.
+    pub const TOKENS_TOTAL: &str = "llm.token_count.total";
+    /// OpenInference: input tokens from the cache.
+    pub const TOKENS_CACHE_READ: &str = "llm.token_count.prompt_details.cache_read";
+    /// OpenInference: input tokens into the cache.
+    pub const TOKENS_CACHE_WRITE: &str = "llm.token_count.prompt_details.cache_write";
+    /// OpenInference: output tokens spent on reasoning.
+    pub const TOKENS_REASONING: &str = "llm.token_count.completion_details.reasoning";
+    /// OpenInference: version of the prompt template.
+    pub const TEMPLATE_VERSION: &str = "llm.prompt_template.version";
+    /// OpenInference and MLflow: what went in.
+    pub const INPUT_VALUE: &str = "input.value";
+    /// OpenInference and MLflow: how to read it.
+    pub const INPUT_MIME_TYPE: &str = "input.mime_type";
+    /// OpenInference and MLflow: what came out.
+    pub const OUTPUT_VALUE: &str = "output.value";
+    /// OpenInference and MLflow: how to read it.
+    pub const OUTPUT_MIME_TYPE: &str = "output.mime_type";
+    /// Langfuse: when the first token came, as a time of day.
+    pub const LANGFUSE_FIRST_TOKEN: &str = "langfuse.observation.completion_start_time";
+    /// Langfuse: token counts that add up, as a JSON object.
+    pub const LANGFUSE_USAGE: &str = "langfuse.observation.usage_details";
+    /// Langfuse: prompt template's name.
+    pub const LANGFUSE_PROMPT_NAME: &str = "langfuse.observation.prompt.name";
+    /// Langfuse: prompt template's version.
+    pub const LANGFUSE_PROMPT_VERSION: &str = "langfuse.observation.prompt.version";
+}
+
 /// Values of `gen_ai.token.modality`.
 pub mod modality {
     /// Audio.

@@ -4,6 +4,7 @@ mod env;
 mod error;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use llmobs_core::Builder;
@@ -15,6 +16,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 pub use self::error::OtlpError;
 use crate::backend::{OtelBackend, Sampler};
+use crate::compat::Compat;
 use crate::metrics::{OtlpMetrics, OwnMetrics};
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::resource::Resource;
@@ -34,6 +36,7 @@ pub struct Otlp {
     interval: Duration,
     temporality: Temporality,
     resource: Resource,
+    compat: Vec<Compat>,
     tracer: Option<BoxedTracer>,
     meter: Option<Meter>,
 }
@@ -78,6 +81,7 @@ impl Default for Otlp {
             interval: Duration::from_secs(60),
             temporality: Temporality::default(),
             resource: Resource::default(),
+            compat: Vec::new(),
             tracer: None,
             meter: None,
         }
@@ -194,6 +198,12 @@ impl Otlp {
         self
     }
 
+    /// Sends what a backend reads beside the conventions. Defaults to none.
+    pub fn compat(mut self, backend: Compat) -> Self {
+        self.compat.push(backend);
+        self
+    }
+
     /// Attaches to `provider`: spans are its own. Defaults to the global provider, if one has been
     /// set by the first operation.
     pub fn tracer_provider<P>(mut self, provider: &P) -> Self
@@ -228,7 +238,12 @@ impl Otlp {
     /// `None` without an endpoint for spans.
     pub fn sink(&self) -> Option<OtlpSink> {
         let endpoint = self.traces.endpoint().filter(|_| !self.disabled)?;
-        Some(OtlpSink::new(ModeCell::default(), self.resource.clone(), endpoint))
+        Some(OtlpSink::new(
+            ModeCell::default(),
+            self.resource.clone(),
+            self.compat.clone().into(),
+            endpoint,
+        ))
     }
 
     /// Adds trace backend, sink and metrics to a recorder.
@@ -239,14 +254,16 @@ impl Otlp {
             return builder;
         }
         let Self { traces, metrics, sampler, interval, temporality, .. } = self;
-        let Self { resource, tracer, meter, .. } = self;
+        let Self { resource, compat, tracer, meter, .. } = self;
+        let compat: Arc<[Compat]> = compat.into();
         let mode = ModeCell::default();
         if let Some(tracer) = tracer {
             mode.decide(Mode::Attached(tracer));
         }
-        let mut builder = builder.backend(OtelBackend::with(mode.clone(), sampler));
+        let mut builder =
+            builder.backend(OtelBackend::with(mode.clone(), sampler, Arc::clone(&compat)));
         if let Some(endpoint) = traces.endpoint().filter(|_| !mode.is_attached()) {
-            builder = builder.sink(OtlpSink::new(mode.clone(), resource.clone(), endpoint));
+            builder = builder.sink(OtlpSink::new(mode.clone(), resource.clone(), compat, endpoint));
         }
         let endpoint = metrics.endpoint();
         let own = endpoint.map(|to| OwnMetrics { to, interval, temporality, resource });
