@@ -39,10 +39,9 @@ fn langfuse(record: &Record, out: &mut Attributes) {
     }
     if let Some(prompt) = &record.prompt {
         out.push(compat::LANGFUSE_PROMPT_NAME, prompt.name.clone());
-        match prompt.version.as_ref().map(|version| version.parse::<i64>()) {
-            // Its versions are numbers; one that is none cannot be linked.
-            Some(Ok(version)) => out.push(compat::LANGFUSE_PROMPT_VERSION, version),
-            Some(Err(_)) | None => {}
+        // Its versions are numbers; one that is none cannot be linked.
+        if let Some(Ok(version)) = prompt.version.as_deref().map(str::parse::<i64>) {
+            out.push(compat::LANGFUSE_PROMPT_VERSION, version);
         }
     }
     if let Some(usage) = usage_details(record) {
