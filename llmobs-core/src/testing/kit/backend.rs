@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::id::RandomIds;
-use crate::record::Term;
 use crate::span::{Innermost, OpenSpan, SpanKind, SpanStart, TraceBackend};
 use crate::testing::{FakeClock, kit::odd_records, samples};
 use crate::time::Clock;
@@ -84,13 +83,13 @@ fn finishes(backend: &dyn TraceBackend, root: &OpenSpan) -> bool {
 }
 
 fn start(backend: &dyn TraceBackend, scope: Option<&OpenSpan>) -> OpenSpan {
-    let (operation, provider) = (Term::from("chat"), Term::from("example"));
+    let operation = crate::semconv::operation::CHAT;
     backend.start(&SpanStart {
-        name: "chat",
+        name: &operation.into(),
         kind: SpanKind::Client,
         at: FakeClock::default().now(),
-        operation: Some(&operation),
-        provider: Some(&provider),
+        operation: Some(operation),
+        provider: Some("example"),
         server: Some(("llm.example", Some(443))),
         innermost: Innermost { scope, ..Innermost::default() },
         ids: &RandomIds,
