@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::json::{Few, Maybe, Raw, has_members, has_text, list, object, some_text, text};
 use super::kept::{Budget, Text, word};
-use super::tools::{Function, Tools};
+use super::tools::{Fragment, Function, Tools};
 
 object! {
     /// What a choice says: a `delta`, or a whole `message`.
@@ -15,9 +15,9 @@ object! {
         content: Raw<'a> = "content",
         reasoning_content: Raw<'a> = "reasoning_content",
         reasoning: Raw<'a> = "reasoning",
-        reasoning_details: Raw<'a> = "reasoning_details",
+        reasoning_details: Few<Maybe<Detail<'a>>> = "reasoning_details",
         refusal: Raw<'a> = "refusal",
-        tool_calls: Raw<'a> = "tool_calls",
+        tool_calls: Few<Maybe<Fragment<'a>>> = "tool_calls",
         function_call: Maybe<Function<'a>> = "function_call",
         audio: Maybe<Audio<'a>> = "audio",
         images: Raw<'a> = "images",
@@ -41,7 +41,7 @@ object! {
 }
 
 object! {
-    struct Detail<'a> {
+    pub(super) struct Detail<'a> {
         text: Raw<'a> = "text",
         summary: Raw<'a> = "summary",
     }
@@ -119,7 +119,7 @@ impl Choice {
         let thought = self.take_reasoning(said, keep);
         let mut answered = self.take_content(said.content, keep);
         answered |= self.take_refusal(said.refusal, keep);
-        answered |= self.tools.take(said.tool_calls, keep.capture, &mut keep.budget);
+        answered |= self.tools.take(&said.tool_calls, keep.capture, &mut keep.budget);
         let function = &said.function_call;
         answered |= self.tools.take_function(function, keep.capture, &mut keep.budget);
         answered |= self.take_audio(&said.audio, keep);
@@ -179,8 +179,7 @@ impl Choice {
 
     /// Takes reasoning from the first of its places that has any; the others repeat it.
     fn take_reasoning(&mut self, said: &Said<'_>, keep: &mut Keep) -> bool {
-        let details: Few<Maybe<Detail<'_>>> = list(said.reasoning_details);
-        let details = || details.iter().filter_map(|detail| detail.0.as_ref());
+        let details = || said.reasoning_details.iter().filter_map(|detail| detail.0.as_ref());
         // A summary stands for more reasoning than was sent.
         self.reasoned_partly |= details().any(|detail| has_text(detail.summary));
         for place in [said.reasoning_content, said.reasoning] {
