@@ -1,5 +1,8 @@
 //! One wrong member costs that member, whichever it is and whatever came in its place.
 
+use llmobs_core::{Capture, Decoder, Event, Headers, Record, Target};
+use llmobs_openai::OpenAi;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::exchange::{Exchange, streamed};
@@ -138,6 +141,74 @@ fn a_spoiled_member_of_a_response_event_costs_nothing_else() {
             [("/response/id", "response_id", "id"), ("/response/model", "model_version", "model")]
         {
             assert!(name.starts_with(&pointer) || line[field] == value, "{pointer} {field}");
+        }
+    }
+}
+
+/// Bytes as JSON and as streams have them, in no order.
+fn noise() -> impl Strategy<Value = Vec<u8>> {
+    let token = prop::sample::select(vec![
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "\"",
+        "\\",
+        "\\ud800",
+        "null",
+        "true",
+        "-1",
+        "1e999",
+        "0.5",
+        "\"choices\":",
+        "\"delta\":",
+        "\"index\":",
+        "\"usage\":",
+        "\"error\":",
+        "\"output\":",
+        "\"type\":",
+        "\"message\"",
+        "\"content\"",
+        "\"tool_calls\":[{",
+        "\"logprobs\":",
+        "\u{feff}",
+        "é",
+        "\n",
+        "data: ",
+    ]);
+    prop::collection::vec(
+        prop_oneof![9 => token.prop_map(|it| it.as_bytes().to_vec()), 1 => any::<Vec<u8>>()],
+        0..60,
+    )
+    .prop_map(|tokens| tokens.concat())
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_a_decoder_panic(
+        events in prop::collection::vec(noise(), 1..4),
+        status in prop::sample::select(vec![200, 400]),
+    ) {
+        let paths = ["/chat/completions", "/completions", "/responses", "/embeddings"];
+        for path in paths {
+            let target = Target { method: "POST", host: "host.test", port: None, path };
+            let route = OpenAi.route(&target).expect("an API that is read");
+            let mut record = Record::default();
+            OpenAi.request(&route, &events[0], Capture::ALL, &mut record);
+            for whole in [false, true] {
+                let mut fold = OpenAi.fold(&route, &record, Capture::ALL);
+                fold.headers(status, &Headers::parse("retry-after: x\nx-request-id: é\nx-cache: "));
+                for bytes in &events {
+                    if whole {
+                        fold.body(bytes);
+                    } else {
+                        fold.event(&Event { name: b"error", data: bytes, missing: 0 });
+                    }
+                }
+                fold.finish(&mut record);
+            }
         }
     }
 }
