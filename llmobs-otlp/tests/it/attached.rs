@@ -197,3 +197,30 @@ fn spans_the_application_opens_inside_are_children_of_ours() {
     assert_eq!(query.parent_span_id, work.span_id);
     assert_eq!(query.trace_id, work.trace_id);
 }
+
+/// Notes whether it runs where telemetry is suppressed.
+#[derive(Debug)]
+struct Suppressed(std::sync::mpsc::Sender<bool>);
+
+impl opentelemetry_sdk::trace::SpanExporter for Suppressed {
+    async fn export(
+        &self,
+        _: Vec<opentelemetry_sdk::trace::SpanData>,
+    ) -> opentelemetry_sdk::error::OTelSdkResult {
+        let _ = self.0.send(Context::is_current_telemetry_suppressed());
+        Ok(())
+    }
+}
+
+#[test]
+fn an_exporter_that_runs_on_our_thread_is_not_traced() {
+    let (told, suppressed) = std::sync::mpsc::channel();
+    let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder()
+        .with_simple_exporter(Suppressed(told))
+        .build();
+    let receiver = crate::receiver::Receiver::start();
+    let scene = Scene::to(receiver, |otlp| otlp.tracer_provider(&provider), |builder| builder);
+    quick_call(scene.recorder(), "m");
+    scene.flush();
+    assert_eq!(suppressed.try_iter().collect::<Vec<_>>(), [true]);
+}

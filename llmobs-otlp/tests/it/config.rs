@@ -137,6 +137,8 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
         message(&[on, ("OTEL_EXPORTER_OTLP_HEADERS", "bad name=s3cret")]),
         message(&[on, ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")]),
         message(&[("OTEL_METRIC_EXPORT_INTERVAL", "0")]),
+        message(&[on, ("OTEL_TRACES_SAMPLER", "xray")]),
+        message(&[on, ("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")]),
         message(&[("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "both")]),
     ];
     let endpoint = "the OTLP endpoint is no http or https URL";
@@ -153,6 +155,9 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
         "the OTLP header `bad name` has a name or a value that HTTP does not allow",
         "OTEL_EXPORTER_OTLP_TIMEOUT should be a number of milliseconds above zero",
         "OTEL_METRIC_EXPORT_INTERVAL should be a number of milliseconds above zero",
+        "OTEL_TRACES_SAMPLER should be always_on, always_off or traceidratio, or one with \
+         parentbased_ before",
+        "OTEL_TRACES_SAMPLER_ARG should be a share from 0 to 1",
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE should be cumulative, delta or lowmemory",
     ];
     assert_eq!(messages, expected);
@@ -191,4 +196,42 @@ fn nothing_secret_shows_in_debug_output() {
         .and_then(|otlp| otlp.header("authorization", "s3cret"))
         .expect("all of it is fine");
     assert!(!format!("{otlp:?}").contains("s3cret"), "{otlp:?}");
+}
+
+/// Names of the spans that arrive of a root and of a call below a parent from elsewhere, which was
+/// sampled or not.
+fn sampled(pairs: &[(&str, &str)], remote: bool) -> Vec<String> {
+    use opentelemetry::Context;
+    use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId};
+
+    let mut all = vec![("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "URL/v1/traces")];
+    all.extend_from_slice(pairs);
+    let scene = run(&all);
+    let flags = TraceFlags::default().with_sampled(remote);
+    let state = Default::default();
+    let parent = SpanContext::new(TraceId::from(7), SpanId::from(9), flags, true, state);
+    let _attached = Context::new().with_remote_span_context(parent).attach();
+    quick_call(scene.recorder(), "below");
+    scene.flush();
+    assert_eq!(scene.recording.records().len(), 2, "records are made of all");
+    scene.receiver.spans().into_iter().map(|span| span.name).collect()
+}
+
+#[test]
+fn the_sampler_of_the_environment_decides_in_our_own_pipeline() {
+    const BOTH: [&str; 2] = ["chat m", "chat below"];
+    const NONE: [&str; 0] = [];
+    let by = |name| [("OTEL_TRACES_SAMPLER", name)];
+    assert_eq!(sampled(&[], true), BOTH);
+    assert_eq!(sampled(&[], false), ["chat m"]);
+    assert_eq!(sampled(&by("always_on"), false), BOTH);
+    assert_eq!(sampled(&by("always_off"), true), NONE);
+    assert_eq!(sampled(&by("parentbased_always_off"), true), ["chat below"]);
+    assert_eq!(sampled(&by("traceidratio"), false), BOTH);
+    let share = |name, share| [("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", share)];
+    assert_eq!(sampled(&share("traceidratio", "0"), true), NONE);
+    assert_eq!(sampled(&share("parentbased_traceidratio", "0"), true), ["chat below"]);
+    assert_eq!(sampled(&share("parentbased_traceidratio", "1"), false), ["chat m"]);
+    // The counting ids are small: the smallest share keeps them.
+    assert_eq!(sampled(&share("traceidratio", "0.001"), false), BOTH);
 }

@@ -134,12 +134,19 @@ fn a_batch_that_is_taken_in_the_end_is_not_lost() {
     assert_eq!(scene.recorder().losses().sinks[1].delivered, 1);
 }
 
+/// Asserts that a flush says that spans were lost.
+#[track_caller]
+fn assert_lost(scene: &Scene) {
+    let err = scene.recorder().flush(Duration::from_secs(20)).expect_err("some were not taken");
+    assert_eq!((err.waiting(), err.failed_sinks()), (0, &["otlp".to_owned()][..]));
+}
+
 #[test]
 fn a_batch_that_is_refused_is_counted() {
     let scene = Scene::own();
     scene.receiver.answer(status(400, "no"));
     quick_call(scene.recorder(), "m");
-    scene.flush();
+    assert_lost(&scene);
     assert_eq!(scene.receiver.requests().len(), 1);
     let sink = &scene.recorder().losses().sinks[1];
     assert_eq!((sink.sink.as_str(), sink.delivered), ("otlp", 0));
@@ -155,7 +162,7 @@ fn spans_rejected_out_of_a_batch_are_counted_and_only_they() {
         step.end();
     });
     scene.receiver.answer(partial(1, "too long"));
-    scene.flush();
+    assert_lost(&scene);
     let account = scene.recorder().losses().sinks[1].clone();
     let requests = scene.receiver.requests().len() as u64;
     assert_eq!(account.lost[&LossCause::SinkRefused], 1);
@@ -230,4 +237,28 @@ fn a_dead_endpoint_never_holds_up_the_caller_and_a_flush_says_what_is_left() {
     let err = scene.recorder().flush(Duration::from_millis(200)).expect_err("nothing was taken");
     assert!(err.waiting() > 0);
     assert!(scene.recorder().losses().sinks[1].waiting > 0);
+}
+
+#[test]
+fn an_https_endpoint_without_tls_in_the_build_is_a_mistake_that_says_so() {
+    let port = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("https://{}", port.local_addr().expect("its address"));
+    drop(port);
+    let err = deliver(&mut otlp(&url).sink().expect("a sink")).expect_err("nobody listens");
+    // Another crate of the build may have given the client its TLS.
+    if err.is_retryable() {
+        assert_eq!(err.to_string(), "the endpoint cannot be reached");
+    } else {
+        let hint = "the endpoint is https and this build has no TLS: enable the feature `tls`";
+        assert_eq!(err.to_string(), hint);
+    }
+}
+
+#[test]
+fn a_sink_that_has_exported_can_be_dropped_anywhere() {
+    let receiver = Receiver::start();
+    let mut sink = otlp(&receiver.url()).sink().expect("a sink");
+    deliver(&mut sink).expect("taken");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async { drop(sink) });
 }

@@ -153,3 +153,25 @@ fn the_global_provider_is_never_set() {
         assert!(!opentelemetry::trace::Span::span_context(&span).is_valid());
     });
 }
+
+#[test]
+fn the_process_wide_recorder_carries_spans_of_the_application_too() {
+    alone("the_process_wide_recorder_carries_spans_of_the_application_too", || {
+        let scene = Scene::with(|otlp| otlp, |builder| builder.process_wide(true));
+        let given = provider(&scene.receiver, Sampler::AlwaysOn);
+        let tracer = opentelemetry::trace::TracerProvider::tracer(&given, "app");
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().expect("a runtime");
+        opentelemetry::trace::Tracer::in_span(&tracer, "request", |_| {
+            let task = async {
+                let recorder = llmobs_core::Recorder::current().expect("the process-wide one");
+                quick_call(&recorder, "m");
+            };
+            let task = llmobs_core::ScopeExt::in_current_scope(task);
+            runtime.block_on(runtime.spawn(task)).expect("no panic");
+        });
+        scene.flush();
+        let (request, call) = (scene.receiver.span("request"), scene.receiver.span("chat m"));
+        assert_eq!(call.parent_span_id, request.span_id);
+        assert_eq!(call.trace_id, request.trace_id);
+    });
+}

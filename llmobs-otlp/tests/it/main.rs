@@ -10,6 +10,7 @@ mod attached;
 mod config;
 mod delivery;
 mod global;
+mod kits;
 mod metrics;
 mod nesting;
 mod own;

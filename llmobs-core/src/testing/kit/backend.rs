@@ -1,5 +1,6 @@
 //! The kit for trace backends.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -83,12 +84,20 @@ fn finishes(backend: &dyn TraceBackend, root: &OpenSpan) -> bool {
 }
 
 fn start(backend: &dyn TraceBackend, scope: Option<&OpenSpan>) -> OpenSpan {
+<<<<<<< HEAD
     let operation = crate::semconv::operation::CHAT;
     backend.start(&SpanStart {
         name: &operation.into(),
         kind: SpanKind::Client,
         at: FakeClock::default().now(),
         operation: Some(operation),
+=======
+    backend.start(&SpanStart {
+        name: &Cow::Borrowed("chat"),
+        kind: SpanKind::Client,
+        at: FakeClock::default().now(),
+        operation: Some("chat"),
+>>>>>>> otlp
         provider: Some("example"),
         server: Some(("llm.example", Some(443))),
         innermost: Innermost { scope, ..Innermost::default() },
