@@ -84,20 +84,12 @@ fn finishes(backend: &dyn TraceBackend, root: &OpenSpan) -> bool {
 }
 
 fn start(backend: &dyn TraceBackend, scope: Option<&OpenSpan>) -> OpenSpan {
-<<<<<<< HEAD
     let operation = crate::semconv::operation::CHAT;
     backend.start(&SpanStart {
         name: &operation.into(),
         kind: SpanKind::Client,
         at: FakeClock::default().now(),
         operation: Some(operation),
-=======
-    backend.start(&SpanStart {
-        name: &Cow::Borrowed("chat"),
-        kind: SpanKind::Client,
-        at: FakeClock::default().now(),
-        operation: Some("chat"),
->>>>>>> otlp
         provider: Some("example"),
         server: Some(("llm.example", Some(443))),
         innermost: Innermost { scope, ..Innermost::default() },
