@@ -2,6 +2,7 @@
 
 mod delivery;
 mod golden;
+mod hot_path;
 mod jsonl;
 mod schema;
 mod support;
