@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::describe;
-use crate::call::{BodyEnd, CallShared, Ending, Frame, TransportError, frames};
+use crate::call::{BodyEnd, CallShared, CallState, Ending, Frame, TransportError, frames};
 use crate::decoder::{Closing, Event, EventFacts, Fold, Headers};
 use crate::queue::lock;
 use crate::record::{CutField, Kind, Outcome, Record, Server, Term, millis};
@@ -126,6 +126,7 @@ impl CallFold {
     fn gap(&mut self, attempt: u32, missing: u64) {
         self.guarded(attempt, |answer, call, _| {
             answer.missing += missing;
+            answer.account.bytes += missing;
             match &mut answer.body {
                 Body::Stream(parser) => parser.resync(),
                 // Not even the beginning is there: nothing can be made of the rest.
@@ -164,17 +165,20 @@ impl CallFold {
 
     fn settle(&mut self) -> Record {
         let call = Arc::clone(&self.call);
-        let mut record = std::mem::take(&mut self.record);
-        let (ending, ended, sent, headers, attempts) = {
+        let (ending, ended, sent, headers, status, attempts, missing) = {
             let mut state = lock(&call.state);
             let now = call.recorder.elapsed();
             let (ending, at) = *state.ended.get_or_insert((Ending::Unfinished, now));
-            (ending, at, state.sent, state.headers, state.attempts)
+            let CallState { sent, headers, status, attempts, missing, .. } = *state;
+            (ending, at, sent, headers, status, attempts, missing)
         };
+        if missing > 0 {
+            self.gap(attempts, missing);
+        }
+        let mut record = std::mem::take(&mut self.record);
         let issued = call.issued;
         // An answer to an earlier attempt is not this call's.
         let answer = self.answer.take().filter(|answer| answer.attempt == attempts);
-        let status = answer.as_ref().map(|answer| answer.status).filter(|status| *status > 0);
         let last_read = answer.as_ref().and_then(|answer| answer.last_read);
         record.http_status = status;
         record.attempts = Some(attempts);
@@ -308,8 +312,8 @@ impl Answer {
         let closing = self.fold.finish(record);
         if self.missing > 0 {
             let cut = record.cut.get_or_insert_default();
-            let (seen, missing) = (self.account.bytes, self.missing);
-            cut.response_body = Some(CutField { bytes: seen.max(missing), missing, sha256: None });
+            let (bytes, missing) = (self.account.bytes, self.missing);
+            cut.response_body = Some(CutField { bytes, missing, sha256: None });
         }
         self.account.finish(call.issued, sent, stream, &closing, record);
         (closing, stream)
