@@ -1,6 +1,5 @@
 //! The kit for trace backends.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
