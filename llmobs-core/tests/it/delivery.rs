@@ -2,6 +2,7 @@
 
 mod lifecycle;
 mod sinks;
+mod warnings;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -3,6 +3,7 @@
 mod console;
 mod delivery;
 mod golden;
+mod hot_path;
 mod jsonl;
 mod kits;
 mod schema;

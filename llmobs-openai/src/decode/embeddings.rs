@@ -40,7 +40,7 @@ impl Fold for EmbeddingsFold {
     }
 
     fn body(&mut self, body: &[u8]) -> bool {
-        let json = String::from_utf8_lossy(body);
+        let json = super::json::utf8(body);
         if self.answer.failed_by_status(&json) {
             return true;
         }

@@ -4,7 +4,7 @@ use llmobs_core::{Capture, ToolCall};
 use serde_json::{Value, json};
 
 use super::choice::Keep;
-use super::json::{Few, Maybe, Raw, has_members, has_text, list, object, some_text, text};
+use super::json::{Few, Maybe, Raw, each, has_members, has_text, object, some_text, text};
 use super::kept::{Name, Text};
 use super::logprobs::LogprobSums;
 use super::tools::entry;
@@ -75,22 +75,23 @@ impl Items {
         if !has_members(raw) {
             return refused;
         }
-        let sent: Few<Maybe<SentItem<'_>>> = list(raw);
-        for (index, item) in sent.iter().enumerate() {
-            if let (Some(sent), Some(item)) = (&item.0, self.at(index as u64)) {
+        let mut index = 0;
+        each(raw, |Maybe(sent): Maybe<SentItem<'_>>| {
+            if let (Some(sent), Some(item)) = (&sent, self.at(index)) {
                 refused |= item.take(sent, keep);
             }
-        }
+            index += 1;
+        });
         refused
     }
 
     /// Adds the log probabilities of an answer that came as a whole.
     pub(super) fn add_logprobs(raw: Raw<'_>, sums: &mut LogprobSums) {
-        for Maybe(item) in list::<Maybe<SentItem<'_>>>(raw).iter() {
+        each(raw, |Maybe(item): Maybe<SentItem<'_>>| {
             for Maybe(part) in item.iter().flat_map(|item| item.content.iter()) {
                 sums.tokens(part.as_ref().and_then(|part| part.logprobs));
             }
-        }
+        });
     }
 
     /// The items' types, their tool calls, and, where those are kept, the parts of the message.

@@ -60,6 +60,15 @@ impl Default for Budget {
     }
 }
 
+impl Budget {
+    /// Takes the room that the names of one more thing may need.
+    pub(super) fn take_names(&mut self) -> bool {
+        let left = self.left.checked_sub(2 * MAX_NAME);
+        self.left = left.unwrap_or(self.left);
+        left.is_some()
+    }
+}
+
 /// A text that grows by pieces.
 #[derive(Debug, Default)]
 pub(super) struct Text {

@@ -206,18 +206,18 @@ impl Fold for ResponsesFold {
             self.done |= !data.is_empty();
             return EventFacts { marker: true, ..EventFacts::default() };
         }
-        let json = String::from_utf8_lossy(data);
+        let json = super::json::utf8(data);
         let Some(sent) = super::json::read::<Sent<'_>>(&json) else {
             return EventFacts { malformed: true, ..EventFacts::default() };
         };
-        let kind = text(sent.kind).unwrap_or_else(|| String::from_utf8_lossy(event.name));
+        let kind = text(sent.kind).unwrap_or_else(|| super::json::utf8(event.name));
         let output = self.take(&json, &kind, &sent);
         self.output_events += u64::from(output);
         EventFacts { output, ..EventFacts::default() }
     }
 
     fn body(&mut self, body: &[u8]) -> bool {
-        let json = String::from_utf8_lossy(body);
+        let json = super::json::utf8(body);
         if self.answer.failed_by_status(&json) {
             return true;
         }

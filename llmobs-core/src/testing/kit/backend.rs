@@ -1,6 +1,5 @@
 //! The kit for trace backends.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -84,11 +83,12 @@ fn finishes(backend: &dyn TraceBackend, root: &OpenSpan) -> bool {
 }
 
 fn start(backend: &dyn TraceBackend, scope: Option<&OpenSpan>) -> OpenSpan {
+    let operation = crate::semconv::operation::CHAT;
     backend.start(&SpanStart {
-        name: &Cow::Borrowed("chat"),
+        name: &operation.into(),
         kind: SpanKind::Client,
         at: FakeClock::default().now(),
-        operation: Some("chat"),
+        operation: Some(operation),
         provider: Some("example"),
         server: Some(("llm.example", Some(443))),
         innermost: Innermost { scope, ..Innermost::default() },

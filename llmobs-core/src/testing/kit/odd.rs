@@ -11,7 +11,8 @@ use crate::testing::samples;
 /// numbers that are none.
 pub fn odd_records() -> Vec<Record> {
     let text = "\u{0}\n\r\t\"\\\u{1b}[2J\u{2028}\u{feff}\u{1f600}é";
-    let none = f64::NAN;
+    // Not NaN, which equals nothing: records can be compared with what arrived.
+    let none = f64::INFINITY;
     vec![
         Record::default(),
         Record { kind: Kind::Evaluation, ..Record::default() },
@@ -44,7 +45,7 @@ pub fn odd_records() -> Vec<Record> {
             http_status: Some(u16::MAX),
             attempts: Some(0),
             ttft_ms: Some(f64::MAX),
-            tpot_ms: Some(f64::INFINITY),
+            tpot_ms: Some(none),
             total_latency_ms: Some(none),
             latency: Some(Box::new(Latency { queue_ms: Some(-1.0), ..Latency::default() })),
             logprobs: Some(Logprobs { mean: none, entropy: Some(none), tokens: 0 }),
