@@ -67,6 +67,8 @@ pub mod attribute {
     pub const USAGE_AUDIO_OUTPUT: &str = "gen_ai.usage.audio.output_tokens";
     /// Kind of token a usage counter counts.
     pub const TOKEN_MODALITY: &str = "gen_ai.token.modality";
+    /// Whether tokens are `input` or `output`, in the metric of before October 2026.
+    pub const PREVIOUS_TOKEN_TYPE: &str = "gen_ai.token.type";
     /// Prompt template's name.
     pub const PROMPT_NAME: &str = "gen_ai.prompt.name";
     /// Prompt template's version.
@@ -327,6 +329,13 @@ pub mod metric {
     pub const EXECUTE_TOOL_DURATION: &str = "gen_ai.execute_tool.duration";
     /// Duration of a workflow's run, in seconds.
     pub const INVOKE_WORKFLOW_DURATION: &str = "gen_ai.invoke_workflow.duration";
+    /// Input and output tokens of a call, told apart by an attribute; before October 2026.
+    pub const PREVIOUS_TOKEN_USAGE: &str = "gen_ai.client.token.usage";
+    /// Issued to first chunk, in seconds; before October 2026.
+    pub const PREVIOUS_TIME_TO_FIRST_CHUNK: &str = "gen_ai.client.operation.time_to_first_chunk";
+    /// Chunk to chunk, in seconds; before October 2026.
+    pub const PREVIOUS_TIME_PER_OUTPUT_CHUNK: &str =
+        "gen_ai.client.operation.time_per_output_chunk";
     /// Issued to first token, in seconds.
     pub const LLMOBS_TIME_TO_FIRST_TOKEN: &str = "llmobs.client.time_to_first_token";
     /// Time per output token, in seconds.

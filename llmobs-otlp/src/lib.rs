@@ -44,5 +44,5 @@ mod transport;
 pub use self::backend::OtelBackend;
 pub use self::compat::Compat;
 pub use self::metrics::OtlpMetrics;
-pub use self::otlp::{Otlp, OtlpError, Temporality};
+pub use self::otlp::{MetricNames, Otlp, OtlpError, Temporality};
 pub use self::sink::OtlpSink;
