@@ -129,7 +129,7 @@ fn the_quickstart_tells_everything_of_its_calls_and_steps() {
     assert!(stdout.trim_end().ends_with("llmobs.jsonl"), "{stdout}");
 
     let records = records(folder.path());
-    let of_kind = |kind: &str| records.iter().filter(move |record| record["kind"] == kind);
+    let of_kind = |kind: &'static str| records.iter().filter(move |record| record["kind"] == kind);
     assert_eq!((of_kind("meta").count(), records.len()), (1, 11));
     assert_eq!(of_kind("interaction").count(), 3);
     for call in of_kind("interaction") {
