@@ -222,3 +222,29 @@ fn the_axum_service_has_our_spans_below_its_own_and_its_own_below_ours() {
         .collect();
     assert_eq!(outcomes, ["completed", "dropped"]);
 }
+
+#[test]
+fn a_sink_of_ones_own_gets_every_call() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = run("own_sink", folder.path(), &[]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let lines: Vec<Vec<&str>> = stdout.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(lines.len(), 3, "{stdout}");
+    for cells in &lines[1..] {
+        assert_eq!(cells[1..3], ["gpt-4o-mini-2024-07-18", "completed"]);
+        assert!(cells[3..].iter().all(|cell| cell.parse::<u64>().is_ok()), "{stdout}");
+    }
+    assert_eq!(stderr, "csv took 2 records and lost 0\n");
+}
+
+#[test]
+fn a_decoder_of_ones_own_tells_as_much_as_ours() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = run("own_decoder", folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let stdout = text(&output.stdout);
+    let record = stdout.lines().last().expect("a line");
+    assert!(record.starts_with("text_completion delphi-2 completed ttft="), "{stdout}");
+    assert!(record.contains(" tpot=") && record.ends_with(" in=9 out=11"), "{stdout}");
+}
