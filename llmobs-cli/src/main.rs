@@ -4,7 +4,7 @@ mod args;
 mod schema;
 
 use std::error::Error;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -150,15 +150,14 @@ fn message(err: &dyn Error) -> String {
 }
 
 fn style(look: &Look) -> Style {
-    let terminal = io::stdout().is_terminal();
-    let detected = terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| width.0);
-    let quiet = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    let color = match look.color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => terminal && !quiet("NO_COLOR") && !dumb,
+    let style = Style::stdout().ascii(look.ascii);
+    let style = match look.color {
+        Color::Always => style.color(true),
+        Color::Never => style.color(false),
+        Color::Auto => style,
     };
-    let width = look.width.or(detected).unwrap_or(100);
-    Style::default().width(width.into()).color(color).ascii(look.ascii)
+    match look.width {
+        Some(width) => style.width(width.into()),
+        None => style,
+    }
 }

@@ -1,5 +1,7 @@
 //! How a view may be drawn.
 
+use std::io::IsTerminal;
+
 /// What the output can show: its width, colors, characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
@@ -15,6 +17,22 @@ impl Default for Style {
 }
 
 impl Style {
+    /// What standard output can show: a terminal's width, and color unless `NO_COLOR` is set or
+    /// `TERM` is `dumb`; the defaults where it is no terminal.
+    #[must_use]
+    pub fn stdout() -> Self {
+        if !std::io::stdout().is_terminal() {
+            return Self::default();
+        }
+        let quiet = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let style = Self::default().color(!quiet && !dumb);
+        match terminal_size::terminal_size() {
+            Some((width, _)) => style.width(width.0.into()),
+            None => style,
+        }
+    }
+
     /// Columns to fill at most. Defaults to 100; fewer than 40 count as 40.
     #[must_use]
     pub fn width(mut self, columns: usize) -> Self {

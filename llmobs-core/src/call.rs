@@ -105,7 +105,11 @@ pub(crate) struct CallState {
     pub(crate) sent: Option<u64>,
     /// When the last attempt's headers came.
     pub(crate) headers: Option<u64>,
+    /// What they said.
+    pub(crate) status: Option<u16>,
     body: Body,
+    /// Bytes at the body's end that were not kept.
+    pub(crate) missing: u64,
     returned: bool,
     /// How the call ended, and when; set once.
     pub(crate) ended: Option<(Ending, u64)>,
@@ -222,8 +226,8 @@ impl CallRef {
         self.0.update(|state| {
             state.attempts += 1;
             state.sent = Some(now);
-            state.headers = None;
-            state.body = Body::None;
+            (state.headers, state.status) = (None, None);
+            (state.body, state.missing) = (Body::None, 0);
             number = state.attempts;
         });
         Attempt { call: self.clone(), number }
@@ -241,7 +245,7 @@ impl Attempt {
         let now = self.call.0.recorder.elapsed();
         self.call.0.update(|state| {
             if state.attempts == self.number {
-                state.headers = Some(now);
+                (state.headers, state.status) = (Some(now), Some(status));
                 state.body = Body::Open;
             }
         });
@@ -272,10 +276,10 @@ impl CallShared {
         self.recorder.send(Message::CallEnded(Arc::clone(self)));
     }
 
-    fn body_ended(self: &Arc<Self>, attempt: u32, end: BodyEnd, at: u64) {
+    fn body_ended(self: &Arc<Self>, attempt: u32, end: BodyEnd, missing: u64, at: u64) {
         self.update(|state| {
             if state.attempts == attempt {
-                state.body = Body::Ended(end, at);
+                (state.body, state.missing) = (Body::Ended(end, at), missing);
             }
         });
     }

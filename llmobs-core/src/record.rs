@@ -177,6 +177,10 @@ pub struct Record {
     /// Tool calls the model asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
+    /// Types of the output's items, in order, where the API has items: which of the provider's own
+    /// tools ran shows here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub output_item_types: Vec<String>,
     /// Log probabilities of the generated tokens, summed up.
     #[serde(skip_serializing_if = "Logprobs::unknown")]
     pub logprobs: Option<Logprobs>,

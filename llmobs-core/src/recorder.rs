@@ -244,8 +244,11 @@ impl Recorder {
     pub(crate) fn place(&self) -> Place {
         let place = here();
         #[cfg(feature = "layer")]
-        if let Some(span) = &place.tracing_span {
-            span.mark(self);
+        {
+            let made_in = place.scope.as_ref().and_then(Scope::made_in);
+            for span in place.tracing_span.as_deref().into_iter().chain(made_in) {
+                span.mark(self);
+            }
         }
         place
     }

@@ -40,6 +40,9 @@ pub fn scope() -> Scope {
 pub struct Scope {
     recorder: Option<Recorder>,
     span: Option<OpenSpan>,
+    /// The `tracing` span the scope was made in: worth a record once something runs in the scope.
+    #[cfg(feature = "layer")]
+    made_in: Option<Arc<TracingSpan>>,
     attributes: Arc<Attributes>,
 }
 
@@ -58,7 +61,10 @@ impl Scope {
     /// A span that was opened inside the scope and that `llmobs::layer()` or the trace backend
     /// knows is taken along as the parent of what runs in it.
     pub fn current() -> Self {
-        let Place { scope, tracing, tracing_at_entry, .. } = here();
+        let place = here();
+        #[cfg(feature = "layer")]
+        let made_in = place.tracing_span;
+        let Place { scope, tracing, tracing_at_entry, .. } = place;
         let recorder = scope.as_ref().and_then(Self::recorder_ref).cloned();
         let recorder = recorder.or_else(Recorder::process_wide);
         let innermost =
@@ -73,6 +79,10 @@ impl Scope {
             scope.recorder = recorder;
         }
         scope.span = span;
+        #[cfg(feature = "layer")]
+        if made_in.is_some() {
+            scope.made_in = made_in;
+        }
         scope
     }
 
@@ -157,6 +167,11 @@ impl Scope {
         self.span.as_ref()
     }
 
+    #[cfg(feature = "layer")]
+    pub(crate) fn made_in(&self) -> Option<&TracingSpan> {
+        self.made_in.as_deref()
+    }
+
     pub(crate) fn attributes(&self) -> &Arc<Attributes> {
         &self.attributes
     }
@@ -166,6 +181,8 @@ impl Scope {
         Self {
             recorder: Some(recorder.clone()),
             span: Some(span),
+            #[cfg(feature = "layer")]
+            made_in: None,
             attributes: Arc::clone(&self.attributes),
         }
     }

@@ -52,6 +52,8 @@ impl Worker {
         let mut last_report = Instant::now();
         loop {
             let recorder = self.recorder.clone();
+            // Asked before, since what is pushed after an idle wait may be the last before the end.
+            let closed = recorder.queue().is_closed();
             recorder.queue().take(&mut items, IDLE);
             let worked = !items.is_empty();
             let mut flushes = Vec::new();
@@ -67,7 +69,7 @@ impl Worker {
                 last_report = Instant::now();
                 self.report();
             }
-            if recorder.queue().is_closed() && !worked {
+            if closed && !worked {
                 break;
             }
             if worked && !hurried && !recorder.queue().is_closed() {

@@ -96,8 +96,7 @@ impl Slots {
                 self.name.set(&argument, value)
             }
             "crate" => {
-                input.parse::<Token![=]>()?;
-                let path = input.call(Path::parse_mod_style)?;
+                let path = path(&argument, input)?;
                 self.krate.set(&argument, path)
             }
             _ => Err(Error::new(argument.span(), unknown(&written))),
@@ -129,13 +128,25 @@ impl<T> Slot<T> {
 }
 
 fn string(argument: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
-    let wanted = format!("expected `{argument} = \"…\"`");
+    value(argument, input, &format!("expected `{argument} = \"…\"`"), |input| input.parse())
+}
+
+fn path(argument: &Ident, input: ParseStream<'_>) -> Result<Path> {
+    value(argument, input, "expected a path, as in `crate = llmobs_core`", Path::parse_mod_style)
+}
+
+fn value<T>(
+    argument: &Ident,
+    input: ParseStream<'_>,
+    wanted: &str,
+    parse: impl FnOnce(ParseStream<'_>) -> Result<T>,
+) -> Result<T> {
     if !input.peek(Token![=]) {
         return Err(Error::new(argument.span(), wanted));
     }
     input.parse::<Token![=]>()?;
     let at = if input.is_empty() { argument.span() } else { input.span() };
-    input.parse().map_err(|_| Error::new(at, wanted))
+    parse(input).map_err(|_| Error::new(at, wanted))
 }
 
 fn kind(written: &LitStr) -> Result<&'static str> {

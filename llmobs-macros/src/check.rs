@@ -5,6 +5,7 @@ mod tail;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{
     Error, GenericArgument, PathArguments, PathSegment, Result, ReturnType, Type, TypeParamBound,
+    parse_quote,
 };
 
 pub(crate) use self::tail::Tail;
@@ -33,14 +34,17 @@ pub(crate) fn check(function: &Function) -> Result<Work> {
         return Ok(if waits { Work::Async } else { Work::Sync });
     }
     let ReturnType::Type(_, returned) = &signature.output else { return Ok(Work::Sync) };
-    let Some(output) = future_output(returned) else { return Ok(Work::Sync) };
-    match Tail::find(function.body.clone(), output) {
+    let output = future_output(returned);
+    let is_future = output.is_some();
+    // A future behind an alias is known by the block alone.
+    match Tail::find(function.body.clone(), output.unwrap_or_else(|| parse_quote!(_))) {
         Some(tail) => Ok(Work::Tail(Box::new(tail))),
-        None => {
+        None if is_future => {
             let message = "the future returned here is made elsewhere; write an `async fn`, or end \
                            the body in an `async` block";
             Err(Error::new_spanned(returned, message))
         }
+        None => Ok(Work::Sync),
     }
 }
 
@@ -69,43 +73,18 @@ fn may_wait(tokens: TokenStream) -> bool {
     false
 }
 
-/// Macros that wait for nothing but what stands in their arguments, and keywords before a `!`.
 fn never_waits(name: &str) -> bool {
-    // Not `todo` and `unimplemented`: what is not written yet may come to wait.
-    matches!(
-        name,
-        "if" | "in"
-            | "match"
-            | "return"
-            | "while"
-            | "assert"
-            | "assert_eq"
-            | "assert_ne"
-            | "debug_assert"
-            | "debug_assert_eq"
-            | "debug_assert_ne"
-            | "matches"
-            | "panic"
-            | "unreachable"
-            | "concat"
-            | "env"
-            | "eprintln"
-            | "format"
-            | "format_args"
-            | "print"
-            | "println"
-            | "vec"
-            | "write"
-            | "writeln"
-            | "debug"
-            | "error"
-            | "info"
-            | "trace"
-            | "warn"
-    )
+    NEVER_WAIT.split_whitespace().any(|known| known == name)
 }
 
-/// The output named in `impl Future<Output = T>`, `Pin<Box<dyn Future<Output = T>>>` and the like.
+/// Macros that wait for nothing but what stands in their arguments, and keywords before a `!`. Not
+/// `todo` and `unimplemented`: what is not written yet may come to wait.
+const NEVER_WAIT: &str = "if in match return while \
+    assert assert_eq assert_ne debug_assert debug_assert_eq debug_assert_ne matches panic \
+    unreachable concat env eprintln format format_args print println vec write writeln \
+    debug error info trace warn";
+
+/// The output named in `impl Future<Output = T>`, `Pin<Box<dyn Future<Output = T>>>`, `BoxFuture<T>`.
 fn future_output(returned: &Type) -> Option<Type> {
     match returned {
         Type::ImplTrait(opaque) => opaque.bounds.iter().find_map(bound_output),
@@ -114,11 +93,15 @@ fn future_output(returned: &Type) -> Option<Type> {
         Type::Group(inner) => future_output(&inner.elem),
         Type::Path(path) => {
             let last = path.path.segments.last()?;
-            let pointer = last.ident == "Pin" || last.ident == "Box";
-            arguments(last).filter(|_| pointer).find_map(|argument| match argument {
-                GenericArgument::Type(inner) => future_output(inner),
+            let mut types = arguments(last).filter_map(|argument| match argument {
+                GenericArgument::Type(inner) => Some(inner),
                 _ => None,
-            })
+            });
+            match last.ident.to_string().as_str() {
+                "Pin" | "Box" => types.find_map(future_output),
+                "BoxFuture" | "LocalBoxFuture" => types.next().cloned(),
+                _ => None,
+            }
         }
         _ => None,
     }

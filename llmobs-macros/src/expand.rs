@@ -6,20 +6,37 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::token::{Brace, Move};
 use syn::visit_mut::{self, VisitMut};
-use syn::{Expr, Ident, LitStr, ReturnType, Stmt, Type, parse_quote};
+use syn::{Expr, Ident, LitStr, ReturnType, Signature, Stmt, Type, parse_quote};
 
 use crate::args::Args;
-use crate::check::Work;
+use crate::check::{Work, check};
+use crate::fallback::fallback;
 use crate::function::Function;
 
-pub(crate) fn expand(args: Args, function: Function, work: Work) -> TokenStream {
-    let step = Step::new(&args, &function.signature.ident);
+pub(crate) fn trace_llm(args: TokenStream, item: TokenStream) -> TokenStream {
+    let args = Args::parse(args);
+    let function = syn::parse2(item.clone()).and_then(|function| {
+        let work = check(&function)?;
+        Ok((function, work))
+    });
+    match (args, function) {
+        (Ok(args), Ok((function, work))) => expand(&args, function, work),
+        (Err(mut error), Err(other)) => {
+            error.combine(other);
+            fallback(&item, &error)
+        }
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => fallback(&item, &error),
+    }
+}
+
+fn expand(args: &Args, function: Function, work: Work) -> TokenStream {
+    let step = Step::new(args, &function.signature.ident);
     let Function { attributes, visibility, signature, brace, inner_attributes, body } = function;
     let body = match work {
-        Work::Sync => step.around_sync(&Returned::of(&signature.output), brace, body),
+        Work::Sync => step.around_sync(&Returned::of(&signature), brace, body),
         Work::Async => {
             let capture = Some(Move(Span::mixed_site()));
-            step.around_async(&Returned::of(&signature.output), capture, brace, body)
+            step.around_async(&Returned::of(&signature), capture, brace, body)
         }
         Work::Tail(tail) => {
             let returned = Returned::from(tail.output.clone());
@@ -89,15 +106,18 @@ impl Step {
         let output = returned.output(rt);
         // Never taken. Before it has seen the first `return`, the compiler does not know what an
         // `async` block gives; with this one it does, and reports a wrong value at its own place.
+        let early = Ident::new(&value.to_string(), returned.span);
         let never = quote_spanned! {returned.span=>
-            if let #rt::Some(#value) = #rt::never::<#output>() { return #value; }
+            if let #rt::Some(#early) = #rt::never::<#output>() { return #early; }
         };
         let mut block = quote_spanned!(here=> async #capture);
         generated(brace).surround(&mut block, |tokens| {
             tokens.extend(never);
             tokens.extend(body);
         });
-        let run = quote_spanned!(here=> #rt::Step::run(&#step, #block).await);
+        // Of a function, unlike of a block, nobody minds that it returns a `JoinHandle`.
+        let allow = quote_spanned!(here=> #[allow(clippy::async_yields_async)]);
+        let run = quote_spanned!(here=> #rt::Step::run(&#step, #allow #block).await);
         self.around(returned, &run)
     }
 
@@ -137,9 +157,12 @@ struct Returned {
 }
 
 impl Returned {
-    fn of(output: &ReturnType) -> Self {
-        match output {
-            ReturnType::Default => Self { ty: parse_quote!(()), span: Span::mixed_site() },
+    fn of(signature: &Signature) -> Self {
+        match &signature.output {
+            ReturnType::Default => {
+                let span = Span::mixed_site().located_at(signature.ident.span());
+                Self { ty: parse_quote!(()), span }
+            }
             ReturnType::Type(_, ty) => Self::from((**ty).clone()),
         }
     }

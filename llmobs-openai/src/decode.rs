@@ -3,13 +3,16 @@
 mod answer;
 mod chat;
 mod choice;
+mod embeddings;
 mod error;
 mod headers;
+mod items;
 mod json;
 mod kept;
 mod logprobs;
 mod messages;
 mod request;
+mod responses;
 mod safety;
 mod timing;
 mod tools;
@@ -19,18 +22,25 @@ use llmobs_core::semconv::operation;
 use llmobs_core::{Capture, Decoder, Fold, Record, Route, Target};
 
 use self::chat::ChatFold;
+use self::embeddings::EmbeddingsFold;
+use self::responses::ResponsesFold;
 use crate::provider;
 
-/// Reads chat completions, and legacy completions, of any provider.
+/// Reads chat completions, responses, legacy completions and embeddings of any provider.
 ///
 /// An exchange is known by its method and by how its path ends; the prefix and the host are
 /// anybody's. What a server sends beside, or instead of, what the format asks for is taken as it
 /// is: a member of an unexpected type is as if it were not there.
+///
+/// Reading or cancelling a stored response is [`operation::FETCH_RESPONSE`]: it tells the usage of
+/// a call that was made before.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenAi;
 
 const CHAT: &str = "chat_completions";
 const COMPLETIONS: &str = "completions";
+const EMBEDDINGS: &str = "embeddings";
+const RESPONSES: &str = "responses";
 
 impl OpenAi {
     /// The decoder.
@@ -62,16 +72,19 @@ impl Decoder for OpenAi {
     }
 
     fn route(&self, target: &Target<'_>) -> Option<Route> {
-        if target.method != "POST" {
-            return None;
-        }
-        let path = target.path.trim_end_matches('/');
-        let (operation, api) = if path.ends_with("/chat/completions") {
-            (operation::CHAT, CHAT)
-        } else if path.ends_with("/completions") {
-            (operation::TEXT_COMPLETION, COMPLETIONS)
-        } else {
-            return None;
+        let mut segments = target.path.rsplit('/').skip_while(|segment| segment.is_empty());
+        let last = segments.next()?;
+        let (before, before_that) = (segments.next(), segments.next());
+        let (operation, api) = match (target.method, before_that, before, last) {
+            ("POST", _, Some("chat"), "completions") => (operation::CHAT, CHAT),
+            ("POST", _, _, "completions") => (operation::TEXT_COMPLETION, COMPLETIONS),
+            ("POST", _, _, "embeddings") => (operation::EMBEDDINGS, EMBEDDINGS),
+            ("POST", _, _, "responses") => (operation::CHAT, RESPONSES),
+            ("POST", _, Some("responses"), "compact") => (operation::CHAT, RESPONSES),
+            ("POST", Some("responses"), Some(_), "cancel") | ("GET", _, Some("responses"), _) => {
+                (operation::FETCH_RESPONSE, RESPONSES)
+            }
+            _ => return None,
         };
         Some(Route { operation, api, provider: provider::of_host(target.host) })
     }
@@ -81,6 +94,10 @@ impl Decoder for OpenAi {
     }
 
     fn fold(&self, route: &Route, record: &Record, capture: Capture) -> Box<dyn Fold> {
-        Box::new(ChatFold::new(route.api == COMPLETIONS, record, capture))
+        match route.api {
+            EMBEDDINGS => Box::new(EmbeddingsFold::new(capture)),
+            RESPONSES => Box::new(ResponsesFold::new(capture)),
+            api => Box::new(ChatFold::new(api == COMPLETIONS, record, capture)),
+        }
     }
 }

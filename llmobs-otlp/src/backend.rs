@@ -2,6 +2,7 @@
 
 mod ids;
 mod parent;
+mod sampler;
 
 use std::any::Any;
 use std::fmt;
@@ -18,6 +19,7 @@ use opentelemetry::{Context, KeyValue, global};
 
 use self::ids::{identity, span_context};
 use self::parent::{Parent, Source};
+pub(crate) use self::sampler::{Sampler, Share};
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::span::SpanView;
 
@@ -35,6 +37,7 @@ use crate::span::SpanView;
 #[derive(Debug, Default)]
 pub struct OtelBackend {
     mode: ModeCell,
+    sampler: Sampler,
 }
 
 /// What a span of ours carries: the context to attach around what runs inside.
@@ -63,8 +66,8 @@ impl OtelBackend {
         backend
     }
 
-    pub(crate) fn with_mode(mode: ModeCell) -> Self {
-        Self { mode }
+    pub(crate) fn with(mode: ModeCell, sampler: Sampler) -> Self {
+        Self { mode, sampler }
     }
 
     /// Starts the first span, and decides by what comes of it.
@@ -86,7 +89,22 @@ impl OtelBackend {
                 );
             }
         }
-        own(start, parent, true)
+        self.own(start, parent, true)
+    }
+
+    /// A span with ids of ours, to be exported or not.
+    fn own(&self, start: &SpanStart<'_>, parent: Parent, exported: bool) -> OpenSpan {
+        let above = match parent.source {
+            Source::Layer(identity) => Some(identity),
+            _ => identity(&parent.context),
+        };
+        let mut span = LocalBackend::child_of(above, start.ids);
+        let kept = self.sampler.keeps(span.identity, above);
+        span.identity.sampled = exported && kept && !parent.context.is_telemetry_suppressed();
+        let ours = span_context(span.identity, Some(&parent.context));
+        let context = parent.context.with_remote_span_context(ours);
+        span.handle = Some(Arc::new(Handle { context, started: false }));
+        span
     }
 }
 
@@ -94,10 +112,10 @@ impl TraceBackend for OtelBackend {
     fn start(&self, start: &SpanStart<'_>) -> OpenSpan {
         let parent = Parent::find(&start.innermost);
         match self.mode.get() {
-            Some(Mode::Own) => own(start, parent, true),
+            Some(Mode::Own) => self.own(start, parent, true),
             Some(Mode::Attached(tracer)) => {
                 // Suppressed, or shut down: only the record will tell of it.
-                attached(tracer, start, &parent).unwrap_or_else(|| own(start, parent, false))
+                attached(tracer, start, &parent).unwrap_or_else(|| self.own(start, parent, false))
             }
             None => self.resolve(start, parent),
         }
@@ -217,20 +235,6 @@ fn sampling_attributes(start: &SpanStart<'_>) -> Vec<KeyValue> {
         }
     }
     started
-}
-
-/// A span with ids of ours, to be exported or not.
-fn own(start: &SpanStart<'_>, parent: Parent, exported: bool) -> OpenSpan {
-    let above = match parent.source {
-        Source::Layer(identity) => Some(identity),
-        _ => identity(&parent.context),
-    };
-    let mut span = LocalBackend::child_of(above, start.ids);
-    span.identity.sampled &= exported && !parent.context.is_telemetry_suppressed();
-    let ours = span_context(span.identity, Some(&parent.context));
-    let context = parent.context.with_remote_span_context(ours);
-    span.handle = Some(Arc::new(Handle { context, started: false }));
-    span
 }
 
 impl fmt::Debug for Handle {

@@ -65,7 +65,9 @@ impl OtlpMetrics {
             let new = || Instruments::new(&global::meter_with_scope(instrumentation_scope()));
             return Some(self.global.get_or_insert_with(new));
         }
-        if let Own::Planned(plan) = std::mem::replace(&mut self.own, Own::None) {
+        if let Own::Planned(_) = &self.own
+            && let Own::Planned(plan) = std::mem::replace(&mut self.own, Own::None)
+        {
             self.own = plan.start(record);
         }
         match &self.own {

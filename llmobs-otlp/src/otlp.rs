@@ -3,6 +3,7 @@
 mod env;
 mod error;
 
+use std::fmt;
 use std::time::Duration;
 
 use llmobs_core::Builder;
@@ -13,7 +14,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 pub use self::error::OtlpError;
-use crate::backend::OtelBackend;
+use crate::backend::{OtelBackend, Sampler};
 use crate::metrics::{OtlpMetrics, OwnMetrics};
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::resource::Resource;
@@ -29,6 +30,7 @@ pub struct Otlp {
     disabled: bool,
     traces: Signal,
     metrics: Signal,
+    sampler: Sampler,
     interval: Duration,
     temporality: Temporality,
     resource: Resource,
@@ -50,7 +52,6 @@ pub enum Temporality {
 }
 
 /// The set-up of one signal.
-#[derive(Debug)]
 struct Signal {
     url: Option<Url>,
     headers: HeaderMap,
@@ -73,6 +74,7 @@ impl Default for Otlp {
             disabled: false,
             traces: Signal::default(),
             metrics: Signal::default(),
+            sampler: Sampler::default(),
             interval: Duration::from_secs(60),
             temporality: Temporality::default(),
             resource: Resource::default(),
@@ -110,6 +112,7 @@ impl Otlp {
     /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS}]_PROTOCOL` | `http/protobuf` |
     /// | `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `cumulative`, `delta`, `lowmemory` |
     /// | `OTEL_METRIC_EXPORT_INTERVAL` | milliseconds; 60,000 by default |
+    /// | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | which spans of our own pipeline are exported; `parentbased_always_on` by default |
     /// | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the resource |
     ///
     /// Without an endpoint nothing is exported, unless an exporter is set to `otlp` by name: then
@@ -221,6 +224,13 @@ impl Otlp {
         self.disabled
     }
 
+    /// The sink alone, for records that were not observed here, such as those read from a file;
+    /// `None` without an endpoint for spans.
+    pub fn sink(&self) -> Option<OtlpSink> {
+        let endpoint = self.traces.endpoint().filter(|_| !self.disabled)?;
+        Some(OtlpSink::new(ModeCell::default(), self.resource.clone(), endpoint))
+    }
+
     /// Adds trace backend, sink and metrics to a recorder.
     ///
     /// Install it before the rules that sample, so that the metrics are taken of every operation.
@@ -228,12 +238,13 @@ impl Otlp {
         if self.disabled {
             return builder;
         }
-        let Self { traces, metrics, interval, temporality, resource, tracer, meter, .. } = self;
+        let Self { traces, metrics, sampler, interval, temporality, .. } = self;
+        let Self { resource, tracer, meter, .. } = self;
         let mode = ModeCell::default();
         if let Some(tracer) = tracer {
             mode.decide(Mode::Attached(tracer));
         }
-        let mut builder = builder.backend(OtelBackend::with_mode(mode.clone()));
+        let mut builder = builder.backend(OtelBackend::with(mode.clone(), sampler));
         if let Some(endpoint) = traces.endpoint().filter(|_| !mode.is_attached()) {
             builder = builder.sink(OtlpSink::new(mode.clone(), resource.clone(), endpoint));
         }
@@ -256,5 +267,11 @@ impl Signal {
     fn endpoint(&self) -> Option<Endpoint> {
         let url = self.url.clone().filter(|_| !self.off)?;
         Some(Endpoint { url, headers: self.headers.clone(), timeout: self.timeout })
+    }
+}
+
+impl fmt::Debug for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Signal").field(&self.endpoint()).finish()
     }
 }

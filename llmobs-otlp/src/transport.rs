@@ -75,6 +75,15 @@ impl Transport {
     }
 }
 
+impl Drop for Transport {
+    fn drop(&mut self) {
+        // A runtime that waits for its threads may not be dropped on another runtime's.
+        if let Some((runtime, _client)) = self.client.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 fn connect() -> Result<(Runtime, Client), ExportError> {
     let runtime = Builder::new_current_thread().enable_all().build().map_err(|err| {
         ExportError::retryable("no runtime could be started for the export").caused_by(err)

@@ -5,6 +5,7 @@ mod bad_input;
 mod canary;
 mod chat;
 mod ends;
+mod examples;
 mod fidelity;
 mod retries;
 mod start;

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("llmobs-macros", &[]),
     ("llmobs-cli", &["llmobs-core", "llmobs-openai"]),
     ("llmobs-testserver", &[]),
+    ("without-facade", &["llmobs-core", "llmobs-openai", "llmobs-macros"]),
 ];
 
 /// What core must do without: OpenTelemetry's types break users at each bump, a client or a runtime

@@ -74,9 +74,11 @@ impl Tap {
 
     /// Takes the bytes of one read.
     pub fn data(&mut self, bytes: &Bytes) {
+        if self.ended {
+            return;
+        }
         let now = self.call.0.recorder.elapsed();
         if bytes.len() > COPY {
-            self.flush(now);
             self.large(now, bytes);
         } else if self.room(bytes.len()) {
             frame(&mut self.buffer, DATA, now, bytes.len() as u32);
@@ -95,12 +97,8 @@ impl Tap {
             return;
         }
         let now = self.call.0.recorder.elapsed();
-        if self.missing > 0 {
-            // The last bytes are missing: say so.
-            self.room(0);
-        }
         self.flush(now);
-        self.call.0.body_ended(self.attempt, end, now);
+        self.call.0.body_ended(self.attempt, end, self.missing, now);
     }
 
     /// Makes room for a frame of `len` bytes; `false` when there is none to be had.
@@ -128,13 +126,12 @@ impl Tap {
     }
 
     fn large(&mut self, now: u64, bytes: &Bytes) {
-        let recorder = &self.call.0.recorder;
-        if !recorder.queue().reserve_bytes(bytes.len()) {
+        // What is missing before these bytes is told before them, or they are missing too.
+        let told = self.missing == 0 || self.room(0);
+        self.flush(now);
+        if !told || !self.call.0.recorder.queue().reserve_bytes(bytes.len()) {
             self.miss(bytes.len());
             return;
-        }
-        if self.missing > 0 && self.room(0) {
-            self.flush(now);
         }
         let (call, attempt) = (std::sync::Arc::clone(&self.call.0), self.attempt);
         let message = Message::Large { call, attempt, at: now, bytes: bytes.clone() };

@@ -115,7 +115,8 @@ pub struct ToolCall {
 pub struct Logprobs {
     /// Mean log probability of the chosen tokens, in nats.
     pub mean: f64,
-    /// Mean entropy of the offered alternatives, in nats; absent when none were offered.
+    /// Mean entropy of the offered alternatives, in nats, what they leave of the probability
+    /// counted as one more: a lower bound of the model's own. Absent when none were offered.
     #[serde(skip_serializing_if = "super::unknown")]
     pub entropy: Option<f64>,
     /// Tokens the two means are taken over.

@@ -11,6 +11,7 @@ const MAX_GAPS: usize = 16_384;
 pub(crate) struct Account {
     pub(crate) events: u64,
     pub(crate) malformed: u64,
+    /// Bytes of the body, whether they were kept or not.
     pub(crate) bytes: u64,
     output_events: u64,
     first_byte: Option<u64>,

@@ -68,6 +68,10 @@ impl SseParser {
 
     /// Takes the next bytes; `on_event` is called for each event that ends in them.
     pub fn feed(&mut self, mut bytes: &[u8], mut on_event: impl FnMut(Event<'_>)) {
+        if bytes.is_empty() {
+            // Nothing has come: an LF that belongs to a CR may still do so.
+            return;
+        }
         if std::mem::take(&mut self.after_cr) && bytes.first() == Some(&b'\n') {
             bytes = bytes.get(1..).unwrap_or_default();
         }
@@ -155,6 +159,8 @@ impl SseParser {
     }
 
     fn line(&mut self, line: &[u8], on_event: &mut impl FnMut(Event<'_>)) {
+        // A byte order mark counts, as it does while its line is incomplete.
+        let len = line.len();
         let mut line = line;
         if std::mem::take(&mut self.at_start) {
             line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
@@ -175,8 +181,8 @@ impl SseParser {
             }
             self.data.clear();
             self.name.clear();
-        } else if self.data.len() + line.len() > self.limit {
-            self.skip(line.len());
+        } else if self.data.len() + len > self.limit {
+            self.skip(len);
         } else if line.starts_with(b":") {
             self.comments += 1;
         } else if let Some(data) = field(line, b"data") {

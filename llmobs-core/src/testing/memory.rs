@@ -9,13 +9,19 @@ use crate::record::Record;
 use crate::recorder::Recorder;
 use crate::scope::Scope;
 use crate::sink::{Batch, Sink, SinkError};
-use crate::testing::{CountingIds, FakeClock};
+use crate::testing::{CountingIds, FakeClock, Records};
 
 /// A sink that keeps what it gets; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Memory(Arc<Mutex<Vec<Arc<Record>>>>);
 
 impl Memory {
+    /// What has been delivered since the last time, which is then forgotten.
+    pub fn take(&self) -> Vec<Record> {
+        let records = std::mem::take(&mut *lock(&self.0));
+        records.into_iter().map(Arc::unwrap_or_clone).collect()
+    }
+
     /// What has been delivered so far.
     pub fn records(&self) -> Vec<Record> {
         lock(&self.0).iter().map(|record| (**record).clone()).collect()
@@ -96,6 +102,27 @@ impl Recording {
     pub fn records(&self) -> Vec<Record> {
         self.llmobs.flush(Duration::from_secs(10)).expect("every sink takes everything");
         self.memory.records()
+    }
+
+    /// Everything observed so far, after a flush, for assertions.
+    ///
+    /// # Panics
+    ///
+    /// When a sink that was added could not be flushed within ten seconds.
+    #[track_caller]
+    pub fn observed(&self) -> Records {
+        self.records().into()
+    }
+
+    /// Everything observed since the last time, after a flush.
+    ///
+    /// # Panics
+    ///
+    /// When a sink that was added could not be flushed within ten seconds.
+    #[track_caller]
+    pub fn take(&self) -> Records {
+        self.llmobs.flush(Duration::from_secs(10)).expect("every sink takes everything");
+        self.memory.take().into()
     }
 }
 

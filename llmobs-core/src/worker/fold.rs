@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::describe;
-use crate::call::{BodyEnd, CallShared, Ending, Frame, TransportError, frames};
+use crate::call::{BodyEnd, CallShared, CallState, Ending, Frame, TransportError, frames};
 use crate::decoder::{Closing, Event, EventFacts, Fold, Headers};
 use crate::queue::lock;
 use crate::record::{CutField, Kind, Outcome, Record, Server, Term, millis};
+use crate::recorder::Recorder;
 use crate::semconv::error_type;
 use crate::span::OpenSpan;
 use crate::stream::{Account, SseParser};
@@ -42,8 +43,14 @@ enum Body {
     Whole {
         bytes: Vec<u8>,
         limit: usize,
-        reserved: usize,
+        room: Room,
     },
+}
+
+/// Room set aside for payload, until it is dropped.
+struct Room {
+    recorder: Recorder,
+    bytes: usize,
 }
 
 impl CallFold {
@@ -117,12 +124,13 @@ impl CallFold {
     }
 
     fn gap(&mut self, attempt: u32, missing: u64) {
-        self.guarded(attempt, |answer, _, _| {
+        self.guarded(attempt, |answer, call, _| {
             answer.missing += missing;
+            answer.account.bytes += missing;
             match &mut answer.body {
                 Body::Stream(parser) => parser.resync(),
                 // Not even the beginning is there: nothing can be made of the rest.
-                Body::Unknown { .. } => answer.body = Body::whole(0),
+                Body::Unknown { .. } => answer.body = Body::whole(call, 0),
                 Body::Whole { limit, .. } => *limit = 0,
             }
         });
@@ -157,17 +165,20 @@ impl CallFold {
 
     fn settle(&mut self) -> Record {
         let call = Arc::clone(&self.call);
-        let mut record = std::mem::take(&mut self.record);
-        let (ending, ended, sent, headers, attempts) = {
+        let (ending, ended, sent, headers, status, attempts, missing) = {
             let mut state = lock(&call.state);
             let now = call.recorder.elapsed();
             let (ending, at) = *state.ended.get_or_insert((Ending::Unfinished, now));
-            (ending, at, state.sent, state.headers, state.attempts)
+            let CallState { sent, headers, status, attempts, missing, .. } = *state;
+            (ending, at, sent, headers, status, attempts, missing)
         };
+        if missing > 0 {
+            self.gap(attempts, missing);
+        }
+        let mut record = std::mem::take(&mut self.record);
         let issued = call.issued;
         // An answer to an earlier attempt is not this call's.
         let answer = self.answer.take().filter(|answer| answer.attempt == attempts);
-        let status = answer.as_ref().map(|answer| answer.status).filter(|status| *status > 0);
         let last_read = answer.as_ref().and_then(|answer| answer.last_read);
         record.http_status = status;
         record.attempts = Some(attempts);
@@ -231,29 +242,29 @@ impl Answer {
             self.body = if stream {
                 Body::Stream(SseParser::new(limits.event_bytes))
             } else {
-                Body::whole(limits.body_bytes)
+                Body::whole(call, limits.body_bytes)
             };
             if !start.is_empty() {
-                self.known_bytes(at, &start, call);
+                self.known_bytes(at, &start);
             }
         }
-        self.known_bytes(at, bytes, call);
+        self.known_bytes(at, bytes);
     }
 
-    fn known_bytes(&mut self, at: u64, bytes: &[u8], call: &CallShared) {
+    fn known_bytes(&mut self, at: u64, bytes: &[u8]) {
         let Self { fold, account, body, missing, .. } = self;
         match body {
             Body::Unknown { .. } => {}
             Body::Stream(parser) => {
                 parser.feed(bytes, |event| on_event(&mut **fold, account, missing, at, &event));
             }
-            Body::Whole { bytes: kept, limit, reserved } => {
+            Body::Whole { bytes: kept, limit, room } => {
                 let more = kept.len() + bytes.len();
-                if more > *limit {
-                    *missing += bytes.len() as u64;
-                } else if more <= *reserved || reserve(call, kept, reserved, more) {
+                if more <= *limit && room.holds(more) {
+                    kept.reserve_exact(room.bytes - kept.len());
                     kept.extend_from_slice(bytes);
                 } else {
+                    // Nothing can be made of a body with a hole in it.
                     *missing += bytes.len() as u64;
                     *limit = 0;
                 }
@@ -290,20 +301,19 @@ impl Answer {
                 }
                 record.wire.get_or_insert_default().comments = Some(parser.comments());
             }
-            Body::Whole { bytes, reserved, .. } => {
+            Body::Whole { bytes, .. } => {
                 let readable = *missing == 0 && fold.body(bytes);
                 // Half a body is not malformed, it is half.
                 if !readable && *missing == 0 && ending == Ending::Body(BodyEnd::Complete) {
                     account.malformed += 1;
                 }
-                call.recorder.queue().release_bytes(*reserved);
             }
         }
         let closing = self.fold.finish(record);
         if self.missing > 0 {
             let cut = record.cut.get_or_insert_default();
-            let (seen, missing) = (self.account.bytes, self.missing);
-            cut.response_body = Some(CutField { bytes: seen.max(missing), missing, sha256: None });
+            let (bytes, missing) = (self.account.bytes, self.missing);
+            cut.response_body = Some(CutField { bytes, missing, sha256: None });
         }
         self.account.finish(call.issued, sent, stream, &closing, record);
         (closing, stream)
@@ -311,8 +321,29 @@ impl Answer {
 }
 
 impl Body {
-    fn whole(limit: usize) -> Self {
-        Self::Whole { bytes: Vec::new(), limit, reserved: 0 }
+    fn whole(call: &CallShared, limit: usize) -> Self {
+        let room = Room { recorder: call.recorder.clone(), bytes: 0 };
+        Self::Whole { bytes: Vec::new(), limit, room }
+    }
+}
+
+impl Room {
+    /// Whether there is room for `len` bytes in all, after more was set aside if need be.
+    fn holds(&mut self, len: usize) -> bool {
+        if len > self.bytes {
+            let bytes = len.next_power_of_two().max(1024);
+            if !self.recorder.queue().reserve_bytes(bytes - self.bytes) {
+                return false;
+            }
+            self.bytes = bytes;
+        }
+        true
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.recorder.queue().release_bytes(self.bytes);
     }
 }
 
@@ -337,16 +368,6 @@ fn is_stream(start: &[u8], bytes: &[u8], expected: bool) -> Option<bool> {
         return Some(true);
     }
     if LINES.iter().any(|line| line.starts_with(head)) { None } else { Some(false) }
-}
-
-fn reserve(call: &CallShared, kept: &mut Vec<u8>, reserved: &mut usize, len: usize) -> bool {
-    let capacity = len.next_power_of_two().max(1024);
-    let granted = call.recorder.queue().reserve_bytes(capacity - *reserved);
-    if granted {
-        *reserved = capacity;
-        kept.reserve_exact(capacity - kept.len());
-    }
-    granted
 }
 
 fn on_event(

@@ -34,7 +34,11 @@ impl Message {
             }
             Self::CallOpened(call) => {
                 // From here on nothing about this call is sent.
-                lock(&call.state).ended = Some((Ending::Unfinished, call.issued));
+                let mut state = lock(&call.state);
+                state.ended = Some((Ending::Unfinished, call.issued));
+                let request = state.request.take();
+                drop(state);
+                recorder.queue().release_bytes(request.map_or(0, |body| body.len()));
                 recorder.shared().counts.lost.add(LossCause::ShutDown, 1);
                 recorder.queue().release();
             }

@@ -2,6 +2,7 @@
 
 mod lifecycle;
 mod sinks;
+mod warnings;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -69,7 +70,7 @@ impl Sink for Scripted {
             Answer::Take => Ok(()),
             Answer::Retry => Err(SinkError::retryable("later")),
             Answer::Refuse => Err(SinkError::permanent("never")),
-            Answer::Panic => std::panic::panic_any("as the script says"),
+            Answer::Panic => std::panic::resume_unwind(Box::new("as the script says")),
         }
     }
 

@@ -1,7 +1,12 @@
 //! Everything is tested through the public API.
 
+mod console;
 mod delivery;
 mod golden;
+mod hot_path;
 mod jsonl;
+mod kits;
 mod schema;
+mod sse;
 mod support;
+mod testing;

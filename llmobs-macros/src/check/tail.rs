@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use syn::parse::Parser;
 use syn::{Block, Expr, ExprAsync, Stmt, Type};
 
-/// A body that ends in an `async` block, or in `Box::pin` of one, as `#[async_trait]` makes it.
+/// A body that ends in an `async` block, or in one that is boxed, as `#[async_trait]` makes it.
 pub(crate) struct Tail {
     statements: Vec<Stmt>,
     /// What the future gives.
@@ -39,6 +39,9 @@ fn async_block(tail: &mut Expr) -> Option<&mut ExprAsync> {
         Expr::Paren(inner) => async_block(&mut inner.expr),
         Expr::Call(call) if is_box_pin(&call.func) && call.args.len() == 1 => {
             async_block(call.args.first_mut()?)
+        }
+        Expr::MethodCall(call) if call.method == "boxed" || call.method == "boxed_local" => {
+            async_block(&mut call.receiver)
         }
         _ => None,
     }

@@ -1,10 +1,12 @@
 //! Tests of `#[trace_llm]` through what it records.
 
 mod ends;
+mod futures;
 mod hygiene;
 mod lints;
 mod nesting;
 mod results;
+mod return_types;
 mod shapes;
 mod tree;
 mod ui;

@@ -1,7 +1,6 @@
 //! Every shape of function the attribute goes on.
 
 use std::fmt::Debug;
-use std::pin::Pin;
 
 use async_trait::async_trait;
 use llmobs_macros::trace_llm;
@@ -45,6 +44,29 @@ fn an_async_function_that_never_waits_is_observed_when_polled() {
         assert_eq!(ready("x".into()).await, "x");
     });
     assert_eq!(seen, "ready: chain\n");
+}
+
+#[trace_llm(crate = llmobs_core)]
+async fn in_a_macro() -> (usize, String) {
+    tokio::join!(search("ab"), ready("c".into()))
+}
+
+#[trace_llm(crate = llmobs_core)]
+async fn in_an_argument() {
+    assert_eq!(format!("{}", ready("c".into()).await), "c");
+}
+
+#[test]
+fn an_await_within_a_macro_is_waited_for() {
+    let seen = async_steps(async {
+        assert_eq!(in_a_macro().await, (2, "c".into()));
+        in_an_argument().await;
+    });
+    assert_eq!(
+        seen,
+        "in_a_macro: chain\n  kb.search: retrieval\n  ready: chain\n\
+         in_an_argument: chain\n  ready: chain\n"
+    );
 }
 
 #[test]
@@ -253,63 +275,26 @@ fn trait_methods_are_observed_where_they_have_a_body() {
 }
 
 #[trace_llm(crate = llmobs_core)]
-fn future(number: u32) -> impl Future<Output = Result<u32, std::num::ParseIntError>> + Send {
-    let text = number.to_string();
-    async move {
-        tokio::task::yield_now().await;
-        Ok(text.parse::<u32>()? + 1)
-    }
-}
-
-#[trace_llm(crate = llmobs_core)]
-fn borrowing<'a>(number: &'a u32) -> Pin<Box<dyn Future<Output = u32> + Send + 'a>> {
-    Box::pin(async { std::future::ready(*number).await })
-}
-
-#[test]
-fn a_returned_future_is_observed_when_it_runs() {
-    let seen = async_steps(async {
-        drop(future(0));
-        assert_eq!(future(1).await, Ok(2));
-        assert_eq!(borrowing(&3).await, 3);
-    });
-    assert_eq!(seen, "future: chain\nborrowing: chain\n");
-}
-
-#[trace_llm(crate = llmobs_core)]
-fn leave() -> ! {
-    std::panic::resume_unwind(Box::new("left"))
-}
-
-#[trace_llm(crate = llmobs_core)]
-async fn serve() -> ! {
+#[tokio::main(flavor = "current_thread")]
+async fn main_inside() {
     tokio::task::yield_now().await;
-    loop {
-        std::future::pending::<()>().await;
-    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+#[trace_llm(crate = llmobs_core)]
+async fn main_outside() {
+    tokio::task::yield_now().await;
 }
 
 #[test]
-fn functions_that_never_return_are_observed_too() {
-    let seen = async_steps(async {
-        let left = std::panic::catch_unwind(|| leave());
-        assert!(left.is_err());
-        tokio::select! {
-            biased;
-            _ = serve() => {}
-            () = tokio::task::yield_now() => {}
-        }
-    });
-    assert_eq!(seen, "leave: chain, failed by panic\nserve: chain, dropped\n");
-}
-
-extern "C" fn for_c(number: u32) -> u32 {
-    number
+fn the_attributes_of_a_runtime_go_along_in_either_order() {
+    assert_eq!(steps(main_inside), "main_inside: chain\n");
+    assert_eq!(steps(main_outside), "main_outside: chain\n");
 }
 
 #[trace_llm(crate = llmobs_core)]
 pub(crate) extern "C" fn traced_for_c(number: u32) -> u32 {
-    for_c(number)
+    number
 }
 
 #[test]
@@ -323,10 +308,17 @@ fn recursive(depth: u32) -> u32 {
     if depth == 0 { 0 } else { recursive(depth - 1) + 1 }
 }
 
+#[trace_llm(crate = llmobs_core)]
+async fn deeper(depth: u32) -> u32 {
+    if depth == 0 { 0 } else { Box::pin(deeper(depth - 1)).await + 1 }
+}
+
 #[test]
 fn recursion_nests() {
     let seen = steps(|| assert_eq!(recursive(2), 2));
     assert_eq!(seen, "recursive: chain\n  recursive: chain\n    recursive: chain\n");
+    let seen = async_steps(async { assert_eq!(deeper(1).await, 1) });
+    assert_eq!(seen, "deeper: chain\n  deeper: chain\n");
 }
 
 macro_rules! function {

@@ -174,7 +174,7 @@ impl Fold for ChatFold {
         if data.is_empty() {
             return EventFacts { marker: true, ..EventFacts::default() };
         }
-        let json = String::from_utf8_lossy(data);
+        let json = super::json::utf8(data);
         if event.name == b"error" {
             let capture = self.keep.capture;
             self.answer.error(ErrorFacts::of_object(&json, true, capture));
@@ -188,7 +188,7 @@ impl Fold for ChatFold {
     }
 
     fn body(&mut self, body: &[u8]) -> bool {
-        let json = String::from_utf8_lossy(body);
+        let json = super::json::utf8(body);
         if self.answer.failed_by_status(&json) {
             return true;
         }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use llmobs_core::{Capture, Reasoning, ToolCall};
 use serde_json::{Value, json};
 
-use super::json::{Few, Maybe, Raw, has_members, has_text, list, object, some_text, text};
+use super::json::{Few, Maybe, Raw, each, has_members, has_text, member, object, some_text, text};
 use super::kept::{Budget, Text, word};
-use super::tools::{Function, Tools};
+use super::tools::{Fragment, Function, Tools};
 
 object! {
     /// What a choice says: a `delta`, or a whole `message`.
@@ -15,9 +15,9 @@ object! {
         content: Raw<'a> = "content",
         reasoning_content: Raw<'a> = "reasoning_content",
         reasoning: Raw<'a> = "reasoning",
-        reasoning_details: Raw<'a> = "reasoning_details",
+        reasoning_details: Few<Maybe<Detail<'a>>> = "reasoning_details",
         refusal: Raw<'a> = "refusal",
-        tool_calls: Raw<'a> = "tool_calls",
+        tool_calls: Few<Maybe<Fragment<'a>>> = "tool_calls",
         function_call: Maybe<Function<'a>> = "function_call",
         audio: Maybe<Audio<'a>> = "audio",
         images: Raw<'a> = "images",
@@ -33,7 +33,6 @@ object! {
 
 object! {
     struct Part<'a> {
-        kind: Raw<'a> = "type",
         text: Raw<'a> = "text",
         thinking: Raw<'a> = "thinking",
         refusal: Raw<'a> = "refusal",
@@ -41,7 +40,7 @@ object! {
 }
 
 object! {
-    struct Detail<'a> {
+    pub(super) struct Detail<'a> {
         text: Raw<'a> = "text",
         summary: Raw<'a> = "summary",
     }
@@ -116,71 +115,69 @@ impl Choice {
 
     /// Takes what was said; tells whether it carries generated output.
     pub(super) fn take(&mut self, said: &Said<'_>, keep: &mut Keep) -> bool {
-        let thought = self.take_reasoning(said, keep);
-        let mut answered = self.take_content(said.content, keep);
+        let mut thought = self.take_reasoning(said, keep);
+        let (thought_within, mut answered) = self.take_content(said.content, keep);
+        thought |= thought_within;
         answered |= self.take_refusal(said.refusal, keep);
-        answered |= self.tools.take(said.tool_calls, keep.capture, &mut keep.budget);
+        answered |= self.tools.take(&said.tool_calls, keep.capture, &mut keep.budget);
         let function = &said.function_call;
         answered |= self.tools.take_function(function, keep.capture, &mut keep.budget);
         answered |= self.take_audio(&said.audio, keep);
         answered |= has_members(said.images);
-        self.answered |= answered;
-        let output = thought || answered;
-        self.output_events += u64::from(output);
-        output
+        self.count(thought || answered, answered)
     }
 
     /// Takes the legacy completions' text.
     pub(super) fn take_text(&mut self, raw: Raw<'_>, keep: &mut Keep) -> bool {
-        let output = self.take_content(raw, keep);
-        self.answered |= output;
+        let (_, answered) = self.take_content(raw, keep);
+        self.count(answered, answered)
+    }
+
+    fn count(&mut self, output: bool, answered: bool) -> bool {
+        self.answered |= answered;
         self.output_events += u64::from(output);
         output
     }
 
-    fn take_content(&mut self, raw: Raw<'_>, keep: &mut Keep) -> bool {
+    /// Takes a text, or parts; tells whether there was thinking in it, and whether an answer.
+    fn take_content(&mut self, raw: Raw<'_>, keep: &mut Keep) -> (bool, bool) {
         if !raw.is_some_and(|raw| raw.get().starts_with('[')) {
             if keep.capture.has_output()
                 && let Some(text) = some_text(raw)
             {
                 self.text.push(&text, &mut keep.budget);
             }
-            return has_text(raw);
+            return (false, has_text(raw));
         }
-        let mut answered = false;
-        for part in list::<Raw<'_>>(raw).iter() {
-            if has_text(*part) {
-                answered |= self.take_content(*part, keep);
-                continue;
+        let (mut thought, mut answered) = (false, false);
+        each(raw, |part: Raw<'_>| {
+            let Some(sent) = member::<Part<'_>>(part) else {
+                if has_text(part) {
+                    answered |= self.take_content(part, keep).1;
+                }
+                return;
+            };
+            thought |= self.take_thinking(sent.thinking, keep);
+            if has_text(sent.text) {
+                answered |= self.take_content(sent.text, keep).1;
             }
-            let Some(part) = super::json::member::<Part<'_>>(*part) else { continue };
-            if part.thinking.is_some() {
-                self.take_thinking(part.thinking, keep);
-            }
-            if has_text(part.text) {
-                answered |= self.take_content(part.text, keep);
-            }
-            answered |= self.take_refusal(part.refusal, keep);
-        }
-        answered
+            answered |= self.take_refusal(sent.refusal, keep);
+        });
+        (thought, answered)
     }
 
     /// Takes a thinking part, whose text is a string or a list of parts.
     fn take_thinking(&mut self, raw: Raw<'_>, keep: &mut Keep) -> bool {
-        if has_text(raw) {
-            return self.think(some_text(raw), keep);
-        }
-        let mut output = false;
-        for part in list::<Maybe<Part<'_>>>(raw).iter().filter_map(|part| part.0.as_ref()) {
-            output |= self.think(some_text(part.text), keep);
-        }
+        let mut output = self.think(some_text(raw), keep);
+        each(raw, |Maybe(part): Maybe<Part<'_>>| {
+            output |= part.is_some_and(|part| self.think(some_text(part.text), keep));
+        });
         output
     }
 
     /// Takes reasoning from the first of its places that has any; the others repeat it.
     fn take_reasoning(&mut self, said: &Said<'_>, keep: &mut Keep) -> bool {
-        let details: Few<Maybe<Detail<'_>>> = list(said.reasoning_details);
-        let details = || details.iter().filter_map(|detail| detail.0.as_ref());
+        let details = || said.reasoning_details.iter().filter_map(|detail| detail.0.as_ref());
         // A summary stands for more reasoning than was sent.
         self.reasoned_partly |= details().any(|detail| has_text(detail.summary));
         for place in [said.reasoning_content, said.reasoning] {
@@ -188,24 +185,12 @@ impl Choice {
                 return self.think(some_text(place), keep);
             }
         }
-        let mut output = self.thinking_parts(said.content);
+        let mut output = false;
         for detail in details() {
             output |=
                 self.think(some_text(detail.text).or_else(|| some_text(detail.summary)), keep);
         }
         output
-    }
-
-    /// Whether content holds thinking; its text is taken with the content.
-    fn thinking_parts(&self, content: Raw<'_>) -> bool {
-        let parts: Few<Maybe<Part<'_>>> = list(content);
-        let thinks = |part: &Part<'_>| {
-            has_text(part.thinking)
-                || list::<Maybe<Part<'_>>>(part.thinking)
-                    .iter()
-                    .any(|part| part.0.as_ref().is_some_and(|part| has_text(part.text)))
-        };
-        parts.iter().any(|part| part.0.as_ref().is_some_and(thinks))
     }
 
     fn think(&mut self, text: Option<Cow<'_, str>>, keep: &mut Keep) -> bool {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use llmobs_core::{Capture, Failure};
 
-use super::json::{Maybe, Raw, has_members, has_text, list, member, number, object, text};
+use super::json::{Maybe, Raw, array, has_members, has_text, list, member, number, object, text};
 use super::kept::{identifier, word};
 use super::safety::Filters;
 
@@ -52,8 +52,7 @@ impl ErrorFacts {
         }
         // A list of errors, of which the first speaks.
         if body.trim_start().starts_with('[')
-            && let Ok(errors) = serde_json::from_str::<super::json::Few<Raw<'_>>>(body)
-            && let Some(first) = errors.iter().next()
+            && let Some(first) = array::<Raw<'_>>(body).iter().next()
             && let Some(outside) = member::<Outside<'_>>(*first)
         {
             return outside.facts(capture);
@@ -77,6 +76,12 @@ impl ErrorFacts {
             return Some(Self { message: said(text(raw), capture), ..Self::default() });
         }
         has_members(raw).then(|| member::<Inside<'_>>(raw))?.map(|inside| inside.facts(capture))
+    }
+
+    /// The `type` of an event that is an error says no more than that.
+    pub(super) fn without_event_type(mut self) -> Self {
+        self.kind = self.kind.filter(|kind| kind != "error");
+        self
     }
 
     pub(super) fn failure(self) -> Failure {

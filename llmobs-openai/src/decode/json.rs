@@ -3,6 +3,8 @@
 //! A member of an unexpected type is as if it were not there, and the rest is read. Leaves stay
 //! raw text until somebody asks, since most members of most events are never asked for.
 
+mod leaf;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,15 +13,40 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
+pub(super) use self::leaf::{count, flag, has_members, has_text, number, some_text, text};
+
 /// A member as it was sent; `None` when it was missing or `null`.
 pub(super) type Raw<'a> = Option<&'a RawValue>;
 
-/// Elements of an array that are read; whoever sends more is not talking to us.
-const MAX_ELEMENTS: usize = 1024;
+/// Elements of an array that are held at once; whoever sends more is not talking to us.
+const MAX_ELEMENTS: usize = 256;
 
 /// A type whose members are read from an object; [`object!`] writes the implementation.
-pub(super) trait Object<'de>: Sized {
-    fn members<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error>;
+pub(super) trait Object<'de>: Default {
+    fn members<A: MapAccess<'de>>(&mut self, map: A) -> Result<(), A::Error>;
+}
+
+/// A place a value is read into. In place, since large objects are slow to hand around.
+pub(super) trait Slot<'de>: Default {
+    fn fill<D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error>;
+}
+
+/// Reads into a place.
+pub(super) struct Fill<'s, S>(pub(super) &'s mut S);
+
+impl<'de, S: Slot<'de>> DeserializeSeed<'de> for Fill<'_, S> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.0.fill(deserializer)
+    }
+}
+
+impl<'de> Slot<'de> for Raw<'de> {
+    fn fill<D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+        *self = Deserialize::deserialize(deserializer)?;
+        Ok(())
+    }
 }
 
 /// Declares a type of raw members with the names they are sent under; the last of several wins.
@@ -34,21 +61,22 @@ macro_rules! object {
         }
 
         impl<$a> $crate::decode::json::Object<$a> for $name<$a> {
-            fn members<A: serde::de::MapAccess<$a>>(mut map: A) -> Result<Self, A::Error> {
+            fn members<A: serde::de::MapAccess<$a>>(&mut self, mut map: A) -> Result<(), A::Error> {
                 #[expect(non_camel_case_types, reason = "named as the fields are")]
                 enum Field { $($field,)* Other }
-                let mut object = Self::default();
                 let field = |key: &str| match key {
                     $($key => Field::$field,)*
                     _ => Field::Other,
                 };
                 while let Some(field) = map.next_key_seed($crate::decode::json::Key(field))? {
                     match field {
-                        $(Field::$field => object.$field = map.next_value()?,)*
+                        $(Field::$field => {
+                            map.next_value_seed($crate::decode::json::Fill(&mut self.$field))?;
+                        })*
                         Field::Other => { map.next_value::<serde::de::IgnoredAny>()?; }
                     }
                 }
-                Ok(object)
+                Ok(())
             }
         }
     };
@@ -159,52 +187,76 @@ macro_rules! others_are_absent {
 }
 pub(super) use others_are_absent;
 
-impl<'de, T: Object<'de>> Deserialize<'de> for Maybe<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor<T>(PhantomData<T>);
+impl<'de, T: Object<'de>> Slot<'de> for Maybe<T> {
+    fn fill<D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+        struct ObjectVisitor<'s, T>(&'s mut Option<T>);
 
-        impl<'de, T: Object<'de>> Visitor<'de> for ObjectVisitor<T> {
-            type Value = Maybe<T>;
+        impl<'de, T: Object<'de>> Visitor<'de> for ObjectVisitor<'_, T> {
+            type Value = ();
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Maybe<T>, A::Error> {
-                T::members(map).map(|object| Maybe(Some(object)))
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+                self.0.insert(T::default()).members(map)
             }
 
             others_are_absent!('de seq);
         }
 
-        deserializer.deserialize_any(ObjectVisitor(PhantomData))
+        self.0 = None;
+        deserializer.deserialize_any(ObjectVisitor(&mut self.0))
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ArrayVisitor<T>(PhantomData<T>);
+impl<'de, T: Slot<'de>> Slot<'de> for Few<T> {
+    fn fill<D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+        struct ArrayVisitor<'s, T>(&'s mut Few<T>);
 
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for ArrayVisitor<T> {
-            type Value = Few<T>;
+        impl<'de, T: Slot<'de>> Visitor<'de> for ArrayVisitor<'_, T> {
+            type Value = ();
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Few<T>, A::Error> {
-                let mut few = Few { first: seq.next_element()?, rest: Vec::new() };
-                while few.rest.len() < MAX_ELEMENTS
-                    && let Some(element) = seq.next_element()?
-                {
-                    few.rest.push(element);
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+                let Few { first, rest } = self.0;
+                if seq.next_element_seed(Fill(first.insert(T::default())))?.is_none() {
+                    *first = None;
+                    return Ok(());
+                }
+                while rest.len() < MAX_ELEMENTS {
+                    let mut element = T::default();
+                    if seq.next_element_seed(Fill(&mut element))?.is_none() {
+                        return Ok(());
+                    }
+                    rest.push(element);
                 }
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(few)
+                Ok(())
             }
 
             others_are_absent!('de map);
         }
 
-        deserializer.deserialize_any(ArrayVisitor(PhantomData))
+        self.first = None;
+        self.rest.clear();
+        deserializer.deserialize_any(ArrayVisitor(self))
     }
+}
+
+/// The text of bytes that should be UTF-8; what is none of it is replaced.
+pub(super) fn utf8(bytes: &[u8]) -> Cow<'_, str> {
+    // The lossy conversion is slow on good text too.
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
+/// Reads all of a text into a place; `None` when it is no JSON.
+fn read_into<'a>(text: &'a str, slot: &mut impl Slot<'a>) -> Option<()> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    slot.fill(&mut deserializer).ok()?;
+    deserializer.end().ok()
 }
 
 /// The object a text holds; `None` when it is not one.
 pub(super) fn read<'a, T: Object<'a>>(text: &'a str) -> Option<T> {
-    serde_json::from_str::<Maybe<T>>(text).ok()?.0
+    let mut object = Maybe(None);
+    read_into(text, &mut object)?;
+    object.0
 }
 
 /// The object a member holds.
@@ -212,83 +264,46 @@ pub(super) fn member<'a, T: Object<'a>>(raw: Raw<'a>) -> Option<T> {
     raw.filter(|raw| raw.get().starts_with('{')).and_then(|raw| read(raw.get()))
 }
 
+/// The array a text holds; empty when it holds none.
+pub(super) fn array<'a, T: Slot<'a>>(text: &'a str) -> Few<T> {
+    let mut few = Few::default();
+    match read_into(text, &mut few) {
+        Some(()) => few,
+        None => Few::default(),
+    }
+}
+
 /// The array a member holds; empty when it holds none.
-pub(super) fn list<'a, T: Deserialize<'a>>(raw: Raw<'a>) -> Few<T> {
-    raw.filter(|raw| raw.get().starts_with('['))
-        .and_then(|raw| serde_json::from_str(raw.get()).ok())
-        .unwrap_or_default()
-}
-
-/// Whether a member is a string that is not empty.
-pub(super) fn has_text(raw: Raw<'_>) -> bool {
-    raw.is_some_and(|raw| raw.get().starts_with('"') && raw.get().len() > 2)
-}
-
-/// Whether a member is an object or array with anything in it.
-pub(super) fn has_members(raw: Raw<'_>) -> bool {
-    raw.is_some_and(|raw| {
-        let inner = raw.get().get(1..raw.get().len() - 1).unwrap_or_default();
-        raw.get().starts_with(['{', '[']) && !inner.trim().is_empty()
-    })
-}
-
-/// The string a member holds.
-pub(super) fn text<'a>(raw: Raw<'a>) -> Option<Cow<'a, str>> {
-    let json = raw?.get();
-    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    if !inner.contains('\\') {
-        return Some(Cow::Borrowed(inner));
+pub(super) fn list<'a, T: Slot<'a>>(raw: Raw<'a>) -> Few<T> {
+    match raw.filter(|raw| raw.get().starts_with('[')) {
+        Some(raw) => array(raw.get()),
+        None => Few::default(),
     }
-    // Half of a surrogate pair is no text, but no reason to lose the rest either.
-    Some(Cow::Owned(match serde_json::from_str::<String>(json) {
-        Ok(text) => text,
-        Err(_) => String::from_utf8_lossy(&serde_json::from_str::<Bytes>(json).ok()?.0).into(),
-    }))
 }
 
-/// The string a member holds, unless it is empty.
-pub(super) fn some_text<'a>(raw: Raw<'a>) -> Option<Cow<'a, str>> {
-    if has_text(raw) { text(raw) } else { None }
-}
+/// Hands over the elements of the array a member holds, one by one, however many there are.
+pub(super) fn each<'a, T: Slot<'a>>(raw: Raw<'a>, take: impl FnMut(T)) {
+    struct EachVisitor<T, F>(F, PhantomData<T>);
 
-/// The number a member holds.
-pub(super) fn number(raw: Raw<'_>) -> Option<f64> {
-    raw?.get().parse().ok().filter(|number: &f64| number.is_finite())
-}
+    impl<'de, T: Slot<'de>, F: FnMut(T)> Visitor<'de> for EachVisitor<T, F> {
+        type Value = ();
 
-/// The count a member holds; `5.0` is one, `-1` is none.
-pub(super) fn count(raw: Raw<'_>) -> Option<u64> {
-    if let Ok(count) = raw?.get().parse() {
-        return Some(count);
-    }
-    let whole = |number: &f64| number.fract() == 0.0 && (0.0..=2f64.powi(53)).contains(number);
-    number(raw).filter(whole).map(|number| number as u64)
-}
-
-/// The truth value a member holds.
-pub(super) fn flag(raw: Raw<'_>) -> Option<bool> {
-    raw?.get().parse().ok()
-}
-
-/// A string's bytes, which need not be text.
-struct Bytes(Vec<u8>);
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct BytesVisitor;
-
-        impl Visitor<'_> for BytesVisitor {
-            type Value = Bytes;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
-                Ok(Bytes(bytes.to_vec()))
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+            loop {
+                let mut element = T::default();
+                if seq.next_element_seed(Fill(&mut element))?.is_none() {
+                    return Ok(());
+                }
+                (self.0)(element);
             }
         }
 
-        deserializer.deserialize_bytes(BytesVisitor)
+        others_are_absent!('de map);
+    }
+
+    if let Some(raw) = raw.filter(|raw| raw.get().starts_with('[')) {
+        let mut deserializer = serde_json::Deserializer::from_str(raw.get());
+        // A raw member has been read once: it is sound.
+        let _ = deserializer.deserialize_any(EachVisitor(take, PhantomData));
     }
 }

@@ -60,6 +60,15 @@ impl Default for Budget {
     }
 }
 
+impl Budget {
+    /// Takes the room that the names of one more thing may need.
+    pub(super) fn take_names(&mut self) -> bool {
+        let left = self.left.checked_sub(2 * MAX_NAME);
+        self.left = left.unwrap_or(self.left);
+        left.is_some()
+    }
+}
+
 /// A text that grows by pieces.
 #[derive(Debug, Default)]
 pub(super) struct Text {
@@ -76,6 +85,14 @@ impl Text {
         } else {
             budget.missing += piece.len() as u64;
         }
+    }
+
+    /// Replaces what was kept by the whole.
+    pub(super) fn replace(&mut self, whole: &str, budget: &mut Budget) {
+        budget.left += self.kept.len();
+        budget.seen -= self.kept.len() as u64;
+        self.kept.clear();
+        self.push(whole, budget);
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -1,8 +1,10 @@
 //! Log probabilities, summed up as they come.
 
+use std::collections::BTreeMap;
+
 use llmobs_core::{Logprobs, Record};
 
-use super::json::{Few, Maybe, Raw, list, member, number, object};
+use super::json::{Few, Maybe, Raw, each, member, number, object};
 
 object! {
     struct Sent<'a> {
@@ -40,29 +42,28 @@ impl LogprobSums {
     /// Adds the `logprobs` of a choice.
     pub(super) fn take(&mut self, raw: Raw<'_>) {
         let Some(sent) = member::<Sent<'_>>(raw) else { return };
-        for tokens in [sent.content, sent.refusal] {
-            for token in
-                list::<Maybe<Token<'_>>>(tokens).iter().filter_map(|token| token.0.as_ref())
-            {
-                let alternatives = token.top_logprobs.iter();
-                let alternatives =
-                    alternatives.filter_map(|alternative| number(alternative.0.as_ref()?.logprob));
-                self.token(number(token.logprob), alternatives);
-            }
-        }
+        self.tokens(sent.content);
+        self.tokens(sent.refusal);
         self.legacy(sent.token_logprobs, sent.top_logprobs);
     }
 
+    /// Adds a list of tokens.
+    pub(super) fn tokens(&mut self, raw: Raw<'_>) {
+        each(raw, |Maybe(token): Maybe<Token<'_>>| {
+            let Some(token) = token else { return };
+            let offered = token.top_logprobs.iter();
+            let offered = offered.filter_map(|offered| number(offered.0.as_ref()?.logprob));
+            self.token(number(token.logprob), offered);
+        });
+    }
+
     fn legacy(&mut self, logprobs: Raw<'_>, alternatives: Raw<'_>) {
-        for logprob in list::<Raw<'_>>(logprobs).iter() {
-            self.token(number(*logprob), std::iter::empty());
-        }
-        for offered in list::<Raw<'_>>(alternatives).iter() {
-            let offered = offered.and_then(|raw| {
-                serde_json::from_str::<std::collections::BTreeMap<String, f64>>(raw.get()).ok()
-            });
+        each(logprobs, |logprob: Raw<'_>| self.token(number(logprob), std::iter::empty()));
+        each(alternatives, |offered: Raw<'_>| {
+            let offered = offered
+                .and_then(|raw| serde_json::from_str::<BTreeMap<String, f64>>(raw.get()).ok());
             self.position(offered.into_iter().flatten().map(|(_, logprob)| logprob));
-        }
+        });
     }
 
     fn token(&mut self, logprob: Option<f64>, alternatives: impl Iterator<Item = f64>) {

@@ -74,7 +74,7 @@ object! {
 
 /// Fills in what the request says; a body that is no JSON object says nothing.
 pub(super) fn read(body: &[u8], capture: Capture, record: &mut Record) {
-    let json = String::from_utf8_lossy(body);
+    let json = super::json::utf8(body);
     let Some(request) = super::json::read::<Request<'_>>(&json) else { return };
     record.model = name(request.model);
     record.stream = flag(request.stream);

@@ -77,7 +77,8 @@ impl<'de> Visitor<'de> for FiltersVisitor {
             Other,
         }
         let field = |key: &str| match key {
-            "filtered" => Field::Filtered,
+            // The Responses API of Azure says `blocked` of a prompt or an answer as a whole.
+            "filtered" | "blocked" => Field::Filtered,
             "detected" => Field::Detected,
             "severity" => Field::Severity,
             _ => Field::Other,

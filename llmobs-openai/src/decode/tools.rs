@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use llmobs_core::{Capture, ToolCall};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
-use super::json::{Few, Maybe, Raw, count, has_members, has_text, list, object, text};
+use super::json::{Few, Maybe, Raw, count, has_members, has_text, object, text};
 use super::kept::{Budget, Name, Text};
 
 object! {
-    struct Fragment<'a> {
+    /// A tool call, or some of one.
+    pub(super) struct Fragment<'a> {
         index: Raw<'a> = "index",
         id: Raw<'a> = "id",
         function: Maybe<Function<'a>> = "function",
@@ -25,9 +26,6 @@ object! {
         input: Raw<'a> = "input",
     }
 }
-
-/// Tool calls of one choice that are kept.
-const MAX_CALLS: usize = 1024;
 
 /// The tool calls of one choice.
 #[derive(Debug, Default)]
@@ -48,14 +46,18 @@ pub(super) struct Call {
 
 impl Tools {
     /// Takes the `tool_calls` of one event or message; tells whether they carry output.
-    pub(super) fn take(&mut self, raw: Raw<'_>, capture: Capture, budget: &mut Budget) -> bool {
+    pub(super) fn take(
+        &mut self,
+        fragments: &Few<Maybe<Fragment<'_>>>,
+        capture: Capture,
+        budget: &mut Budget,
+    ) -> bool {
         let mut output = false;
-        let fragments: Few<Maybe<Fragment<'_>>> = list(raw);
         for (position, fragment) in fragments.iter().enumerate() {
             let Some(fragment) = &fragment.0 else { continue };
             let function = fragment.function.0.as_ref().or(fragment.custom.0.as_ref());
             output |= function.is_some_and(Function::is_output);
-            if let Some(call) = self.call(position, fragment) {
+            if let Some(call) = self.call(position, fragment, budget) {
                 call.id.first(fragment.id);
                 if let Some(function) = function {
                     call.take(function, capture, budget);
@@ -78,7 +80,12 @@ impl Tools {
     }
 
     /// The call a fragment belongs to: by index, else by id, else by position.
-    fn call(&mut self, position: usize, fragment: &Fragment<'_>) -> Option<&mut Call> {
+    fn call(
+        &mut self,
+        position: usize,
+        fragment: &Fragment<'_>,
+        budget: &mut Budget,
+    ) -> Option<&mut Call> {
         let index = count(fragment.index);
         let found = if index.is_some() {
             self.calls.iter().position(|call| call.index == index)
@@ -89,7 +96,7 @@ impl Tools {
         };
         let at = match found {
             Some(at) => at,
-            None if self.calls.len() < MAX_CALLS => {
+            None if budget.take_names() => {
                 self.calls.push(Call { index, ..Call::default() });
                 self.calls.len() - 1
             }
@@ -115,24 +122,34 @@ impl Call {
         }
     }
 
-    /// The record's entry, and the part of a message where those are kept.
     pub(super) fn finish(self, choice: u32, capture: Capture) -> (ToolCall, Option<Value>) {
-        let (id, name) = (self.id.get(), self.name.get());
-        let arguments = capture.has_tools().then(|| self.arguments.into_string());
-        let part = capture.has_output().then(|| {
-            let mut part =
-                json!({"type": "tool_call", "name": name.as_deref().unwrap_or_default()});
-            if let (Some(id), Some(part)) = (&id, part.as_object_mut()) {
-                part.insert("id".into(), id.as_str().into());
-            }
-            if let (Some(arguments), Some(part)) = (&arguments, part.as_object_mut()) {
-                let parsed = serde_json::from_str(arguments);
-                part.insert("arguments".into(), parsed.unwrap_or_else(|_| json!(arguments)));
-            }
-            part
-        });
-        (ToolCall { choice, id, name, arguments }, part)
+        entry(choice, &self.id, &self.name, self.arguments, capture)
     }
+}
+
+/// The record's entry of a call, and the part of a message where those are kept.
+pub(super) fn entry(
+    choice: u32,
+    id: &Name,
+    name: &Name,
+    arguments: Text,
+    capture: Capture,
+) -> (ToolCall, Option<Value>) {
+    let (id, name) = (id.get(), name.get());
+    let arguments = capture.has_tools().then(|| arguments.into_string());
+    let mut part = Map::from_iter([("type".to_owned(), "tool_call".into())]);
+    if capture.has_output() {
+        if let Some(id) = &id {
+            part.insert("id".into(), id.as_str().into());
+        }
+        part.insert("name".into(), name.as_deref().unwrap_or_default().into());
+        if let Some(arguments) = &arguments {
+            let parsed = serde_json::from_str(arguments);
+            part.insert("arguments".into(), parsed.unwrap_or_else(|_| arguments.as_str().into()));
+        }
+    }
+    let part = capture.has_output().then_some(Value::Object(part));
+    (ToolCall { choice, id, name, arguments }, part)
 }
 
 impl<'a> Function<'a> {

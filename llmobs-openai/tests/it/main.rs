@@ -1,4 +1,9 @@
 //! Tests of the decoders and the service, through the public API.
 
+mod deviations;
+mod exchange;
+mod lenience;
 mod recordings;
 mod recordings_facts;
+mod responses;
+mod routes;

@@ -35,7 +35,7 @@ impl Exchange {
     }
 }
 
-/// The exchanges of some APIs, or of all; `None`, loudly, where there are none to be had.
+/// The exchanges of some APIs, or, when none is named, of all; `None`, loudly, where there are none to be had.
 fn corpus(apis: &[&str]) -> Option<Vec<Exchange>> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/recordings"));
     if !folder.exists() {
@@ -55,7 +55,7 @@ fn corpus(apis: &[&str]) -> Option<Vec<Exchange>> {
         .into_iter()
         .zip(expected)
         .map(|(recorded, expected)| Exchange { recorded, expected })
-        .filter(|exchange| apis.contains(&exchange.text("api")))
+        .filter(|exchange| apis.is_empty() || apis.contains(&exchange.text("api")))
         .collect();
     assert!(!exchanges.is_empty());
     assert!(exchanges.iter().all(|it| it.recorded["id"] == it.expected["id"]));
@@ -139,8 +139,12 @@ fn observe(recording: &Recording, exchange: &Exchange, body: &[u8], cut: Cut, en
     recording.recorder().flush(Duration::from_secs(60)).expect("the worker keeps up");
 }
 
-fn observe_all(exchanges: &[Exchange], cut: impl Fn(usize) -> Cut) -> Vec<Record> {
-    let recording = recording(Capture::ALL);
+fn observe_all(
+    exchanges: &[Exchange],
+    capture: Capture,
+    cut: impl Fn(usize) -> Cut,
+) -> Vec<Record> {
+    let recording = recording(capture);
     for (number, exchange) in exchanges.iter().enumerate() {
         let body = exchange.text("response").as_bytes();
         observe(&recording, exchange, body, cut(number), BodyEnd::Complete);
@@ -157,7 +161,7 @@ fn check(api: &str) {
     let mut providers: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     let mut differences = Vec::new();
     for (exchange, record) in
-        exchanges.iter().zip(observe_all(&exchanges, |n| Cut::Random(n as u64)))
+        exchanges.iter().zip(observe_all(&exchanges, Capture::ALL, |n| Cut::Random(n as u64)))
     {
         let line = serde_json::to_value(&record).expect("records are JSON");
         assert_eq!(line["api"], api);
@@ -214,6 +218,22 @@ fn every_fact_of_recorded_completions_is_read() {
     check("completions");
 }
 
+#[test]
+fn every_fact_of_recorded_embeddings_is_read() {
+    check("embeddings");
+}
+
+#[test]
+fn every_fact_of_recorded_responses_is_read() {
+    check("responses");
+}
+
+#[test]
+fn no_recorded_exchange_is_of_an_api_that_is_not_read() {
+    let Some(exchanges) = corpus(&[]) else { return };
+    assert!(exchanges.iter().all(|it| APIS.contains(&it.text("api"))));
+}
+
 /// What must not depend on how the bytes came: all but times.
 fn without_times(record: &Record) -> Value {
     let mut line = serde_json::to_value(record).expect("records are JSON");
@@ -233,7 +253,7 @@ fn without_times(record: &Record) -> Value {
     line
 }
 
-const APIS: &[&str] = &["chat_completions", "completions"];
+const APIS: &[&str] = &["chat_completions", "completions", "embeddings", "responses"];
 
 #[test]
 fn what_is_read_does_not_depend_on_the_cut() {
@@ -245,17 +265,66 @@ fn what_is_read_does_not_depend_on_the_cut() {
         .map(|(_, it)| it)
         .filter(|it| it.text("response").len() < 60_000)
         .collect();
-    let whole = observe_all(&sample, |_| Cut::Whole);
+    let whole = observe_all(&sample, Capture::ALL, |_| Cut::Whole);
     for cut in [Cut::Random(1), Cut::Random(2), Cut::Random(3)] {
-        let again = observe_all(&sample, |_| cut);
+        let again = observe_all(&sample, Capture::ALL, |_| cut);
         for ((one, other), exchange) in whole.iter().zip(&again).zip(&sample) {
             assert_eq!(without_times(one), without_times(other), "{}", exchange.name());
         }
     }
-    let again = observe_all(&sample, |n| if n % 8 == 0 { Cut::Bytes } else { Cut::Whole });
+    let again =
+        observe_all(&sample, Capture::ALL, |n| if n % 8 == 0 { Cut::Bytes } else { Cut::Whole });
     for ((one, other), exchange) in whole.iter().zip(&again).zip(&sample) {
         assert_eq!(without_times(one), without_times(other), "{}", exchange.name());
     }
+}
+
+/// Whatever was said in an exchange, if it is long enough not to be found by chance.
+fn sayings(exchange: &Exchange) -> Vec<String> {
+    let expected = &exchange.expected;
+    let mut said = Vec::new();
+    let mut say = |value: &Value| {
+        let escaped = value.to_string();
+        said.extend(value.is_string().then(|| escaped.trim_matches('"').to_owned()));
+    };
+    for field in ["output_text", "reasoning_text", "reasoning_summary", "refusal"] {
+        expected[field].as_array().into_iter().flatten().for_each(&mut say);
+    }
+    let calls = expected["tool_calls"].as_array().into_iter().flatten();
+    let calls = calls.filter_map(Value::as_array).flatten();
+    let functions = expected["function_call"].as_array().into_iter().flatten();
+    calls.chain(functions).for_each(|call| say(&call["arguments"]));
+    say(&expected["error"]["message"]);
+    said.retain(|text| text.len() >= 20);
+    said
+}
+
+#[test]
+fn without_leave_nothing_that_was_said_is_in_a_record() {
+    let Some(exchanges) = corpus(&[]) else { return };
+    let records = observe_all(&exchanges, Capture::NONE, |n| Cut::Random(n as u64));
+    let all = observe_all(&exchanges, Capture::ALL, |n| Cut::Random(n as u64));
+    let mut looked_for = 0;
+    for ((exchange, record), with_content) in exchanges.iter().zip(&records).zip(&all) {
+        let line = serde_json::to_string(record).expect("records are JSON");
+        for said in sayings(exchange) {
+            looked_for += 1;
+            assert!(!line.contains(&said), "{}: {said}", exchange.name());
+        }
+        // What is left is what is known with leave too.
+        let mut with_content = with_content.clone();
+        with_content.content = None;
+        with_content.cut = None;
+        with_content.tool_calls.iter_mut().for_each(|call| call.arguments = None);
+        if let Some(error) = &mut with_content.error {
+            error.message = None;
+            if error.kind.contains(' ') {
+                error.kind = record.error.as_ref().expect("an error").kind.clone();
+            }
+        }
+        assert_eq!(without_times(record), without_times(&with_content), "{}", exchange.name());
+    }
+    assert!(looked_for > 1000, "{looked_for}");
 }
 
 #[test]
@@ -267,7 +336,7 @@ fn an_answer_that_breaks_off_anywhere_gives_one_record() {
     for exchange in exchanges.iter().filter(|it| it.text("response").len() > 2) {
         let body = exchange.text("response").as_bytes();
         let at = (random(&mut state) % body.len() as u64) as usize;
-        let end = if at % 2 == 0 { BodyEnd::Dropped } else { BodyEnd::Complete };
+        let end = if at.is_multiple_of(2) { BodyEnd::Dropped } else { BodyEnd::Complete };
         observe(&recording, exchange, &body[..at], Cut::Random(state), end);
         observed += 1;
     }

@@ -31,8 +31,10 @@ pub(crate) const FIELDS: &[&str] = &[
     "done_seen",
     "output_text",
     "reasoning_text",
+    "reasoning_summary",
     "refusal",
     "tool_calls",
+    "output_item_types",
     "error",
     "error.type",
     "error.code",
@@ -75,7 +77,10 @@ pub(crate) fn facts(line: &Value) -> Map<String, Value> {
     put("response_id", line["response_id"].clone());
     put("response_model", line["model_version"].clone());
     put("response_status", line["response_status"].clone());
-    put("incomplete_reason", Value::Null);
+    let responses = line["api"] == "responses";
+    let by_items = |value: Value| if responses { value } else { Value::Null };
+    put("incomplete_reason", by_items(line["finish_reason"].clone()));
+    put("output_item_types", by_items(or_empty(&line["output_item_types"])));
     let usage = &line["usage"];
     put("usage", usage.is_object().into());
     put("usage.input_tokens", line["input_tokens"].clone());
@@ -100,19 +105,7 @@ pub(crate) fn facts(line: &Value) -> Map<String, Value> {
     put("last_token_index", wire["last_token_event"].clone());
     put("n_output_events", wire["output_events"].clone());
     put("done_seen", wire["end_marker"].clone());
-    put("finish_reasons", or_empty(&line["finish_reasons"]));
-    let messages = or_empty(&line["content"]["output_messages"]);
-    let messages = messages.as_array().expect("messages are a list");
-    put(
-        "output_text",
-        messages.iter().map(|it| said(it, "text").into()).collect::<Vec<Value>>().into(),
-    );
-    let thought = messages.iter().map(|it| said(it, "reasoning").into()).collect::<Vec<Value>>();
-    put("reasoning_text", thought.into());
-    let refusals = messages.iter().map(|it| said(it, "refusal"));
-    let refusals = refusals.map(|it| if it.is_empty() { Value::Null } else { it.into() });
-    put("refusal", refusals.collect::<Vec<Value>>().into());
-    put("tool_calls", tool_calls(line, messages.len()));
+    put_output(line, &mut put);
     let error = &line["error"];
     put("error", error.is_object().into());
     put("error.type", error["type"].clone());
@@ -135,6 +128,28 @@ pub(crate) fn facts(line: &Value) -> Map<String, Value> {
     put("request.stream", line["stream"].clone());
     put("request.include_usage", (params["include_usage"] == true).into());
     facts
+}
+
+/// What was generated, by choice; a response is one choice, and embeddings have none.
+fn put_output(line: &Value, put: &mut impl FnMut(&str, Value)) {
+    let (responses, embeddings) = (line["api"] == "responses", line["api"] == "embeddings");
+    let messages = or_empty(&line["content"]["output_messages"]);
+    let mut messages = messages.as_array().expect("messages are a list").clone();
+    if responses && messages.is_empty() && line["http_status"].as_u64() < Some(400) {
+        messages.push(json!({"parts": []}));
+    }
+    let by_choice = |fact: &dyn Fn(&Value) -> Value| -> Value {
+        if embeddings { Value::Null } else { messages.iter().map(fact).collect() }
+    };
+    put("output_text", by_choice(&|it| said(it, "text").concat().into()));
+    put("reasoning_text", by_choice(&|it| said(it, "reasoning").concat().into()));
+    let or_null = |it: String| if it.is_empty() { Value::Null } else { it.into() };
+    put("refusal", by_choice(&|it| or_null(said(it, "refusal").concat())));
+    let summaries: Vec<_> = messages.iter().flat_map(|it| said(it, "summary")).collect();
+    put("reasoning_summary", if responses { json!(summaries) } else { Value::Null });
+    let finish_reasons = or_empty(&line["finish_reasons"]);
+    put("finish_reasons", if responses || embeddings { Value::Null } else { finish_reasons });
+    put("tool_calls", if embeddings { Value::Null } else { tool_calls(line, messages.len()) });
 }
 
 /// The facts that are expected, in the same words.
@@ -184,10 +199,15 @@ fn or_empty(value: &Value) -> Value {
     if value.is_null() { json!([]) } else { value.clone() }
 }
 
-fn said(message: &Value, kind: &str) -> String {
+/// The texts of one kind of part; those of a summary are a kind of their own.
+fn said(message: &Value, kind: &str) -> Vec<String> {
     let parts = message["parts"].as_array().expect("parts are a list");
-    let parts = parts.iter().filter(|part| part["type"] == kind);
-    parts.map(|part| part["content"].as_str().expect("a text")).collect()
+    let of_kind = |part: &&Value| match kind {
+        "summary" => part["summary"] == true,
+        kind => part["type"] == kind && part["summary"] != true,
+    };
+    let text = |part: &Value| part["content"].as_str().expect("a text").to_owned();
+    parts.iter().filter(of_kind).map(text).collect()
 }
 
 fn tool_calls(line: &Value, choices: usize) -> Value {

@@ -1,11 +1,11 @@
 //! The innermost wins: who the parent is.
 
-use llmobs_core::{Innermost, OpenSpan, SpanIdentity};
+use llmobs_core::{Innermost, SpanIdentity};
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
 
 use super::handle;
-use super::ids::{identity, span_context};
+use super::ids::identity;
 
 /// Where a new span hangs.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Parent {
 pub(super) enum Source {
     /// A span of OpenTelemetry's that was opened inside the innermost scope, or outside any.
     OpenTelemetry,
-    /// A `tracing` span inside the innermost scope that only `llmobs::layer()` knows.
+    /// A `tracing` span that only `llmobs::layer()` knows.
     Layer(SpanIdentity),
     /// The innermost scope, or nobody: then there is no parent.
     Scope,
@@ -50,19 +50,14 @@ impl Parent {
         if let Some(identity) = innermost.tracing {
             return Self { context: current, source: Source::Layer(identity) };
         }
-        let context = match innermost.scope {
-            Some(scope) if here.is_none() => entered_elsewhere(scope, &current),
-            _ => current,
+        let Some(scope) = innermost.scope.filter(|_| here.is_none()) else {
+            return Self { context: current, source: Source::Scope };
         };
-        Self { context, source: Source::Scope }
-    }
-}
-
-/// The context of a scope that did not attach its own, as scopes of other backends do not.
-fn entered_elsewhere(scope: &OpenSpan, current: &Context) -> Context {
-    match handle(scope) {
-        Some(handle) => handle.context.clone(),
-        None => current.with_remote_span_context(span_context(scope.identity, None)),
+        // The scope was entered without its context, or had none: the layer's have none.
+        match handle(scope) {
+            Some(handle) => Self { context: handle.context.clone(), source: Source::Scope },
+            None => Self { context: current, source: Source::Layer(scope.identity) },
+        }
     }
 }
 

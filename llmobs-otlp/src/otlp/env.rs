@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+use crate::backend::{Sampler, Share};
+
 use super::{Otlp, OtlpError, Signal, Temporality};
 
 const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
@@ -71,6 +73,9 @@ pub(super) fn read(env: &Environment<'_>) -> Result<Otlp, OtlpError> {
         return Ok(otlp);
     }
     otlp.traces = signal(env, &TRACES)?;
+    if otlp.traces.url.is_some() {
+        otlp.sampler = sampler(env)?;
+    }
     otlp.metrics = signal(env, &METRICS)?;
     otlp.resource.service = env.get("OTEL_SERVICE_NAME");
     let attributes = env.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
@@ -126,6 +131,30 @@ fn exporter(env: &Environment<'_>, names: &Names) -> Result<Option<bool>, OtlpEr
         }
     }
     Ok(Some(export))
+}
+
+fn sampler(env: &Environment<'_>) -> Result<Sampler, OtlpError> {
+    let variable = "OTEL_TRACES_SAMPLER";
+    let Some(name) = env.get(variable) else { return Ok(Sampler::default()) };
+    let below = name.strip_prefix("parentbased_");
+    let share = match below.unwrap_or(&name) {
+        "always_on" => Share::All,
+        "always_off" => Share::None,
+        "traceidratio" => Share::Of(ratio(env)?),
+        _ => {
+            let expected = "always_on, always_off or traceidratio, or one with parentbased_ before";
+            return Err(OtlpError::Value { variable, expected });
+        }
+    };
+    Ok(Sampler { ignores_parent: below.is_none(), share })
+}
+
+fn ratio(env: &Environment<'_>) -> Result<f64, OtlpError> {
+    let variable = "OTEL_TRACES_SAMPLER_ARG";
+    // The specification's default.
+    let Some(ratio) = env.get(variable) else { return Ok(1.0) };
+    let ratio = ratio.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+    ratio.ok_or(OtlpError::Value { variable, expected: "a share from 0 to 1" })
 }
 
 fn temporality(env: &Environment<'_>) -> Result<Temporality, OtlpError> {

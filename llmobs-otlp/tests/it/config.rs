@@ -1,1 +1,237 @@
-//! .
+//! The environment and the setters.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use llmobs_core::Builder;
+use llmobs_otlp::{Otlp, OtlpError, Temporality};
+
+use crate::receiver::{Receiver, json};
+use crate::scene::{Scene, quick_call};
+
+fn environment(pairs: &[(&str, &str)]) -> Result<Otlp, OtlpError> {
+    let pairs: HashMap<_, _> =
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Otlp::from_lookup(|name| pairs.get(name).cloned())
+}
+
+/// Makes a call with this environment, where `URL` stands for the receiver's.
+fn run(pairs: &[(&str, &str)]) -> Scene {
+    let receiver = Receiver::start();
+    let url = receiver.url();
+    let pairs: Vec<_> =
+        pairs.iter().map(|(name, value)| (*name, value.replace("URL", &url))).collect();
+    let pairs: Vec<_> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let otlp = environment(&pairs).expect("the environment can be followed");
+    let scene = Scene::to(receiver, |_| otlp, |builder| builder);
+    quick_call(scene.recorder(), "m");
+    scene.flush();
+    scene
+}
+
+fn paths(pairs: &[(&str, &str)]) -> Vec<String> {
+    let mut paths: Vec<_> =
+        run(pairs).receiver.requests().into_iter().map(|request| request.path).collect();
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+#[test]
+fn endpoints_follow_the_specifications_path_rules() {
+    const GENERAL: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+    const METRICS: &str = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
+    assert_eq!(paths(&[(GENERAL, "URL")]), ["/v1/metrics", "/v1/traces"]);
+    assert_eq!(paths(&[(GENERAL, "URL/")]), ["/v1/metrics", "/v1/traces"]);
+    assert_eq!(paths(&[(GENERAL, "URL/otel/")]), ["/otel/v1/metrics", "/otel/v1/traces"]);
+    assert_eq!(paths(&[(TRACES, "URL/custom")]), ["/custom"]);
+    assert_eq!(paths(&[(TRACES, "URL")]), ["/"]);
+    assert_eq!(paths(&[(GENERAL, "URL"), (TRACES, "URL/custom")]), ["/custom", "/v1/metrics"]);
+    assert_eq!(paths(&[(GENERAL, "URL"), (METRICS, "URL/m")]), ["/m", "/v1/traces"]);
+    assert_eq!(paths(&[(GENERAL, " "), (TRACES, "")]), Vec::<String>::new());
+}
+
+#[test]
+fn exporters_can_be_turned_off_by_signal_or_all_at_once() {
+    const GENERAL: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "URL");
+    assert_eq!(paths(&[GENERAL, ("OTEL_TRACES_EXPORTER", "none")]), ["/v1/metrics"]);
+    assert_eq!(paths(&[GENERAL, ("OTEL_METRICS_EXPORTER", "none")]), ["/v1/traces"]);
+    assert_eq!(paths(&[GENERAL, ("OTEL_METRICS_EXPORTER", "otlp, none")]).len(), 2);
+    let scene = run(&[GENERAL, ("OTEL_SDK_DISABLED", "True")]);
+    assert_eq!(scene.receiver.requests().len(), 0);
+    assert_eq!(scene.recording.records().len(), 1, "records are not OpenTelemetry's");
+}
+
+#[test]
+fn an_endpoint_is_what_makes_it_export() {
+    let exports = |pairs: &[(&str, &str)]| environment(pairs).expect("fine").exports();
+    assert!(!exports(&[]));
+    assert!(exports(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318")]));
+    assert!(exports(&[("OTEL_TRACES_EXPORTER", "otlp")]));
+    assert!(!exports(&[("OTEL_METRICS_EXPORTER", "otlp")]));
+    let on = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318");
+    assert!(!exports(&[on, ("OTEL_TRACES_EXPORTER", "none")]));
+    assert!(!exports(&[on, ("OTEL_SDK_DISABLED", "true")]));
+    let off = environment(&[on, ("OTEL_SDK_DISABLED", "true")]).expect("fine");
+    assert!(off.is_disabled());
+    assert!(!off.install(Builder::new()).has_sinks());
+    let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder().build();
+    let given = Otlp::new().tracer_provider(&provider);
+    assert!(given.exports());
+    assert!(!given.install(Builder::new()).has_sinks());
+}
+
+#[test]
+fn headers_and_the_resource_are_percent_decoded_and_arrive() {
+    let scene = run(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "URL"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Basic%20YTpi, x-tenant = 7 ,nonsense"),
+        ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "x-tenant=8"),
+        ("OTEL_SERVICE_NAME", "shop"),
+        (
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "service.name=other,service.version=1.2,deployment.environment.name=prod%2Deu,x=100%",
+        ),
+    ]);
+    for request in scene.receiver.requests() {
+        let header = |name| request.headers.get(name).map(|value| value.to_str().expect("ascii"));
+        match request.path.as_str() {
+            "/v1/traces" => {
+                assert_eq!(header("authorization"), Some("Basic YTpi"));
+                assert_eq!(header("x-tenant"), Some("7"));
+            }
+            _ => {
+                assert_eq!(header("authorization"), None);
+                assert_eq!(header("x-tenant"), Some("8"));
+            }
+        }
+    }
+    let expected = serde_json::json!({
+        "service.name": "shop",
+        "service.version": "1.2",
+        "deployment.environment.name": "prod-eu",
+        "x": "100%",
+        "telemetry.sdk.name": "llmobs",
+        "telemetry.sdk.language": "rust",
+        "telemetry.sdk.version": env!("CARGO_PKG_VERSION"),
+    });
+    let (spans, metrics) = (scene.receiver.scoped(), scene.receiver.metric_requests());
+    assert_eq!(json(&spans[0].0.attributes), expected);
+    let resource = metrics[0].resource_metrics[0].resource.clone().expect("a resource");
+    assert_eq!(json(&resource.attributes), expected);
+}
+
+#[test]
+fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
+    let on = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318");
+    let message =
+        |pairs: &[(&str, &str)]| environment(pairs).expect_err("it cannot be followed").to_string();
+    let messages = [
+        message(&[on, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]),
+        message(&[on, ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/json")]),
+        message(&[("OTEL_TRACES_EXPORTER", "otlp,zipkin")]),
+        message(&[("OTEL_METRICS_EXPORTER", "prometheus")]),
+        message(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318")]),
+        message(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "ftp://localhost")]),
+        message(&[on, ("OTEL_EXPORTER_OTLP_HEADERS", "bad name=s3cret")]),
+        message(&[on, ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")]),
+        message(&[("OTEL_METRIC_EXPORT_INTERVAL", "0")]),
+        message(&[on, ("OTEL_TRACES_SAMPLER", "xray")]),
+        message(&[on, ("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")]),
+        message(&[("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "both")]),
+    ];
+    let endpoint = "the OTLP endpoint is no http or https URL";
+    let expected = [
+        "OTEL_EXPORTER_OTLP_PROTOCOL asks for `grpc`, and llmobs speaks http/protobuf: set it to \
+         that, and the endpoint to the collector's HTTP port, usually 4318",
+        "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL asks for `http/json`, and llmobs speaks \
+         http/protobuf: set it to that, and the endpoint to the collector's HTTP port, usually \
+         4318",
+        "OTEL_TRACES_EXPORTER asks for `zipkin`, and llmobs knows `otlp` and `none`",
+        "OTEL_METRICS_EXPORTER asks for `prometheus`, and llmobs knows `otlp` and `none`",
+        endpoint,
+        endpoint,
+        "the OTLP header `bad name` has a name or a value that HTTP does not allow",
+        "OTEL_EXPORTER_OTLP_TIMEOUT should be a number of milliseconds above zero",
+        "OTEL_METRIC_EXPORT_INTERVAL should be a number of milliseconds above zero",
+        "OTEL_TRACES_SAMPLER should be always_on, always_off or traceidratio, or one with \
+         parentbased_ before",
+        "OTEL_TRACES_SAMPLER_ARG should be a share from 0 to 1",
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE should be cumulative, delta or lowmemory",
+    ];
+    assert_eq!(messages, expected);
+    // A protocol nothing is sent by is somebody else's.
+    assert!(environment(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).is_ok());
+}
+
+#[test]
+fn setters_win_over_the_environment() {
+    let receiver = Receiver::start();
+    let otlp = environment(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=7"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.version=1"),
+    ]);
+    let otlp = otlp
+        .and_then(|otlp| otlp.endpoint(&receiver.url()))
+        .and_then(|otlp| otlp.header("x-tenant", "8"))
+        .expect("all of it is fine")
+        .resource_attribute("service.version", "2")
+        .timeout(Duration::from_secs(5))
+        .temporality(Temporality::Delta);
+    let scene = Scene::to(receiver, |_| otlp, |builder| builder);
+    quick_call(scene.recorder(), "m");
+    scene.flush();
+    let request = scene.receiver.requests().remove(0);
+    assert_eq!(request.headers["x-tenant"], "8");
+    let scoped = scene.receiver.scoped();
+    assert_eq!(json(&scoped[0].0.attributes)["service.version"], "2");
+}
+
+#[test]
+fn nothing_secret_shows_in_debug_output() {
+    let otlp = Otlp::new()
+        .endpoint("http://user:s3cret@localhost:4318")
+        .and_then(|otlp| otlp.header("authorization", "s3cret"))
+        .expect("all of it is fine");
+    assert!(!format!("{otlp:?}").contains("s3cret"), "{otlp:?}");
+}
+
+/// Names of the spans that arrive of a root and of a call below a parent from elsewhere, which was
+/// sampled or not.
+fn sampled(pairs: &[(&str, &str)], remote: bool) -> Vec<String> {
+    use opentelemetry::Context;
+    use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId};
+
+    let mut all = vec![("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "URL/v1/traces")];
+    all.extend_from_slice(pairs);
+    let scene = run(&all);
+    let flags = TraceFlags::default().with_sampled(remote);
+    let state = Default::default();
+    let parent = SpanContext::new(TraceId::from(7), SpanId::from(9), flags, true, state);
+    let _attached = Context::new().with_remote_span_context(parent).attach();
+    quick_call(scene.recorder(), "below");
+    scene.flush();
+    assert_eq!(scene.recording.records().len(), 2, "records are made of all");
+    scene.receiver.spans().into_iter().map(|span| span.name).collect()
+}
+
+#[test]
+fn the_sampler_of_the_environment_decides_in_our_own_pipeline() {
+    const BOTH: [&str; 2] = ["chat m", "chat below"];
+    const NONE: [&str; 0] = [];
+    let by = |name| [("OTEL_TRACES_SAMPLER", name)];
+    assert_eq!(sampled(&[], true), BOTH);
+    assert_eq!(sampled(&[], false), ["chat m"]);
+    assert_eq!(sampled(&by("always_on"), false), BOTH);
+    assert_eq!(sampled(&by("always_off"), true), NONE);
+    assert_eq!(sampled(&by("parentbased_always_off"), true), ["chat below"]);
+    assert_eq!(sampled(&by("traceidratio"), false), BOTH);
+    let share = |name, share| [("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", share)];
+    assert_eq!(sampled(&share("traceidratio", "0"), true), NONE);
+    assert_eq!(sampled(&share("parentbased_traceidratio", "0"), true), ["chat below"]);
+    assert_eq!(sampled(&share("parentbased_traceidratio", "1"), false), ["chat m"]);
+    // The counting ids are small: the smallest share keeps them.
+    assert_eq!(sampled(&share("traceidratio", "0.001"), false), BOTH);
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -74,7 +74,10 @@ impl Receiver {
                 let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
                 let listener = TcpListener::bind(any).await.expect("a free port");
                 let _ = told.send(listener.local_addr().expect("the port"));
-                let router = Router::new().fallback(receive).with_state(shared);
+                let router = Router::new()
+                    .fallback(receive)
+                    .layer(DefaultBodyLimit::disable())
+                    .with_state(shared);
                 let serve = axum::serve(listener, router);
                 tokio::select! {
                     _ = serve => {}

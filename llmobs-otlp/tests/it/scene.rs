@@ -9,20 +9,43 @@ use llmobs_core::{
     Recorder, Route, Scope, Target,
 };
 use llmobs_otlp::Otlp;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use serde_json::Value;
 
+use crate::provider::provider;
 use crate::receiver::Receiver;
 
 /// A recorder, the records it keeps in memory, and the receiver its spans arrive at.
 pub(crate) struct Scene {
-    pub(crate) receiver: Receiver,
+    // Dropped first: it delivers what is left.
     pub(crate) recording: Recording,
+    pub(crate) receiver: Receiver,
 }
 
 impl Scene {
-    /// Everything goes through our own pipeline.
+    /// Spans go through our own pipeline.
     pub(crate) fn own() -> Self {
         Self::with(|otlp| otlp, |builder| builder)
+    }
+
+    /// Spans go through a provider of the application's, which is not the global one.
+    pub(crate) fn attached() -> (Self, SdkTracerProvider) {
+        Self::attached_by(Sampler::AlwaysOn)
+    }
+
+    pub(crate) fn attached_by(sampler: Sampler) -> (Self, SdkTracerProvider) {
+        let receiver = Receiver::start();
+        let provider = provider(&receiver, sampler);
+        let scene = Self::to(receiver, |otlp| otlp.tracer_provider(&provider), |builder| builder);
+        (scene, provider)
+    }
+
+    /// Metrics go to the receiver, too.
+    pub(crate) fn measured() -> Self {
+        let receiver = Receiver::start();
+        let metrics = format!("{}/v1/metrics", receiver.url());
+        let otlp = |otlp: Otlp| otlp.metrics_endpoint(&metrics).expect("the receiver has a URL");
+        Self::to(receiver, otlp, |builder| builder)
     }
 
     pub(crate) fn with(
@@ -41,7 +64,7 @@ impl Scene {
         // Metrics leave when a test flushes, and only then.
         let here = Otlp::new()
             .metric_interval(Duration::from_secs(3_600))
-            .endpoint(&receiver.url())
+            .traces_endpoint(&format!("{}/v1/traces", receiver.url()))
             .expect("the receiver has a URL");
         let otlp = otlp(here);
         let recording = Recording::with(|base| builder(otlp.install(base.decoder(Fields))));

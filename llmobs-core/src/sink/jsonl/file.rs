@@ -90,6 +90,14 @@ impl Live {
     }
 }
 
+impl Drop for Live {
+    /// A child process that is just being started shares the lock until it runs its program, so
+    /// closing the file alone would not end it yet.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 /// Opens and locks a file; `None` when somebody else holds it.
 fn take(path: &Path) -> Result<Option<File>, JsonLinesError> {
     let failed = |problem| move |err| JsonLinesError::new(path, problem, Some(err));

@@ -1,9 +1,9 @@
 use llmobs_macros::trace_llm;
 
 #[trace_llm(crate = llmobs_core)]
-async fn waits() -> Result<u32, String> {
+async fn waits() -> u32 {
     std::future::ready(()).await;
-    Ok("one")
+    "one"
 }
 
 fn main() {

@@ -1,0 +1,182 @@
+//! What runs on the caller's task, and what it leaves behind.
+
+use std::sync::mpsc::channel;
+
+use bytes::Bytes;
+use llmobs_core::testing::Recording;
+use llmobs_core::{
+    Attempt, BodyEnd, Call, CallStart, Capture, Closing, Decoder, Event, EventFacts, Fold, Limits,
+    Outcome, Record, Recorder, Route, StepKind, Tap, Target, TransportError, Verdict,
+};
+
+const TARGET: Target<'_> =
+    Target { method: "POST", host: "localhost", port: Some(80), path: "/chat" };
+/// A few buffers, and no more.
+const LITTLE: usize = 64 * 1024;
+
+/// Reads any exchange; a whole body is taken for the id of the answer.
+#[derive(Debug, Default)]
+struct Plain {
+    id: Option<String>,
+    events: u64,
+}
+
+impl Decoder for Plain {
+    fn route(&self, _: &Target<'_>) -> Option<Route> {
+        Some(Route { operation: "chat", api: "plain", provider: None })
+    }
+
+    fn request(&self, _: &Route, body: &[u8], _: Capture, record: &mut Record) {
+        record.model = std::str::from_utf8(body).ok().map(str::to_owned);
+    }
+
+    fn fold(&self, _: &Route, _: &Record, _: Capture) -> Box<dyn Fold> {
+        Box::new(Self::default())
+    }
+}
+
+impl Fold for Plain {
+    fn event(&mut self, event: &Event<'_>) -> EventFacts {
+        self.events += 1;
+        let malformed = event.data.iter().any(|byte| !byte.is_ascii_lowercase());
+        EventFacts { malformed, output: true, ..EventFacts::default() }
+    }
+
+    fn body(&mut self, body: &[u8]) -> bool {
+        self.id = std::str::from_utf8(body).ok().map(str::to_owned);
+        assert_ne!(body, b"panic", "as the test says");
+        true
+    }
+
+    fn finish(self: Box<Self>, record: &mut Record) -> Closing {
+        record.response_id = self.id;
+        Closing { output_events_per_choice: self.events, ..Closing::default() }
+    }
+}
+
+fn recording(payload_bytes: usize) -> Recording {
+    let mut limits = Limits::default();
+    limits.payload_bytes = payload_bytes;
+    Recording::with(|builder| builder.decoder(Plain::default()).limits(limits))
+}
+
+fn call(recorder: &Recorder, body: &'static [u8]) -> Option<Call> {
+    recorder.call(CallStart { target: TARGET, body: Some(body.into()), body_len: None })
+}
+
+fn open(recording: &Recording) -> Call {
+    call(recording.recorder(), b"m").expect("there is room")
+}
+
+fn answered(attempt: Attempt, status: u16) -> Tap {
+    attempt.headers(status, std::iter::empty())
+}
+
+fn says(attempt: Attempt, status: u16, body: &'static [u8]) -> Tap {
+    let mut tap = answered(attempt, status);
+    tap.data(&Bytes::from_static(body));
+    tap
+}
+
+/// A call that is read whole, so that it can be told whether there was room for it.
+#[track_caller]
+fn finds_room(recording: &Recording) {
+    recording.records();
+    let call = open(recording);
+    says(call.handle().attempt(), 200, b"fine").end(BodyEnd::Complete);
+    call.returned();
+    let record = recording.records().pop().expect("a record");
+    assert_eq!(record.cut, None, "room for payload has been lost");
+    assert_eq!((record.model.as_deref(), record.response_id.as_deref()), (Some("m"), Some("fine")));
+}
+
+#[test]
+fn answers_that_were_retried_leave_no_room_taken() {
+    let recording = recording(LITTLE);
+    for _ in 0..100 {
+        let call = open(&recording);
+        says(call.handle().attempt(), 429, b"slow down").end(BodyEnd::Complete);
+        says(call.handle().attempt(), 429, b"slow down").end(BodyEnd::Complete);
+        drop(call.handle().attempt());
+        call.failed(TransportError::Connect);
+        recording.records();
+    }
+    finds_room(&recording);
+}
+
+#[test]
+fn answers_over_which_a_decoder_panicked_leave_no_room_taken() {
+    let recording = recording(LITTLE);
+    for _ in 0..100 {
+        let call = open(&recording);
+        says(call.handle().attempt(), 200, b"panic").end(BodyEnd::Complete);
+        call.returned();
+        recording.records();
+    }
+    assert_eq!(recording.recorder().losses().total(), 100);
+    finds_room(&recording);
+}
+
+#[test]
+fn bytes_after_the_end_of_a_body_are_nobodys() {
+    let recording = recording(LITTLE);
+    for _ in 0..100 {
+        let call = open(&recording);
+        let mut tap = says(call.handle().attempt(), 200, b"fine");
+        tap.end(BodyEnd::Failed(TransportError::Broken));
+        tap.data(&Bytes::from_static(b"more"));
+        call.returned();
+        drop(tap);
+        let record = recording.records().pop().expect("a record");
+        assert_eq!(record.outcome, Some(Outcome::Failed));
+        assert_eq!(record.wire.and_then(|wire| wire.bytes), Some(4));
+    }
+    finds_room(&recording);
+}
+
+#[test]
+fn a_large_read_after_a_gap_is_not_taken_for_its_continuation() {
+    let (go_on, blocked) = channel::<()>();
+    let mut limits = Limits::default();
+    // A request of one byte, a buffer, a read of 9,000 bytes, and less than a buffer.
+    limits.payload_bytes = 1 + 8 * 1024 + 9_000 + 5_000;
+    let rule = move |_: &mut Record| {
+        let _ = blocked.recv();
+        Verdict::Keep
+    };
+    let recording =
+        Recording::with(|builder| builder.decoder(Plain::default()).processor(rule).limits(limits));
+    let call = open(&recording);
+    let mut tap = says(call.handle().attempt(), 200, b"data: one");
+    // The worker is held up, so nothing makes room.
+    recording.recorder().step(StepKind::Tool, "holds the worker up").end();
+    let letters = |head: &str, tail: &str| {
+        let fill = "a".repeat(4_500 - head.len() - tail.len());
+        format!("{head}{fill}{tail}")
+    };
+    tap.data(&Bytes::from(letters("\n\ndata: ", "") + &letters("", "")));
+    tap.data(&Bytes::from(letters("\n\ndata: ", "") + &letters("", "")));
+    tap.data(&Bytes::from(letters("", "\n\ndata: last\n\n")));
+    drop(go_on);
+    tap.end(BodyEnd::Complete);
+    call.returned();
+    let record = recording.records().pop().expect("a record");
+    assert_eq!(record.wire.and_then(|wire| wire.output_events), Some(1), "only the first is whole");
+    let cut = record.cut.and_then(|cut| cut.response_body).expect("it was cut");
+    assert_eq!(recording.recorder().losses().payload_bytes, 9_000 + 4_500);
+    assert_eq!((cut.bytes, cut.missing), (9 + 9_000 + 9_000 + 4_500, 9_000 + 4_500));
+}
+
+#[test]
+fn what_an_answer_was_is_told_without_room_for_any_of_it() {
+    let recording = recording(0);
+    let call = open(&recording);
+    says(call.handle().attempt(), 503, b"busy").end(BodyEnd::Complete);
+    call.returned();
+    let record = recording.records().pop().expect("a record");
+    assert_eq!((record.outcome, record.http_status), (Some(Outcome::Failed), Some(503)));
+    assert_eq!(record.error.expect("it failed").kind, "503");
+    let cut = record.cut.expect("nothing was kept");
+    assert_eq!(cut.request_body.map(|cut| cut.missing), Some(1));
+    assert_eq!(cut.response_body.map(|cut| (cut.bytes, cut.missing)), Some((4, 4)));
+}

@@ -1,0 +1,261 @@
+//! Answers of `/responses`: created, fetched, cancelled and compacted, streamed and not.
+
+use llmobs_core::{Capture, Closing, Event, EventFacts, Fold, Headers, Reasoning, Record};
+use serde_json::json;
+
+use super::answer::Answer;
+use super::choice::Keep;
+use super::error::ErrorFacts;
+use super::items::{Items, SentItem};
+use super::json::{Maybe, Raw, count, has_members, has_text, object, some_text, text};
+use super::kept::{Budget, Name};
+use super::logprobs::LogprobSums;
+use super::usage::{Place, UsageFold};
+
+object! {
+    /// An event of a stream.
+    struct Sent<'a> {
+        kind: Raw<'a> = "type",
+        response: Maybe<Response<'a>> = "response",
+        output_index: Raw<'a> = "output_index",
+        summary_index: Raw<'a> = "summary_index",
+        item: Maybe<SentItem<'a>> = "item",
+        delta: Raw<'a> = "delta",
+        logprobs: Raw<'a> = "logprobs",
+        error: Raw<'a> = "error",
+        code: Raw<'a> = "code",
+        message: Raw<'a> = "message",
+    }
+}
+
+object! {
+    /// A response, as far as it is.
+    struct Response<'a> {
+        id: Raw<'a> = "id",
+        model: Raw<'a> = "model",
+        status: Raw<'a> = "status",
+        service_tier: Raw<'a> = "service_tier",
+        incomplete_details: Maybe<Incomplete<'a>> = "incomplete_details",
+        output: Raw<'a> = "output",
+        usage: Raw<'a> = "usage",
+        error: Raw<'a> = "error",
+        content_filters: Raw<'a> = "content_filters",
+    }
+}
+
+object! {
+    struct Incomplete<'a> {
+        reason: Raw<'a> = "reason",
+    }
+}
+
+/// Reads one answer.
+#[derive(Debug)]
+pub(super) struct ResponsesFold {
+    answer: Answer,
+    keep: Keep,
+    status: Name,
+    incomplete: Name,
+    items: Items,
+    logprobs: LogprobSums,
+    usage: UsageFold,
+    refused: bool,
+    output_events: u64,
+    answered: bool,
+    reasoning: Reasoning,
+    /// The event that ends a stream was seen.
+    ended: bool,
+    done: bool,
+}
+
+impl ResponsesFold {
+    pub(super) fn new(capture: Capture) -> Self {
+        Self {
+            answer: Answer::new(capture),
+            keep: Keep { capture, budget: Budget::default() },
+            status: Name::default(),
+            incomplete: Name::default(),
+            items: Items::default(),
+            logprobs: LogprobSums::default(),
+            usage: UsageFold::default(),
+            refused: false,
+            output_events: 0,
+            answered: false,
+            reasoning: Reasoning::Hidden,
+            ended: false,
+            done: false,
+        }
+    }
+
+    fn response(&mut self, response: &Response<'_>) {
+        self.answer.id.first(response.id);
+        self.answer.model.last(response.model);
+        self.answer.tier.last(response.service_tier);
+        self.answer.filters.add(response.content_filters);
+        self.status.last(response.status);
+        if let Some(details) = &response.incomplete_details.0 {
+            self.incomplete.last(details.reason);
+        }
+        self.usage.take(response.usage, Place::Whole, &mut self.answer.headers.timing);
+        self.answer.error(ErrorFacts::of_member(response.error, self.keep.capture));
+        self.refused |= self.items.take_output(response.output, &mut self.keep);
+    }
+
+    /// Takes an event; tells whether it carries generated output.
+    fn take(&mut self, json: &str, kind: &str, sent: &Sent<'_>) -> bool {
+        if let Some(response) = &sent.response.0 {
+            self.response(response);
+        }
+        match kind {
+            "response.completed" | "response.incomplete" | "response.failed" => {
+                self.ended = true;
+                false
+            }
+            "response.output_item.added" | "response.output_item.done" => self.item(kind, sent),
+            "error" => {
+                self.error(json, sent);
+                false
+            }
+            _ if kind.ends_with(".delta") => self.delta(kind, sent),
+            _ => {
+                if has_members(sent.error) || has_text(sent.error) {
+                    self.error(json, sent);
+                }
+                false
+            }
+        }
+    }
+
+    fn item(&mut self, kind: &str, sent: &Sent<'_>) -> bool {
+        let Some(item) = &sent.item.0 else { return false };
+        if let Some(kept) = self.items.at(count(sent.output_index).unwrap_or(0)) {
+            self.refused |= kept.take(item, &mut self.keep);
+        }
+        let output = kind.ends_with(".added") && item.is_output();
+        self.answered |= output;
+        output
+    }
+
+    fn delta(&mut self, kind: &str, sent: &Sent<'_>) -> bool {
+        let output = has_text(sent.delta) || has_members(sent.delta);
+        if !output {
+            return false;
+        }
+        match kind {
+            // A summary stands for more reasoning than is sent; so does what comes after output.
+            "response.reasoning_summary_text.delta" => self.reasoning = Reasoning::Mixed,
+            "response.reasoning_text.delta" if self.answered => self.reasoning = Reasoning::Mixed,
+            "response.reasoning_text.delta" if self.reasoning == Reasoning::Hidden => {
+                self.reasoning = Reasoning::Streamed;
+            }
+            "response.reasoning_text.delta" => {}
+            "response.refusal.delta" => (self.refused, self.answered) = (true, true),
+            _ => self.answered = true,
+        }
+        self.logprobs.tokens(sent.logprobs);
+        self.keep_delta(kind, sent);
+        true
+    }
+
+    fn keep_delta(&mut self, kind: &str, sent: &Sent<'_>) {
+        let Keep { capture, budget } = &mut self.keep;
+        let arguments = matches!(
+            kind,
+            "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta"
+        );
+        if !(if arguments { capture.has_tools() } else { capture.has_output() }) {
+            return;
+        }
+        let index = count(sent.output_index).unwrap_or(0);
+        let (Some(delta), Some(item)) = (some_text(sent.delta), self.items.at(index)) else {
+            return;
+        };
+        let place = match kind {
+            "response.output_text.delta" => &mut item.text,
+            "response.refusal.delta" => &mut item.refusal,
+            "response.reasoning_text.delta" => &mut item.reasoning,
+            "response.reasoning_summary_text.delta" => {
+                match item.summary(count(sent.summary_index).unwrap_or(0)) {
+                    Some(summary) => summary,
+                    None => return,
+                }
+            }
+            _ if arguments => &mut item.arguments,
+            _ => return,
+        };
+        place.push(&delta, budget);
+    }
+
+    fn error(&mut self, json: &str, sent: &Sent<'_>) {
+        let capture = self.keep.capture;
+        let error = ErrorFacts::of_member(sent.error, capture)
+            .or_else(|| ErrorFacts::of_object(json, true, capture))
+            .map(ErrorFacts::without_event_type);
+        self.answer.error(error);
+    }
+}
+
+impl Fold for ResponsesFold {
+    fn headers(&mut self, status: u16, headers: &Headers<'_>) {
+        self.answer.head(status, headers);
+    }
+
+    fn event(&mut self, event: &Event<'_>) -> EventFacts {
+        let data = event.data.trim_ascii();
+        if data.is_empty() || data == b"[DONE]" {
+            self.done |= !data.is_empty();
+            return EventFacts { marker: true, ..EventFacts::default() };
+        }
+        let json = super::json::utf8(data);
+        let Some(sent) = super::json::read::<Sent<'_>>(&json) else {
+            return EventFacts { malformed: true, ..EventFacts::default() };
+        };
+        let kind = text(sent.kind).unwrap_or_else(|| super::json::utf8(event.name));
+        let output = self.take(&json, &kind, &sent);
+        self.output_events += u64::from(output);
+        EventFacts { output, ..EventFacts::default() }
+    }
+
+    fn body(&mut self, body: &[u8]) -> bool {
+        let json = super::json::utf8(body);
+        if self.answer.failed_by_status(&json) {
+            return true;
+        }
+        let Some(response) = super::json::read::<Response<'_>>(&json) else { return false };
+        self.response(&response);
+        Items::add_logprobs(response.output, &mut self.logprobs);
+        true
+    }
+
+    fn finish(self: Box<Self>, record: &mut Record) -> Closing {
+        let status = self.status.get();
+        let failed = self.answer.has_failed() || status.as_deref() == Some("failed");
+        let closing = Closing {
+            failed,
+            complete: self.ended || self.done,
+            end_marker: Some(self.ended),
+            choices: u32::from(self.output_events > 0),
+            output_events_per_choice: self.output_events,
+            reasoning: self.reasoning,
+        };
+        record.response_status = status;
+        record.finish_reason = self.incomplete.get();
+        record.finish_reasons = record.finish_reason.iter().cloned().map(Some).collect();
+        self.usage.finish(1, record);
+        self.logprobs.finish(record);
+        self.answer.finish(self.refused, record);
+        let (kinds, calls, parts) = self.items.finish(self.keep.capture);
+        record.output_item_types = kinds;
+        record.tool_calls = calls;
+        let mut messages = Vec::new();
+        if self.keep.capture.has_output() && !parts.is_empty() {
+            let mut message = json!({"role": "assistant", "parts": parts});
+            if let (Some(reason), Some(fields)) = (&record.finish_reason, message.as_object_mut()) {
+                fields.insert("finish_reason".into(), reason.as_str().into());
+            }
+            messages.push(message);
+        }
+        super::answer::write_messages(messages, &self.keep.budget, record);
+        closing
+    }
+}

@@ -1,0 +1,33 @@
+//! The kits every backend, sink and processor must pass.
+
+use llmobs_core::Kind;
+use llmobs_core::testing::kit;
+use llmobs_otlp::{OtelBackend, Otlp};
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+
+use crate::provider::provider;
+use crate::receiver::Receiver;
+
+#[test]
+fn the_backend_passes_the_kit_in_both_modes() {
+    kit::check_backend(OtelBackend::new());
+    let receiver = Receiver::start();
+    let silent = SdkTracerProvider::builder().build();
+    kit::check_backend(OtelBackend::attached(&silent));
+    kit::check_backend(OtelBackend::attached(&provider(&receiver, Sampler::AlwaysOff)));
+}
+
+#[test]
+fn the_sink_passes_the_kit_and_sends_every_span_it_was_given() {
+    let receiver = Receiver::start();
+    let otlp = Otlp::new().endpoint(&receiver.url()).expect("a URL");
+    let given = kit::check_sink(|| otlp.sink().expect("there is an endpoint"));
+    let spans = given.iter().filter(|record| {
+        let operation = matches!(record.kind, Kind::Interaction | Kind::Step);
+        let ids = record.trace_id.is_some() && record.span_id.is_some();
+        operation && ids && record.timestamp.is_some()
+    });
+    let names: Vec<_> = receiver.spans().into_iter().map(|span| span.name).collect();
+    let from_kit = names.iter().filter(|name| !name.starts_with("execute_tool step "));
+    assert_eq!(from_kit.count(), spans.count());
+}

@@ -1,0 +1,220 @@
+//! The examples, run as their readers run them.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use llmobs_testserver::{Answer, Server};
+use serde_json::Value;
+
+/// What every streamed call must tell.
+const TOLD: [&str; 15] = [
+    "request_id",
+    "trace_id",
+    "span_id",
+    "timestamp",
+    "provider",
+    "model",
+    "model_version",
+    "input_tokens",
+    "output_tokens",
+    "ttft_ms",
+    "tpot_ms",
+    "total_latency_ms",
+    "finish_reason",
+    "outcome",
+    "prompt",
+];
+
+/// The example's program, as new as its source and built as this test is, so that little is built.
+fn program(example: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the test has a path");
+    let target = test.ancestors().nth(3).expect("it is in target/<profile>/deps");
+    let features = [
+        ("layer", cfg!(feature = "layer")),
+        ("tracing-opentelemetry", cfg!(feature = "tracing-opentelemetry")),
+        ("testing", cfg!(feature = "testing")),
+        ("tls", cfg!(feature = "tls")),
+    ];
+    let features: Vec<&str> =
+        features.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args(["build", "--quiet", "--offline", "--message-format=json", "--example", example])
+        .args(["--features", &features.join(",")])
+        .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")])
+        .arg("--target-dir")
+        .arg(target);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    let built = cargo.output().expect("cargo runs");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let messages = String::from_utf8_lossy(&built.stdout).into_owned();
+    let executable = messages.lines().find_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        let is_it =
+            message["target"]["name"] == example && message["target"]["kind"][0] == "example";
+        Some(message["executable"].as_str().filter(|_| is_it)?.into())
+    });
+    executable.expect("cargo tells where the program is")
+}
+
+/// Runs an example in `folder` with these variables and nobody else's settings.
+fn run(example: &str, folder: &Path, variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(program(example));
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if ["OPENAI_", "OTEL_", "LLMOBS_"].iter().any(|prefix| name.starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+    let run = command.envs(variables.iter().copied()).current_dir(folder).output();
+    run.expect("the example runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("an example prints text")
+}
+
+/// The records of the file in `folder`, each of them valid.
+fn records(folder: &Path) -> Vec<Value> {
+    let schema = include_str!("../../llmobs-core/schema/llmobs-1.json");
+    let schema = serde_json::from_str(schema).expect("the schema is JSON");
+    let schema = jsonschema::validator_for(&schema).expect("the schema is one");
+    let lines = std::fs::read_to_string(folder.join("llmobs.jsonl")).expect("the file is there");
+    let read = |line: &str| {
+        let record: Value = serde_json::from_str(line).expect("a line is JSON");
+        if let Err(wrong) = schema.validate(&record) {
+            panic!("{wrong} in {line}");
+        }
+        record
+    };
+    lines.lines().map(read).collect()
+}
+
+/// Every span has its parent among the records.
+fn assert_no_orphans(records: &[Value]) {
+    let traces: HashMap<&str, &str> = records
+        .iter()
+        .filter_map(|record| Some((record["span_id"].as_str()?, record["trace_id"].as_str()?)))
+        .collect();
+    for record in records {
+        if let Some(parent) = record["parent_span_id"].as_str() {
+            let trace = record["trace_id"].as_str();
+            assert_eq!(traces.get(parent).copied(), trace, "an orphan: {record}");
+        }
+    }
+}
+
+#[test]
+fn the_quickstart_tells_everything_of_its_calls_and_steps() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = run("quickstart", folder.path(), &[]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.starts_with("llmobs: writing records to "), "{stderr}");
+    for shown in [
+        "\nBoots can be returned within 30 days, unworn and in their box.\n",
+        "\n  order_status({\"order_id\":\"A-1042\"})\n",
+        "status is shipped.\n",
+        "\nworkflow support ",
+        "\n├ tool order_status ",
+        "\n└ chat gpt-4o-mini-2024-07-18  support-answer@3 ",
+        "\n│     tool: order_status\n",
+        "\n10 records · 3 calls · 7 steps\n",
+    ] {
+        assert!(stdout.contains(shown), "{shown:?} is missing in\n{stdout}");
+    }
+    assert!(stdout.trim_end().ends_with("llmobs.jsonl"), "{stdout}");
+
+    let records = records(folder.path());
+    let of_kind = |kind: &'static str| records.iter().filter(move |record| record["kind"] == kind);
+    assert_eq!((of_kind("meta").count(), records.len()), (1, 11));
+    assert_eq!(of_kind("interaction").count(), 3);
+    for call in of_kind("interaction") {
+        assert_eq!(call["stream"], true);
+        for field in TOLD {
+            assert!(!call[field].is_null(), "{field} is missing in {call:#}");
+        }
+        assert_eq!(call["prompt"]["name"], "support-answer");
+        assert_eq!((&call["user_id"], &call["outcome"]), (&"user-7".into(), &"completed".into()));
+    }
+    let mut steps: Vec<_> = of_kind("step").filter_map(|step| step["name"].as_str()).collect();
+    steps.sort_unstable();
+    let twice = ["build_prompt", "retrieve", "support"].map(|name| [name, name]).concat();
+    let mut expected = [twice, vec!["order_status"]].concat();
+    expected.sort_unstable();
+    assert_eq!(steps, expected);
+    assert_no_orphans(&records);
+    let written = records.iter().map(Value::to_string).collect::<String>();
+    assert!(!written.contains("Boots") && !written.contains("A-1042"), "content is private");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_quickstart_exports_where_the_environment_says() {
+    let collector = Server::start().await.expect("a port");
+    collector.handler(|_| Answer::bytes(200, "application/x-protobuf", ""));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_owned();
+    let endpoint = collector.url();
+    let output = tokio::task::spawn_blocking(move || {
+        run("quickstart", &path, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)])
+    });
+    let output = output.await.expect("no panic");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("at your OTLP endpoint"));
+    assert!(collector.received().iter().any(|request| request.path() == "/v1/traces"));
+    assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 0, "no file");
+}
+
+#[test]
+#[cfg(not(feature = "tls"))]
+fn the_quickstart_says_that_https_needs_a_feature() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = run("quickstart", folder.path(), &[("OPENAI_API_KEY", "sk-test")]);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains("--features tls"), "{stderr}");
+}
+
+/// A span as the axum example prints it: name, id, parent, outcome.
+fn span(line: &str) -> [String; 4] {
+    let line = line.trim_start_matches(['│', '├', '└', ' ']);
+    let (name, rest) = line.split_once("  ").expect("a name and more");
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let ["parent", parent] = words[1..3] else { panic!("no parent in {line}") };
+    let outcome = words.get(5).copied().unwrap_or_default();
+    [name, words[0], parent, outcome].map(str::to_owned)
+}
+
+#[test]
+#[cfg(feature = "otlp")]
+fn the_axum_service_has_our_spans_below_its_own_and_its_own_below_ours() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = run("axum", folder.path(), &[]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stdout.contains("\nBoots can be returned within 30 days"), "{stdout}");
+    let traces: Vec<&str> = stdout.split("\ntrace ").skip(1).collect();
+    assert_eq!(traces.len(), 2, "{stdout}");
+    for (trace, outcome) in traces.into_iter().zip(["completed", "dropped"]) {
+        let spans: Vec<_> = trace.lines().skip(1).map(span).collect();
+        let [request, retrieval, query, chat] = &spans[..] else { panic!("{stdout}") };
+        let told = |[name, _, parent, outcome]: &[String; 4]| {
+            [name, parent, outcome].map(|text| text.clone())
+        };
+        assert_eq!(told(request), ["POST /ask", "-", ""]);
+        assert_eq!(told(retrieval), ["retrieval", &request[1], "completed"]);
+        assert_eq!(told(query), ["SELECT documents", &retrieval[1], ""]);
+        assert_eq!(told(chat), ["chat gpt-4o-mini", &request[1], outcome]);
+    }
+    let records = records(folder.path());
+    let outcomes: Vec<_> = records
+        .iter()
+        .filter(|record| record["kind"] == "interaction")
+        .map(|record| record["outcome"].clone())
+        .collect();
+    assert_eq!(outcomes, ["completed", "dropped"]);
+}
