@@ -138,9 +138,12 @@ impl Recorder {
     /// The parent is taken here: the innermost scope, `tracing` span or OpenTelemetry context.
     pub fn call(&self, start: CallStart<'_>) -> Option<Call> {
         let (decoder, route) = self.route(&start.target)?;
-        if !self.reserve() {
-            return None;
-        }
+        let call = self.begin(|| self.open(start, decoder, route))?;
+        self.send(Message::CallOpened(Arc::clone(&call.shared)));
+        Some(call)
+    }
+
+    fn open(&self, start: CallStart<'_>, decoder: Arc<dyn Decoder>, route: Route) -> Call {
         let Place { scope, tracing, tracing_at_entry, .. } = self.place();
         let at = self.now();
         let span = self.backend().start(&SpanStart {
@@ -158,6 +161,7 @@ impl Recorder {
             ids: self.ids(),
         });
         let capture = scope.as_ref().and_then(|scope| scope.attributes().capture);
+        let (request_id, issued) = (self.ids().request_id(at), self.elapsed());
         let request_len = start.body.as_ref().map(|body| body.len() as u64).or(start.body_len);
         // A request that finds no room is not kept: the call is recorded without its facts.
         let request = start.body.filter(|body| self.queue().reserve_bytes(body.len()));
@@ -170,14 +174,13 @@ impl Recorder {
             port: start.target.port,
             scope,
             span,
-            request_id: self.ids().request_id(at),
+            request_id,
             capture: capture.unwrap_or_else(|| self.capture()),
             at,
-            issued: self.elapsed(),
+            issued,
             state: Mutex::new(CallState { request, request_len, ..CallState::default() }),
         });
-        self.send(Message::CallOpened(Arc::clone(&shared)));
-        Some(Call { shared, settled: false })
+        Call { shared, settled: false }
     }
 }
 
@@ -194,7 +197,7 @@ impl Call {
 
     /// Runs `run` with the call's span current, so that the transport's own spans nest below it.
     pub fn attach(&self, run: &mut dyn FnMut()) {
-        self.shared.recorder.backend().attach(&self.shared.span, run);
+        self.shared.recorder.attach(&self.shared.span, run);
     }
 
     /// The response has gone to the application; the call ends when its body does.

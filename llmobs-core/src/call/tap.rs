@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{BodyEnd, CallRef};
 use crate::queue::BUFFER;
+use crate::recorder::contained;
 use crate::worker::Message;
 
 /// Frames up to this size are copied; larger ones are kept by reference, which pins the buffer of
@@ -67,7 +68,7 @@ impl Tap {
     }
 
     fn keeps(&self, name: &str, value: &[u8]) -> bool {
-        self.call.0.decoder.wants(name)
+        contained(|| self.call.0.decoder.wants(name)) == Some(true)
             && !secret(name)
             && std::str::from_utf8(value).is_ok_and(|value| !value.contains('\n'))
     }
