@@ -6,6 +6,7 @@ mod canary;
 mod chat;
 mod ends;
 mod fidelity;
+mod outcomes;
 mod retries;
 mod start;
 mod support;
