@@ -14,7 +14,7 @@ pub(crate) use self::message::{FlushRequest, Message};
 use crate::loss::LossCause;
 use crate::processor::{Processor, Verdict};
 use crate::record::{Kind, Record, millis};
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, contained};
 use crate::scope::Scope;
 use crate::span::OpenSpan;
 use crate::step::OpenStep;
@@ -138,7 +138,7 @@ impl Worker {
             step: Some(kind),
             name: Some(name.into_owned()),
             timestamp: Some(at),
-            request_id: Some(self.recorder.ids().request_id(at)),
+            request_id: contained(|| self.recorder.ids().request_id(at)),
             total_latency_ms: Some(millis(ended.saturating_sub(began))),
             outcome: Some(outcome),
             ..Record::default()

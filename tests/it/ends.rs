@@ -90,24 +90,6 @@ async fn dropped_in_the_middle_keeps_what_came() {
 }
 
 #[tokio::test]
-async fn a_reader_that_panics_leaves_the_stream() {
-    let gate = Gate::new();
-    let answer = Answer::sse(chunks()).wait_before(2, &gate);
-    let (recording, ()) = observed(answer, |server| async move {
-        let stream = client(&server).chat().create_stream(question("?")).await;
-        let mut stream = stream.expect("the server answers");
-        let reader = tokio::spawn(async move {
-            stream.next().await;
-            panic!("the reader's own");
-        });
-        assert!(reader.await.expect_err("it panics").is_panic());
-        server.client_left(0).await;
-    })
-    .await;
-    assert_eq!(only(&recording).outcome, Some(Outcome::Dropped));
-}
-
-#[tokio::test]
 async fn done_is_the_end_whatever_the_server_does_then() {
     let gate = Gate::new();
     // The connection stays open behind `[DONE]`; async-openai drops it there.
