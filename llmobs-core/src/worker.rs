@@ -79,11 +79,12 @@ impl Worker {
         self.end_open_calls();
         self.hand_over();
         self.report();
-        for processor in &mut self.processors {
-            let _ = catch_unwind(AssertUnwindSafe(|| processor.flush()));
-        }
+        // Sinks end while processors report: a slow one of these holds up none of those.
         for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
             delivery.close();
+        }
+        for processor in &mut self.processors {
+            let _ = catch_unwind(AssertUnwindSafe(|| processor.flush()));
         }
     }
 
