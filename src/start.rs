@@ -29,6 +29,9 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_MAX_OPERATIONS`, `LLMOBS_MAX_PAYLOAD_BYTES` | bounds of the queue | 65,536, 128 MiB |
 /// | `LLMOBS_SHUTDOWN_TIMEOUT_MS` | how long the drop may wait | 5,000 |
 ///
+/// Without an OTLP endpoint the file is written also where a global OpenTelemetry provider takes the
+/// spans, since that one is only looked for at the first call; `LLMOBS_FILE=none` leaves it out.
+///
 /// Keep what it returns for as long as the service runs; dropping it delivers what is waiting.
 ///
 /// # Errors
