@@ -69,7 +69,7 @@ impl Sink for Scripted {
             Answer::Take => Ok(()),
             Answer::Retry => Err(SinkError::retryable("later")),
             Answer::Refuse => Err(SinkError::permanent("never")),
-            Answer::Panic => std::panic::panic_any("as the script says"),
+            Answer::Panic => std::panic::resume_unwind(Box::new("as the script says")),
         }
     }
 
