@@ -19,8 +19,8 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// |---|---|---|
 /// | `OTEL_EXPORTER_OTLP_ENDPOINT` and its kin | send spans and metrics there | |
 /// | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` | `otlp` or `none` | `otlp` |
-/// | `OTEL_SDK_DISABLED` | `true` turns everything off | `false` |
-/// | `LLMOBS_ENABLED` | `false` observes nothing until told to | `true` |
+/// | `OTEL_SDK_DISABLED` | `true` turns everything off, unless `LLMOBS_FILE` or `LLMOBS_ENABLED` ask for it | `false` |
+/// | `LLMOBS_ENABLED` | `false` observes nothing until told to, and makes no default file | `true` |
 /// | `LLMOBS_FILE` | JSON lines go to this file; `none` for no file | `llmobs.jsonl` without an OTLP endpoint |
 /// | `LLMOBS_FILE_MAX_BYTES`, `LLMOBS_FILE_KEEP` | put the file aside at this size; keep so many | 100 MiB, 10 |
 /// | `LLMOBS_SERVICE`, else `OTEL_SERVICE_NAME` | name of the service | |

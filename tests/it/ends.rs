@@ -4,10 +4,12 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
+use async_openai::middleware::HttpRequestFactory;
 use futures_util::StreamExt;
 use llmobs::testing::Recording;
 use llmobs::{Outcome, Record};
 use llmobs_testserver::{Answer, ChatScript, Gate, Server, chat_chunks};
+use tower::ServiceExt;
 
 use crate::support::{client, question, recording};
 
@@ -209,4 +211,21 @@ async fn a_call_open_at_the_shutdown_is_unfinished() {
     let losses = llmobs.losses();
     assert_eq!((losses.accepted, losses.recorded, losses.open), (1, 1, 0));
     assert_eq!(losses.total(), 0);
+}
+
+#[tokio::test]
+async fn an_empty_answer_that_nobody_reads_is_complete() {
+    let (recording, ()) = observed(Answer::status(204), |server| async move {
+        let http = reqwest::Client::new();
+        let url = format!("{}/chat/completions", server.base_url());
+        let of = http.clone();
+        let factory = HttpRequestFactory::new(move || {
+            let request = of.post(&url).body("{}").build();
+            async move { Ok(request?) }
+        });
+        let response = llmobs::openai::service(http).oneshot(factory).await;
+        assert_eq!(response.expect("the server answers").status(), 204);
+    })
+    .await;
+    assert_eq!(only(&recording).outcome, Some(Outcome::Completed));
 }
