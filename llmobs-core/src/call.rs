@@ -48,6 +48,7 @@ pub struct CallRef(Arc<CallShared>);
 pub struct Attempt {
     call: CallRef,
     number: u32,
+    sent: u64,
 }
 
 /// Why an attempt got no answer, or a call no response.
@@ -101,9 +102,12 @@ pub(crate) struct CallState {
     pub(crate) request: Option<Bytes>,
     pub(crate) request_len: Option<u64>,
     pub(crate) attempts: u32,
-    /// When the last attempt was sent.
+    /// The attempt the following is about: the last one that was sent or answered. They differ
+    /// where attempts run side by side, and there the first answer wins.
+    pub(crate) attempt: u32,
+    /// When it was sent.
     pub(crate) sent: Option<u64>,
-    /// When the last attempt's headers came.
+    /// When its headers came.
     pub(crate) headers: Option<u64>,
     /// What they said.
     pub(crate) status: Option<u16>,
@@ -138,9 +142,12 @@ impl Recorder {
     /// The parent is taken here: the innermost scope, `tracing` span or OpenTelemetry context.
     pub fn call(&self, start: CallStart<'_>) -> Option<Call> {
         let (decoder, route) = self.route(&start.target)?;
-        if !self.reserve() {
-            return None;
-        }
+        let call = self.begin(|| self.open(start, decoder, route))?;
+        self.send(Message::CallOpened(Arc::clone(&call.shared)));
+        Some(call)
+    }
+
+    fn open(&self, start: CallStart<'_>, decoder: Arc<dyn Decoder>, route: Route) -> Call {
         let Place { scope, tracing, tracing_at_entry, .. } = self.place();
         let at = self.now();
         let span = self.backend().start(&SpanStart {
@@ -158,6 +165,7 @@ impl Recorder {
             ids: self.ids(),
         });
         let capture = scope.as_ref().and_then(|scope| scope.attributes().capture);
+        let (request_id, issued) = (self.ids().request_id(at), self.elapsed());
         let request_len = start.body.as_ref().map(|body| body.len() as u64).or(start.body_len);
         // A request that finds no room is not kept: the call is recorded without its facts.
         let request = start.body.filter(|body| self.queue().reserve_bytes(body.len()));
@@ -170,14 +178,13 @@ impl Recorder {
             port: start.target.port,
             scope,
             span,
-            request_id: self.ids().request_id(at),
+            request_id,
             capture: capture.unwrap_or_else(|| self.capture()),
             at,
-            issued: self.elapsed(),
+            issued,
             state: Mutex::new(CallState { request, request_len, ..CallState::default() }),
         });
-        self.send(Message::CallOpened(Arc::clone(&shared)));
-        Some(Call { shared, settled: false })
+        Call { shared, settled: false }
     }
 }
 
@@ -194,7 +201,7 @@ impl Call {
 
     /// Runs `run` with the call's span current, so that the transport's own spans nest below it.
     pub fn attach(&self, run: &mut dyn FnMut()) {
-        self.shared.recorder.backend().attach(&self.shared.span, run);
+        self.shared.recorder.attach(&self.shared.span, run);
     }
 
     /// The response has gone to the application; the call ends when its body does.
@@ -225,12 +232,12 @@ impl CallRef {
         let mut number = 0;
         self.0.update(|state| {
             state.attempts += 1;
-            state.sent = Some(now);
+            (state.attempt, state.sent) = (state.attempts, Some(now));
             (state.headers, state.status) = (None, None);
             (state.body, state.missing) = (Body::None, 0);
             number = state.attempts;
         });
-        Attempt { call: self.clone(), number }
+        Attempt { call: self.clone(), number, sent: now }
     }
 }
 
@@ -243,13 +250,19 @@ impl Attempt {
         headers: impl Iterator<Item = (&'h str, &'h [u8])>,
     ) -> Tap {
         let now = self.call.0.recorder.elapsed();
+        let mut late = true;
         self.call.0.update(|state| {
-            if state.attempts == self.number {
+            // What the application has been given does not change any more.
+            if !state.returned {
+                late = false;
+                (state.attempt, state.sent) = (self.number, Some(self.sent));
                 (state.headers, state.status) = (Some(now), Some(status));
                 state.body = Body::Open;
             }
         });
-        Tap::new(self.call, self.number, now, status, headers)
+        let mut tap = Tap::new(self.call, self.number, now, late);
+        tap.head(now, status, headers);
+        tap
     }
 }
 
@@ -278,7 +291,7 @@ impl CallShared {
 
     fn body_ended(self: &Arc<Self>, attempt: u32, end: BodyEnd, missing: u64, at: u64) {
         self.update(|state| {
-            if state.attempts == attempt {
+            if state.attempt == attempt {
                 (state.body, state.missing) = (Body::Ended(end, at), missing);
             }
         });

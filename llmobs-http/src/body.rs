@@ -25,7 +25,11 @@ pin_project! {
 
 impl<B: Body> TapBody<B> {
     /// Puts `tap` on a body; `classify` tells what kind of failure an error of the body is.
-    pub fn new(inner: B, tap: Tap, classify: fn(&B::Error) -> TransportError) -> Self {
+    pub fn new(inner: B, mut tap: Tap, classify: fn(&B::Error) -> TransportError) -> Self {
+        // A reader of a body that is empty from the start need not come for its end.
+        if inner.is_end_stream() {
+            tap.end(BodyEnd::Complete);
+        }
         Self { inner, tap, classify }
     }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{BodyEnd, CallRef};
 use crate::queue::BUFFER;
+use crate::recorder::contained;
 use crate::worker::Message;
 
 /// Frames up to this size are copied; larger ones are kept by reference, which pins the buffer of
@@ -35,39 +36,41 @@ pub struct Tap {
 }
 
 impl Tap {
-    pub(super) fn new<'h>(
-        call: CallRef,
-        attempt: u32,
+    /// A tap that watches, unless the body is nobody's from the start: it has `ended` then.
+    pub(super) fn new(call: CallRef, attempt: u32, now: u64, ended: bool) -> Self {
+        Self { call, attempt, buffer: Vec::new(), sent: now, missing: 0, ended }
+    }
+
+    pub(super) fn head<'h>(
+        &mut self,
         now: u64,
         status: u16,
         headers: impl Iterator<Item = (&'h str, &'h [u8])>,
-    ) -> Self {
-        let mut tap =
-            Self { call, attempt, buffer: Vec::new(), sent: now, missing: 0, ended: false };
-        if tap.room(0) {
-            let start = tap.buffer.len();
-            frame(&mut tap.buffer, HEAD, now, 0);
-            tap.buffer.extend_from_slice(&status.to_le_bytes());
-            for (name, value) in headers {
-                let line = name.len() + value.len() + 3;
-                let fits = tap.buffer.len() + line <= BUFFER / 2;
-                if fits && tap.keeps(name, value) {
-                    tap.buffer.extend_from_slice(name.as_bytes());
-                    tap.buffer.extend_from_slice(b": ");
-                    tap.buffer.extend_from_slice(value);
-                    tap.buffer.push(b'\n');
-                }
-            }
-            let len = (tap.buffer.len() - start - PREFIX) as u32;
-            if let Some(place) = tap.buffer.get_mut(start + 9..start + PREFIX) {
-                place.copy_from_slice(&len.to_le_bytes());
+    ) {
+        if self.ended || !self.room(0) {
+            return;
+        }
+        let start = self.buffer.len();
+        frame(&mut self.buffer, HEAD, now, 0);
+        self.buffer.extend_from_slice(&status.to_le_bytes());
+        for (name, value) in headers {
+            let line = name.len() + value.len() + 3;
+            let fits = self.buffer.len() + line <= BUFFER / 2;
+            if fits && self.keeps(name, value) {
+                self.buffer.extend_from_slice(name.as_bytes());
+                self.buffer.extend_from_slice(b": ");
+                self.buffer.extend_from_slice(value);
+                self.buffer.push(b'\n');
             }
         }
-        tap
+        let len = (self.buffer.len() - start - PREFIX) as u32;
+        if let Some(place) = self.buffer.get_mut(start + 9..start + PREFIX) {
+            place.copy_from_slice(&len.to_le_bytes());
+        }
     }
 
     fn keeps(&self, name: &str, value: &[u8]) -> bool {
-        self.call.0.decoder.wants(name)
+        contained(|| self.call.0.decoder.wants(name)) == Some(true)
             && !secret(name)
             && std::str::from_utf8(value).is_ok_and(|value| !value.contains('\n'))
     }

@@ -165,20 +165,20 @@ impl CallFold {
 
     fn settle(&mut self) -> Record {
         let call = Arc::clone(&self.call);
-        let (ending, ended, sent, headers, status, attempts, missing) = {
+        let (ending, ended, sent, headers, status, attempts, attempt, missing) = {
             let mut state = lock(&call.state);
             let now = call.recorder.elapsed();
             let (ending, at) = *state.ended.get_or_insert((Ending::Unfinished, now));
-            let CallState { sent, headers, status, attempts, missing, .. } = *state;
-            (ending, at, sent, headers, status, attempts, missing)
+            let CallState { sent, headers, status, attempts, attempt, missing, .. } = *state;
+            (ending, at, sent, headers, status, attempts, attempt, missing)
         };
         if missing > 0 {
-            self.gap(attempts, missing);
+            self.gap(attempt, missing);
         }
         let mut record = std::mem::take(&mut self.record);
         let issued = call.issued;
-        // An answer to an earlier attempt is not this call's.
-        let answer = self.answer.take().filter(|answer| answer.attempt == attempts);
+        // An answer to another attempt is not this call's.
+        let answer = self.answer.take().filter(|answer| answer.attempt == attempt);
         let last_read = answer.as_ref().and_then(|answer| answer.last_read);
         record.http_status = status;
         record.attempts = Some(attempts);

@@ -2,6 +2,7 @@
 
 mod console;
 mod delivery;
+mod foreign;
 mod golden;
 mod hot_path;
 mod jsonl;

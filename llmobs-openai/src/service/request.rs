@@ -44,12 +44,12 @@ fn body(request: &mut Request) -> Option<Bytes> {
     Some(bytes)
 }
 
-/// A factory that hands `first` out once, and builds anew for each retry; each time it says to the
-/// attempt layer whose attempt it is.
+/// A factory that hands `first` out once, and builds anew for each retry, so that a request is built
+/// as often as without us; each time it says to the attempt layer whose attempt it is.
 pub(super) fn factory(
     first: Request,
     rebuild: HttpRequestFactory,
-    call: CallRef,
+    call: Option<CallRef>,
 ) -> HttpRequestFactory {
     let first = Mutex::new(Some(first));
     HttpRequestFactory::new(move || {
@@ -60,7 +60,9 @@ pub(super) fn factory(
                 Some(request) => request,
                 None => rebuild.build().await?,
             };
-            hand_over::leave(call.attempt());
+            if let Some(call) = call {
+                hand_over::leave(call.attempt());
+            }
             Ok(request)
         }
     })
