@@ -2,6 +2,8 @@
 
 use async_openai::Client;
 use async_openai::config::OpenAIConfig;
+use async_openai::error::OpenAIError;
+use async_openai::middleware::HttpRequestFactory;
 use async_openai::middleware::retry::OpenAIRetryLayer;
 use async_openai::types::chat::{
     ChatCompletionRequestUserMessage, CreateChatCompletionRequest, CreateChatCompletionRequestArgs,
@@ -10,8 +12,10 @@ use futures_util::StreamExt;
 use llmobs::openai::{AttemptLayer, CallLayer};
 use llmobs::{Capture, Llmobs};
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use reqwest::Response;
 use tokio::runtime::Runtime;
 use tower::Layer;
+use tower::util::BoxCloneSyncService;
 
 use crate::transport::Canned;
 
@@ -51,24 +55,9 @@ impl Load {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let config = OpenAIConfig::new().with_api_base("http://127.0.0.1:1/v1").with_api_key("k");
         let client = Client::with_config(config);
-        let provider = setup.spans.then(|| {
-            let processor = opentelemetry_sdk::trace::BatchSpanProcessor::builder(Nowhere).build();
-            SdkTracerProvider::builder().with_span_processor(processor).build()
-        });
+        let provider = setup.spans.then(provider);
         let llmobs = (setup.layers > 0).then(|| recorder(setup, provider.as_ref()));
-        let retry = OpenAIRetryLayer::default();
-        let client = match &llmobs {
-            None => client.with_http_service(retry.layer(transport)),
-            Some(llmobs) => {
-                let calls = CallLayer::new().recorder(llmobs.recorder());
-                if setup.layers > 1 {
-                    let attempts = AttemptLayer::new().layer(transport);
-                    client.with_http_service(calls.layer(retry.layer(attempts)))
-                } else {
-                    client.with_http_service(calls.layer(retry.layer(transport)))
-                }
-            }
-        };
+        let client = client.with_http_service(stack(setup, llmobs.as_ref(), transport));
         let request = CreateChatCompletionRequestArgs::default()
             .model("gpt-4o-mini")
             .messages([ChatCompletionRequestUserMessage::from("Where is my order?").into()])
@@ -91,6 +80,27 @@ impl Load {
             chunks
         })
     }
+}
+
+/// A transport, retries around it, and ours around both.
+pub(crate) type Stack = BoxCloneSyncService<HttpRequestFactory, Response, OpenAIError>;
+
+/// The services of a setup.
+pub(crate) fn stack(setup: Setup, llmobs: Option<&Llmobs>, transport: Canned) -> Stack {
+    let retry = OpenAIRetryLayer::default();
+    let Some(llmobs) = llmobs else { return Stack::new(retry.layer(transport)) };
+    let calls = CallLayer::new().recorder(llmobs.recorder());
+    if setup.layers > 1 {
+        Stack::new(calls.layer(retry.layer(AttemptLayer::new().layer(transport))))
+    } else {
+        Stack::new(calls.layer(retry.layer(transport)))
+    }
+}
+
+/// A provider whose spans nobody wants.
+pub(crate) fn provider() -> SdkTracerProvider {
+    let processor = opentelemetry_sdk::trace::BatchSpanProcessor::builder(Nowhere).build();
+    SdkTracerProvider::builder().with_span_processor(processor).build()
 }
 
 /// The recorder of a setup, which is nobody else's.
