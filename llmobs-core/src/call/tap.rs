@@ -50,8 +50,11 @@ impl Tap {
             tap.buffer.extend_from_slice(&status.to_le_bytes());
             for (name, value) in headers {
                 let line = name.len() + value.len() + 3;
-                let fits = tap.buffer.len() + line <= BUFFER / 2;
-                if fits && tap.keeps(name, value) {
+                // Without these two the body cannot be read.
+                let needed = matches!(name, "content-type" | "content-encoding");
+                let most = if needed { BUFFER } else { BUFFER / 2 };
+                let fits = tap.buffer.len() + line <= most;
+                if fits && (needed || tap.call.0.decoder.wants(name)) && keeps(name, value) {
                     tap.buffer.extend_from_slice(name.as_bytes());
                     tap.buffer.extend_from_slice(b": ");
                     tap.buffer.extend_from_slice(value);
@@ -64,12 +67,6 @@ impl Tap {
             }
         }
         tap
-    }
-
-    fn keeps(&self, name: &str, value: &[u8]) -> bool {
-        self.call.0.decoder.wants(name)
-            && !secret(name)
-            && std::str::from_utf8(value).is_ok_and(|value| !value.contains('\n'))
     }
 
     /// Takes the bytes of one read.
@@ -164,6 +161,10 @@ impl fmt::Debug for Tap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tap").field("call", &self.call).finish_non_exhaustive()
     }
+}
+
+fn keeps(name: &str, value: &[u8]) -> bool {
+    !secret(name) && std::str::from_utf8(value).is_ok_and(|value| !value.contains('\n'))
 }
 
 /// Whether a header may hold a secret. Such headers are not kept, whatever a decoder wants.

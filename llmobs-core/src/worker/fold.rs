@@ -11,7 +11,7 @@ use crate::record::{CutField, Kind, Outcome, Record, Server, Term, millis};
 use crate::recorder::Recorder;
 use crate::semconv::error_type;
 use crate::span::OpenSpan;
-use crate::stream::{Account, SseParser};
+use crate::stream::{Account, Encoding, SseParser, Stop};
 
 /// What the worker knows of a call.
 pub(crate) struct CallFold {
@@ -28,8 +28,13 @@ struct Answer {
     status: u16,
     fold: Box<dyn Fold>,
     account: Account,
+    encoding: Encoding,
+    /// What decoding takes.
+    room: Room,
     body: Body,
     last_read: Option<u64>,
+    /// Length of the body, in bytes: decoded where it could be, as it came where not.
+    len: u64,
     missing: u64,
 }
 
@@ -108,7 +113,7 @@ impl CallFold {
         self.guarded(attempt, |answer, call, record| {
             answer.account.read(at, bytes.len());
             answer.last_read = Some(at);
-            answer.bytes(at, bytes, call, record);
+            answer.encoded(at, bytes, call, record);
         });
     }
 
@@ -118,6 +123,7 @@ impl CallFold {
             .is_some_and(|value| value.to_ascii_lowercase().starts_with("text/event-stream"));
         self.guarded(attempt, |answer, _, _| {
             answer.status = status;
+            answer.encoding = Encoding::of(headers);
             answer.body = Body::Unknown { content_type_stream: stream, start: Vec::new() };
             answer.fold.headers(status, headers);
         });
@@ -125,13 +131,10 @@ impl CallFold {
 
     fn gap(&mut self, attempt: u32, missing: u64) {
         self.guarded(attempt, |answer, call, _| {
-            answer.missing += missing;
             answer.account.bytes += missing;
-            match &mut answer.body {
-                Body::Stream(parser) => parser.resync(),
-                // Not even the beginning is there: nothing can be made of the rest.
-                Body::Unknown { .. } => answer.body = Body::whole(call, 0),
-                Body::Whole { limit, .. } => *limit = 0,
+            answer.lose(missing, call);
+            if !matches!(answer.encoding, Encoding::Plain) {
+                answer.encoding = Encoding::Lost;
             }
         });
     }
@@ -221,13 +224,52 @@ impl Answer {
             status: 0,
             fold: call.decoder.fold(&call.route, record, call.capture),
             account: Account::default(),
+            encoding: Encoding::Plain,
+            room: Room::new(call),
             body: Body::Unknown { content_type_stream: false, start: Vec::new() },
             last_read: None,
+            len: 0,
             missing: 0,
         }
     }
 
+    /// Takes the bytes of one read as they came; all they decode to came with it.
+    fn encoded(&mut self, at: u64, bytes: &[u8], call: &CallShared, record: &Record) {
+        if matches!(self.encoding, Encoding::Plain) {
+            return self.bytes(at, bytes, call, record);
+        }
+        let mut encoding = std::mem::take(&mut self.encoding);
+        let mut room = std::mem::replace(&mut self.room, Room::new(call));
+        let holds = |memory| room.holds(memory);
+        let decoded = encoding.decode(bytes, holds, &mut |decoded| {
+            self.bytes(at, decoded, call, record);
+            // A body that is too large already need not be decoded to its end.
+            !matches!(self.body, Body::Whole { limit: 0, .. })
+        });
+        match decoded {
+            Ok(()) => self.room = room,
+            Err(stop) => {
+                self.account.malformed += u64::from(stop == Stop::Damaged);
+                self.lose(bytes.len() as u64, call);
+            }
+        }
+        self.encoding = encoding;
+    }
+
+    /// Leaves out bytes of the body.
+    fn lose(&mut self, missing: u64, call: &CallShared) {
+        self.missing += missing;
+        self.len += missing;
+        match &mut self.body {
+            Body::Stream(parser) => parser.resync(),
+            // Not even the beginning is there: nothing can be made of the rest.
+            Body::Unknown { .. } => self.body = Body::whole(call, 0),
+            Body::Whole { limit, .. } => *limit = 0,
+        }
+    }
+
     fn bytes(&mut self, at: u64, bytes: &[u8], call: &CallShared, record: &Record) {
+        self.len += bytes.len() as u64;
         if let Body::Unknown { content_type_stream, start } = &mut self.body {
             let mut start = std::mem::take(start);
             let expected = *content_type_stream || record.stream == Some(true);
@@ -309,10 +351,16 @@ impl Answer {
                 }
             }
         }
+        if ending == Ending::Body(BodyEnd::Complete)
+            && self.missing == 0
+            && !self.encoding.is_whole()
+        {
+            self.account.malformed = self.account.malformed.max(1);
+        }
         let closing = self.fold.finish(record);
         if self.missing > 0 {
             let cut = record.cut.get_or_insert_default();
-            let (bytes, missing) = (self.account.bytes, self.missing);
+            let (bytes, missing) = (self.len, self.missing);
             cut.response_body = Some(CutField { bytes, missing, sha256: None });
         }
         self.account.finish(call.issued, sent, stream, &closing, record);
@@ -322,12 +370,15 @@ impl Answer {
 
 impl Body {
     fn whole(call: &CallShared, limit: usize) -> Self {
-        let room = Room { recorder: call.recorder.clone(), bytes: 0 };
-        Self::Whole { bytes: Vec::new(), limit, room }
+        Self::Whole { bytes: Vec::new(), limit, room: Room::new(call) }
     }
 }
 
 impl Room {
+    fn new(call: &CallShared) -> Self {
+        Self { recorder: call.recorder.clone(), bytes: 0 }
+    }
+
     /// Whether there is room for `len` bytes in all, after more was set aside if need be.
     fn holds(&mut self, len: usize) -> bool {
         if len > self.bytes {

@@ -2,6 +2,7 @@
 
 mod console;
 mod delivery;
+mod encoding;
 mod golden;
 mod hot_path;
 mod jsonl;
