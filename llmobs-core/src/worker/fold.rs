@@ -4,11 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::describe;
+use super::room::Room;
 use crate::call::{BodyEnd, CallShared, CallState, Ending, Frame, TransportError, frames};
 use crate::decoder::{Closing, Event, EventFacts, Fold, Headers};
 use crate::queue::lock;
 use crate::record::{CutField, Kind, Outcome, Record, Server, Term, millis};
-use crate::recorder::Recorder;
 use crate::semconv::error_type;
 use crate::span::OpenSpan;
 use crate::stream::{Account, Encoding, SseParser, Stop};
@@ -52,12 +52,6 @@ enum Body {
     },
 }
 
-/// Room set aside for payload, until it is dropped.
-struct Room {
-    recorder: Recorder,
-    bytes: usize,
-}
-
 impl CallFold {
     pub(crate) fn new(call: Arc<CallShared>) -> Self {
         let mut record = Record {
@@ -74,23 +68,29 @@ impl CallFold {
             ..Record::default()
         };
         describe(&mut record, call.scope.as_ref(), &call.span);
-        let (request, len) = {
-            let mut state = lock(&call.state);
-            (state.request.take(), state.request_len)
-        };
-        record.wire.get_or_insert_default().request_bytes = len;
-        let mut panicked = false;
-        if let Some(body) = request {
+        record.wire.get_or_insert_default();
+        let mut fold = Self { call, record, answer: None, panicked: false };
+        fold.request();
+        fold
+    }
+
+    /// Reads the request, once it has been told.
+    fn request(&mut self) {
+        let Self { call, record, panicked, .. } = self;
+        let (sent, len) = call.take_request();
+        if let Some(len) = len {
+            record.wire.get_or_insert_default().request_bytes = Some(len);
+        }
+        if let Some(sent) = sent {
             let read = AssertUnwindSafe(|| {
-                call.decoder.request(&call.route, &body, call.capture, &mut record);
+                call.decoder.request(&call.route, &sent.bytes(), call.capture, record);
             });
-            panicked = catch_unwind(read).is_err();
-            call.recorder.queue().release_bytes(body.len());
+            *panicked = *panicked || catch_unwind(read).is_err();
+            sent.release(&call.recorder);
         } else if let Some(bytes) = len.filter(|len| *len > 0) {
             let missing = CutField { bytes, missing: bytes, sha256: None };
             record.cut.get_or_insert_default().request_body = Some(missing);
         }
-        Self { call, record, answer: None, panicked }
     }
 
     pub(crate) fn span(&self) -> OpenSpan {
@@ -141,6 +141,10 @@ impl CallFold {
 
     /// Runs a step of the answer to `attempt`; a decoder that panics loses the call's facts only.
     fn guarded(&mut self, attempt: u32, step: impl FnOnce(&mut Answer, &CallShared, &mut Record)) {
+        if self.answer.is_none() {
+            // An answer is read in the light of what was asked.
+            self.request();
+        }
         if self.panicked {
             return;
         }
@@ -160,6 +164,7 @@ impl CallFold {
 
     /// The record of the call; `None` when a decoder panicked over it.
     pub(crate) fn finish(mut self) -> Option<Record> {
+        self.request();
         if self.panicked {
             return None;
         }
@@ -371,30 +376,6 @@ impl Answer {
 impl Body {
     fn whole(call: &CallShared, limit: usize) -> Self {
         Self::Whole { bytes: Vec::new(), limit, room: Room::new(call) }
-    }
-}
-
-impl Room {
-    fn new(call: &CallShared) -> Self {
-        Self { recorder: call.recorder.clone(), bytes: 0 }
-    }
-
-    /// Whether there is room for `len` bytes in all, after more was set aside if need be.
-    fn holds(&mut self, len: usize) -> bool {
-        if len > self.bytes {
-            let bytes = len.next_power_of_two().max(1024);
-            if !self.recorder.queue().reserve_bytes(bytes - self.bytes) {
-                return false;
-            }
-            self.bytes = bytes;
-        }
-        true
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.recorder.queue().release_bytes(self.bytes);
     }
 }
 
