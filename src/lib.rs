@@ -43,6 +43,8 @@
 //! - `openai` (default): the client and the service for `async-openai`.
 //! - `macros` (default): `#[trace_llm]`.
 //! - `otlp` (default): spans and metrics over OTLP, or through an OpenTelemetry provider of yours.
+//! - `gzip` (default), `brotli`: answers that the client does not decompress itself. What comes in an
+//!   encoding that is not turned on is counted as [`Cut`]; the application gets it as ever.
 //! - `layer`: [`layer()`](https://docs.rs/llmobs), ids for `tracing` spans without OpenTelemetry.
 //! - `tracing-opentelemetry`: right parents with its context activation turned off.
 //! - `testing`: doubles and assertions for your tests.

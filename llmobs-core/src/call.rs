@@ -1,6 +1,8 @@
 //! One logical call, from the moment it is issued to its one end.
 
+mod request;
 mod tap;
+mod within;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,6 +11,8 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+pub use self::request::RequestTap;
+pub(crate) use self::request::Sent;
 pub use self::tap::Tap;
 pub(crate) use self::tap::{Frame, frames};
 use crate::capture::Capture;
@@ -26,7 +30,8 @@ use crate::worker::Message;
 pub struct CallStart<'a> {
     /// Where the request goes.
     pub target: Target<'a>,
-    /// The request's body, when it is in memory. It is kept by reference, not copied.
+    /// The request's body, when it is in memory. It is kept by reference, not copied. A body that
+    /// is sent piece by piece is told later, by [`CallRef::request`].
     pub body: Option<Bytes>,
     /// Length of the request's body, where it is known without the body.
     pub body_len: Option<u64>,
@@ -98,9 +103,10 @@ pub(crate) struct CallShared {
 /// What changes while a call is under way.
 #[derive(Debug, Default)]
 pub(crate) struct CallState {
-    /// Taken by the worker.
-    pub(crate) request: Option<Bytes>,
+    /// Both are taken by the worker.
+    pub(crate) request: Option<Sent>,
     pub(crate) request_len: Option<u64>,
+    request_told: bool,
     pub(crate) attempts: u32,
     /// The attempt the following is about: the last one that was sent or answered. They differ
     /// where attempts run side by side, and there the first answer wins.
@@ -140,8 +146,19 @@ impl Recorder {
     /// Begins to observe a call; `None` when there is nothing to observe or no room for it.
     ///
     /// The parent is taken here: the innermost scope, `tracing` span or OpenTelemetry context.
+    ///
+    /// Inside the transport of another call to the same place, as [`Call::attach`] knows it, there
+    /// is nothing to observe: an observer further out does so already.
     pub fn call(&self, start: CallStart<'_>) -> Option<Call> {
         let (decoder, route) = self.route(&start.target)?;
+        let target = &start.target;
+        let same = |outer: &CallShared| {
+            outer.recorder.is(self)
+                && (outer.route, outer.host(), outer.port) == (route, target.host, target.port)
+        };
+        if within::is_within(same) {
+            return None;
+        }
         let call = self.begin(|| self.open(start, decoder, route))?;
         self.send(Message::CallOpened(Arc::clone(&call.shared)));
         Some(call)
@@ -168,7 +185,8 @@ impl Recorder {
         let (request_id, issued) = (self.ids().request_id(at), self.elapsed());
         let request_len = start.body.as_ref().map(|body| body.len() as u64).or(start.body_len);
         // A request that finds no room is not kept: the call is recorded without its facts.
-        let request = start.body.filter(|body| self.queue().reserve_bytes(body.len()));
+        let request = start.body.and_then(|body| Sent::whole(body, self));
+        let request_told = request_len.is_some();
         let shared = Arc::new(CallShared {
             recorder: self.clone(),
             number: self.next_number(),
@@ -182,7 +200,12 @@ impl Recorder {
             capture: capture.unwrap_or_else(|| self.capture()),
             at,
             issued,
-            state: Mutex::new(CallState { request, request_len, ..CallState::default() }),
+            state: Mutex::new(CallState {
+                request,
+                request_len,
+                request_told,
+                ..CallState::default()
+            }),
         });
         Call { shared, settled: false }
     }
@@ -199,9 +222,11 @@ impl Call {
         self.shared.request_id
     }
 
-    /// Runs `run` with the call's span current, so that the transport's own spans nest below it.
+    /// Runs a part of the call's transport, with the call's span current so that the transport's
+    /// own spans nest below it.
     pub fn attach(&self, run: &mut dyn FnMut()) {
-        self.shared.recorder.attach(&self.shared.span, run);
+        let shared = &self.shared;
+        within::during(shared, || shared.recorder.attach(&shared.span, run));
     }
 
     /// The response has gone to the application; the call ends when its body does.

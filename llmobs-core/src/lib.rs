@@ -32,7 +32,7 @@ pub mod testing;
 mod time;
 mod worker;
 
-pub use self::call::{Attempt, BodyEnd, Call, CallRef, CallStart, Tap, TransportError};
+pub use self::call::{Attempt, BodyEnd, Call, CallRef, CallStart, RequestTap, Tap, TransportError};
 pub use self::capture::Capture;
 pub use self::decoder::{
     Closing, Decoder, Event, EventFacts, Fold, Headers, Reasoning, Route, Target,

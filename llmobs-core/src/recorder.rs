@@ -209,6 +209,11 @@ impl Recorder {
         losses.open + losses.sinks.iter().map(|sink| sink.waiting).max().unwrap_or(0)
     }
 
+    /// Whether two handles are of the same recorder.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(crate) fn shared(&self) -> &Shared {
         &self.0
     }

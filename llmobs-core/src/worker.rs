@@ -2,6 +2,7 @@
 
 mod fold;
 mod message;
+mod room;
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};

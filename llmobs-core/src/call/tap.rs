@@ -55,8 +55,11 @@ impl Tap {
         self.buffer.extend_from_slice(&status.to_le_bytes());
         for (name, value) in headers {
             let line = name.len() + value.len() + 3;
-            let fits = self.buffer.len() + line <= BUFFER / 2;
-            if fits && self.keeps(name, value) {
+            // Without these two the body cannot be read.
+            let needed = matches!(name, "content-type" | "content-encoding");
+            let most = if needed { BUFFER } else { BUFFER / 2 };
+            let fits = self.buffer.len() + line <= most;
+            if fits && (needed || self.wants(name)) && keeps(name, value) {
                 self.buffer.extend_from_slice(name.as_bytes());
                 self.buffer.extend_from_slice(b": ");
                 self.buffer.extend_from_slice(value);
@@ -69,10 +72,8 @@ impl Tap {
         }
     }
 
-    fn keeps(&self, name: &str, value: &[u8]) -> bool {
+    fn wants(&self, name: &str) -> bool {
         contained(|| self.call.0.decoder.wants(name)) == Some(true)
-            && !secret(name)
-            && std::str::from_utf8(value).is_ok_and(|value| !value.contains('\n'))
     }
 
     /// Takes the bytes of one read.
@@ -167,6 +168,10 @@ impl fmt::Debug for Tap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tap").field("call", &self.call).finish_non_exhaustive()
     }
+}
+
+fn keeps(name: &str, value: &[u8]) -> bool {
+    !secret(name) && std::str::from_utf8(value).is_ok_and(|value| !value.contains('\n'))
 }
 
 /// Whether a header may hold a secret. Such headers are not kept, whatever a decoder wants.
