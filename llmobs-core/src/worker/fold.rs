@@ -7,7 +7,7 @@ use super::describe;
 use crate::call::{BodyEnd, CallShared, CallState, Ending, Frame, TransportError, frames};
 use crate::decoder::{Closing, Event, EventFacts, Fold, Headers};
 use crate::queue::lock;
-use crate::record::{CutField, Kind, Outcome, Record, Server, Term, millis};
+use crate::record::{CutField, Kind, Outcome, Record, Server, Term, UsageSource, millis};
 use crate::recorder::Recorder;
 use crate::semconv::error_type;
 use crate::span::OpenSpan;
@@ -165,12 +165,12 @@ impl CallFold {
 
     fn settle(&mut self) -> Record {
         let call = Arc::clone(&self.call);
-        let (ending, ended, sent, headers, status, attempts, missing) = {
+        let (ending, ended, sent, headers, status, attempts, missing, injected) = {
             let mut state = lock(&call.state);
             let now = call.recorder.elapsed();
             let (ending, at) = *state.ended.get_or_insert((Ending::Unfinished, now));
-            let CallState { sent, headers, status, attempts, missing, .. } = *state;
-            (ending, at, sent, headers, status, attempts, missing)
+            let CallState { sent, headers, status, attempts, missing, usage_injected, .. } = *state;
+            (ending, at, sent, headers, status, attempts, missing, usage_injected)
         };
         if missing > 0 {
             self.gap(attempts, missing);
@@ -186,6 +186,12 @@ impl CallFold {
         let mut stream = false;
         if let Some(answer) = answer {
             (closing, stream) = answer.close(&call, ending, sent, &mut record);
+        }
+        if let Some(usage) = record.usage.as_mut().filter(|_| injected) {
+            // A decoder sees that counts were sent, not who asked for them.
+            if usage.source == Some(UsageSource::Reported) {
+                usage.source = Some(UsageSource::Injected);
+            }
         }
 
         let outcome = outcome(ending, status, &closing, stream);
