@@ -23,6 +23,8 @@ pub enum Mode {
     Off,
     /// Records into a JSON-lines writer.
     JsonLines,
+    /// The same, with usage asked for in the application's place.
+    Asking,
     /// Records into a JSON-lines writer, and spans of an OpenTelemetry provider.
     OpenTelemetry,
 }
@@ -50,6 +52,10 @@ impl Load {
         let builder = llmobs::Builder::from_lookup(&|_| None)
             .sink(llmobs::JsonLines::writer(std::io::sink()))
             .process_wide(false)
+            .usage(match mode {
+                Mode::Asking => llmobs::UsagePolicy::Always,
+                _ => llmobs::UsagePolicy::Never,
+            })
             .enabled(mode != Mode::Off);
         let provider = (mode == Mode::OpenTelemetry).then(|| {
             let processor = opentelemetry_sdk::trace::BatchSpanProcessor::builder(Nowhere).build();

@@ -11,3 +11,4 @@ mod retries;
 mod start;
 mod support;
 mod tidy;
+mod usage;
