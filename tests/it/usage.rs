@@ -128,6 +128,17 @@ async fn the_layer_goes_before_the_recorder() {
 }
 
 #[tokio::test]
+async fn without_a_layer_that_takes_it_out_nothing_is_asked() {
+    let server = server().await;
+    let recording = recording(UsagePolicy::Always);
+    let transport = ReqwestService::new(reqwest::Client::new());
+    let client =
+        Client::with_config(config(&server)).with_http_service(CallLayer::new().layer(transport));
+    recording.scope().run(items(&client, plain_question())).await;
+    assert!(!asks(&server.received()[0]));
+}
+
+#[tokio::test]
 async fn who_asks_for_usage_sees_it() {
     let server = server().await;
     let recording = recording(UsagePolicy::Always);

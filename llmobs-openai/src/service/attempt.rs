@@ -80,11 +80,9 @@ where
         if *this.probe {
             return Poll::Pending;
         }
-        // Whatever lies there was left for somebody who did not come.
-        hand_over::take();
-        let polled = this.inner.poll(cx);
-        if let Some(attempt) = hand_over::take() {
-            *this.attempt = Some(attempt);
+        let (polled, left) = hand_over::during(|| this.inner.poll(cx));
+        if left.is_some() {
+            *this.attempt = left;
         }
         match (std::task::ready!(polled), this.attempt.take()) {
             (Ok(response), Some(attempt)) => Poll::Ready(Ok(tapped(response, attempt))),

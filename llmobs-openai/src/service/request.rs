@@ -62,7 +62,8 @@ pub(super) fn factory(
                 Some(request) => request,
                 None => rebuild.build().await?,
             };
-            let unasked = usage::ask(policy, &mut request);
+            let unasked =
+                if hand_over::is_awaited() { usage::ask(policy, &mut request) } else { 0 };
             let attempt = call.attempt();
             if unasked > 0 {
                 attempt.usage_injected();
