@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use llmobs_core::{Capture, Limits};
+use llmobs_core::{Capture, Limits, UsagePolicy};
 
 /// Settings read from `LLMOBS_*`, and from the `OTEL_*` variables that stand in for them.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +15,7 @@ pub(crate) struct Environment {
     pub(crate) file_bytes: Option<u64>,
     pub(crate) file_keep: Option<usize>,
     pub(crate) capture: Option<Capture>,
+    pub(crate) usage: Option<UsagePolicy>,
     pub(crate) limits: Limits,
     pub(crate) shutdown_timeout: Option<Duration>,
 }
@@ -81,6 +82,7 @@ impl Environment {
             file_bytes: number(&text, "LLMOBS_FILE_MAX_BYTES")?,
             file_keep: number(&text, "LLMOBS_FILE_KEEP")?,
             capture: capture(&text)?,
+            usage: usage(&text)?,
             limits,
             shutdown_timeout: number(&text, "LLMOBS_SHUTDOWN_TIMEOUT_MS")?
                 .map(Duration::from_millis),
@@ -107,6 +109,20 @@ fn flag(
             "true" | "1" | "on" => Ok(true),
             "false" | "0" | "off" => Ok(false),
             _ => Err(EnvironmentError { name, value, expected: "true or false" }),
+        })
+        .transpose()
+}
+
+fn usage(
+    text: &dyn Fn(&'static str) -> Option<String>,
+) -> Result<Option<UsagePolicy>, EnvironmentError> {
+    let name = "LLMOBS_USAGE";
+    text(name)
+        .map(|value| match value.trim().to_ascii_lowercase().as_str() {
+            "auto" => Ok(UsagePolicy::Auto),
+            "always" => Ok(UsagePolicy::Always),
+            "never" => Ok(UsagePolicy::Never),
+            _ => Err(EnvironmentError { name, value, expected: "auto, always or never" }),
         })
         .transpose()
 }

@@ -66,7 +66,7 @@ pub use llmobs_core::{
     Safety, Scope, ScopeExt, Server, Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind,
     SpanStart, StartError, Step, StepKind, SystemClock, Tap, Target, Term, Timestamp,
     TimestampError, ToolCall, TpotSource, TraceBackend, TraceId, TransportError, Usage,
-    UsageSource, Verdict, Wire, scope, semconv,
+    UsagePolicy, UsageSource, Verdict, Wire, scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use llmobs_core::{
     Capture, Decoder, JsonLines, JsonLinesError, Limits, Llmobs, Processor, Rotation, Sink,
-    StartError, TraceBackend,
+    StartError, TraceBackend, UsagePolicy,
 };
 
 use crate::environment::{Environment, EnvironmentError, FileSetting};
@@ -26,6 +26,7 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_SERVICE`, else `OTEL_SERVICE_NAME` | name of the service | |
 /// | `LLMOBS_ENVIRONMENT` | deployment environment | |
 /// | `LLMOBS_CAPTURE` | `none`, `all`, or a list of `input`, `output`, `tools`, `errors` | `none` |
+/// | `LLMOBS_USAGE` | `auto`, `always` or `never`: when streamed chats ask for usage in your place | `auto` |
 /// | `LLMOBS_MAX_OPERATIONS`, `LLMOBS_MAX_PAYLOAD_BYTES` | bounds of the queue | 65,536, 128 MiB |
 /// | `LLMOBS_SHUTDOWN_TIMEOUT_MS` | how long the drop may wait | 5,000 |
 ///
@@ -122,6 +123,9 @@ impl Builder {
         if let Some(capture) = environment.capture {
             core = core.capture(capture);
         }
+        if let Some(policy) = environment.usage {
+            core = core.usage(policy);
+        }
         if let Some(timeout) = environment.shutdown_timeout {
             core = core.shutdown_timeout(timeout);
         }
@@ -198,6 +202,12 @@ impl Builder {
     /// Sets which content is kept. Defaults to none.
     pub fn capture(self, capture: Capture) -> Self {
         self.core(|core| core.capture(capture))
+    }
+
+    /// Sets when streamed chats ask for usage that the application did not ask for. Defaults to
+    /// [`UsagePolicy::Auto`]: where the host is known to take it. `CallLayer::usage` goes before it.
+    pub fn usage(self, policy: UsagePolicy) -> Self {
+        self.core(|core| core.usage(policy))
     }
 
     /// Sets the bounds of what is held in memory.

@@ -44,7 +44,9 @@ fn settle(llmobs: Option<&Llmobs>) {
 fn of_call(setup: Setup, events: usize) -> f64 {
     let script = Script { tokens: events, per_read: 1, held: false };
     let load = Load::new(setup, Canned::new(script));
-    let call = || assert_eq!(load.call(), events + 3, "the stream is read whole");
+    // What the application did not ask for it does not see: all but the usage event, or all.
+    let chunks = events + if setup.asks { 2 } else { 3 };
+    let call = || assert_eq!(load.call(), chunks, "the stream is read whole");
     each(call, || settle(load.llmobs.as_ref()))
 }
 
@@ -125,6 +127,7 @@ fn observing_allocates_little_on_the_caller() {
     let rows = [
         ("off", off, 0.0, 0.0),
         ("JSON lines", JSON_LINES, 11.0, 0.02),
+        ("JSON lines, asking for usage", Setup { asks: true, ..JSON_LINES }, 30.0, 0.02),
         ("OpenTelemetry", OPENTELEMETRY, 18.0, 0.02),
     ];
     println!("| allocations on the caller over bare | per call | per event |\n|---|--:|--:|");

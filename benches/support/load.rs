@@ -10,7 +10,7 @@ use async_openai::types::chat::{
 };
 use futures_util::StreamExt;
 use llmobs::openai::{AttemptLayer, CallLayer};
-use llmobs::{Capture, Llmobs};
+use llmobs::{Capture, Llmobs, UsagePolicy};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use reqwest::Response;
 use tokio::runtime::Runtime;
@@ -30,10 +30,13 @@ pub(crate) struct Setup {
     pub(crate) spans: bool,
     /// Whether content is kept.
     pub(crate) capture: bool,
+    /// Whether usage is asked for in the application's place.
+    pub(crate) asks: bool,
 }
 
 /// async-openai and its retry layer.
-pub(crate) const BARE: Setup = Setup { layers: 0, enabled: false, spans: false, capture: false };
+pub(crate) const BARE: Setup =
+    Setup { layers: 0, enabled: false, spans: false, capture: false, asks: false };
 /// What a service gets that sets nothing else.
 pub(crate) const JSON_LINES: Setup = Setup { layers: 2, enabled: true, ..BARE };
 /// The same, and spans.
@@ -107,6 +110,7 @@ pub(crate) fn provider() -> SdkTracerProvider {
 pub(crate) fn recorder(setup: Setup, provider: Option<&SdkTracerProvider>) -> Llmobs {
     let builder = llmobs::Builder::from_lookup(&|_| None)
         .sink(llmobs::JsonLines::writer(std::io::sink()))
+        .usage(if setup.asks { UsagePolicy::Always } else { UsagePolicy::Never })
         .capture(if setup.capture { Capture::ALL } else { Capture::NONE })
         .process_wide(false)
         .enabled(setup.enabled);

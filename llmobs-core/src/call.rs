@@ -117,6 +117,8 @@ pub(crate) struct CallState {
     pub(crate) headers: Option<u64>,
     /// What they said.
     pub(crate) status: Option<u16>,
+    /// The last attempt asked for usage in the application's place.
+    pub(crate) usage_injected: bool,
     body: Body,
     /// Bytes at the body's end that were not kept.
     pub(crate) missing: u64,
@@ -259,6 +261,7 @@ impl CallRef {
             state.attempts += 1;
             (state.attempt, state.sent) = (state.attempts, Some(now));
             (state.headers, state.status) = (None, None);
+            state.usage_injected = false;
             (state.body, state.missing) = (Body::None, 0);
             number = state.attempts;
         });
@@ -267,6 +270,12 @@ impl CallRef {
 }
 
 impl Attempt {
+    /// Notes that this attempt's request asks for usage in the application's place: what the answer
+    /// then reports is [`UsageSource::Injected`](crate::UsageSource::Injected).
+    pub fn usage_injected(&self) {
+        self.call.0.update(|state| state.usage_injected |= state.attempts == self.number);
+    }
+
     /// The response's headers have come. `headers` yields names in lower case; those a decoder has
     /// no use for, and all that may hold a secret, are not kept.
     pub fn headers<'h>(

@@ -30,6 +30,7 @@ mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+mod usage;
 mod worker;
 
 pub use self::call::{Attempt, BodyEnd, Call, CallRef, CallStart, RequestTap, Tap, TransportError};
@@ -62,3 +63,4 @@ pub use self::span::{
 pub use self::step::{InStep, Step};
 pub use self::stream::SseParser;
 pub use self::time::{Clock, SystemClock, Timestamp, TimestampError};
+pub use self::usage::UsagePolicy;

@@ -17,6 +17,7 @@ use crate::recorder::{Counts, FlushError, Limits, Recorder, Shared, Time};
 use crate::sink::Sink;
 use crate::span::{LocalBackend, TraceBackend};
 use crate::time::{Clock, SystemClock};
+use crate::usage::UsagePolicy;
 use crate::worker::{Worker, meta};
 
 /// Configures a recorder in code; the facade's `llmobs::builder()` begins with the environment.
@@ -32,6 +33,7 @@ pub struct Builder {
     clock: Option<Arc<dyn Clock>>,
     ids: Arc<dyn Ids>,
     capture: Capture,
+    usage: UsagePolicy,
     limits: Limits,
     backoff: Backoff,
     enabled: bool,
@@ -51,6 +53,7 @@ impl Default for Builder {
             clock: None,
             ids: Arc::new(RandomIds),
             capture: Capture::NONE,
+            usage: UsagePolicy::Auto,
             limits: Limits::default(),
             backoff: Backoff::new(),
             enabled: true,
@@ -120,6 +123,13 @@ impl Builder {
         self
     }
 
+    /// Sets when adapters ask for usage in the application's place. Defaults to
+    /// [`UsagePolicy::Auto`].
+    pub fn usage(mut self, policy: UsagePolicy) -> Self {
+        self.usage = policy;
+        self
+    }
+
     /// Sets the bounds of what is held in memory. Defaults to [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -174,6 +184,7 @@ impl Builder {
             backend: self.backend,
             decoders: self.decoders,
             capture: CapturePolicy::new(self.capture),
+            usage: self.usage,
             enabled: AtomicBool::new(self.enabled),
             limits: self.limits,
             service: self.service,

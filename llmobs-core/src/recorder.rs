@@ -16,6 +16,7 @@ use crate::record::Record;
 use crate::scope::{Place, Scope, here};
 use crate::span::{OpenSpan, TraceBackend};
 use crate::time::{Clock, SystemClock, Timestamp};
+use crate::usage::UsagePolicy;
 use crate::worker::{FlushRequest, Message};
 
 /// A handle to a running recorder: cheap to clone, good for any thread.
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) backend: Arc<dyn TraceBackend>,
     pub(crate) decoders: Vec<Arc<dyn Decoder>>,
     pub(crate) capture: CapturePolicy,
+    pub(crate) usage: UsagePolicy,
     pub(crate) enabled: AtomicBool,
     pub(crate) limits: Limits,
     pub(crate) service: Option<String>,
@@ -140,6 +142,11 @@ impl Recorder {
     /// Changes which content is kept while the service runs.
     pub fn set_capture(&self, capture: Capture) {
         self.0.capture.set(capture);
+    }
+
+    /// When adapters ask for usage in the application's place.
+    pub fn usage(&self) -> UsagePolicy {
+        self.0.usage
     }
 
     /// Offers a record made elsewhere, such as an evaluation.

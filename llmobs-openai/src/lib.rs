@@ -8,8 +8,10 @@ mod client;
 mod decode;
 mod provider;
 mod service;
+mod usage;
 
 pub use async_openai;
+pub use llmobs_core::UsagePolicy;
 
 pub use self::check::{Instrumentation, assert_instrumented, instrumentation};
 pub use self::client::{client, service};

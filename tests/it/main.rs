@@ -12,3 +12,4 @@ mod retries;
 mod start;
 mod support;
 mod tidy;
+mod usage;

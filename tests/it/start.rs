@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fs;
 
-use llmobs::{Builder, Capture, EnvironmentError, InitError, StepKind};
+use llmobs::{Builder, Capture, EnvironmentError, InitError, StepKind, UsagePolicy};
 use serde_json::Value;
 
 /// A builder that sees these variables and no others.
@@ -46,6 +46,7 @@ fn values_that_mean_nothing_are_errors_that_say_what_would() {
     for (name, value, expected) in [
         ("LLMOBS_ENABLED", "maybe", "true or false"),
         ("LLMOBS_MAX_OPERATIONS", "many", "a whole number"),
+        ("LLMOBS_USAGE", "sometimes", "auto, always or never"),
         ("LLMOBS_CAPTURE", "everything", "none, all, or a list of input, output, tools, errors"),
     ] {
         let failed = with(&[(name, value)]).no_file().start();
@@ -59,6 +60,16 @@ fn values_that_mean_nothing_are_errors_that_say_what_would() {
             format!("the environment variable {name} is {value:?}: expected {expected}")
         );
     }
+}
+
+#[test]
+fn whether_usage_is_asked_for_is_said_by_the_environment_or_in_code() {
+    let policy = |builder: Builder| builder.no_file().start().expect("it starts").usage();
+    assert_eq!(policy(with(&[])), UsagePolicy::Auto);
+    assert_eq!(policy(with(&[("LLMOBS_USAGE", "Always")])), UsagePolicy::Always);
+    assert_eq!(policy(with(&[("LLMOBS_USAGE", "never")])), UsagePolicy::Never);
+    let in_code = with(&[("LLMOBS_USAGE", "never")]).usage(UsagePolicy::Always);
+    assert_eq!(policy(in_code), UsagePolicy::Always);
 }
 
 #[test]

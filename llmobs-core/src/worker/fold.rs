@@ -8,7 +8,7 @@ use super::room::Room;
 use crate::call::{BodyEnd, CallShared, CallState, Ending, Frame, TransportError, frames};
 use crate::decoder::{Closing, Event, EventFacts, Fold, Headers};
 use crate::queue::lock;
-use crate::record::{CutField, Kind, Outcome, Record, Server, Term, millis};
+use crate::record::{CutField, Kind, Outcome, Record, Server, Term, UsageSource, millis};
 use crate::semconv::error_type;
 use crate::span::OpenSpan;
 use crate::stream::{Account, Encoding, SseParser, Stop};
@@ -173,12 +173,13 @@ impl CallFold {
 
     fn settle(&mut self) -> Record {
         let call = Arc::clone(&self.call);
-        let (ending, ended, sent, headers, status, attempts, attempt, missing) = {
+        let (ending, ended, sent, headers, status, attempts, attempt, missing, injected) = {
             let mut state = lock(&call.state);
             let now = call.recorder.elapsed();
             let (ending, at) = *state.ended.get_or_insert((Ending::Unfinished, now));
             let CallState { sent, headers, status, attempts, attempt, missing, .. } = *state;
-            (ending, at, sent, headers, status, attempts, attempt, missing)
+            let injected = state.usage_injected;
+            (ending, at, sent, headers, status, attempts, attempt, missing, injected)
         };
         if missing > 0 {
             self.gap(attempt, missing);
@@ -194,6 +195,12 @@ impl CallFold {
         let mut stream = false;
         if let Some(answer) = answer {
             (closing, stream) = answer.close(&call, ending, sent, &mut record);
+        }
+        if let Some(usage) = record.usage.as_mut().filter(|_| injected) {
+            // A decoder sees that counts were sent, not who asked for them.
+            if usage.source == Some(UsageSource::Reported) {
+                usage.source = Some(UsageSource::Injected);
+            }
         }
 
         let outcome = outcome(ending, status, &closing, stream);

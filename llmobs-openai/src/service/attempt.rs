@@ -5,15 +5,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use async_openai::middleware::HttpRequestFactory;
-use llmobs_core::Attempt;
 use llmobs_http::{TapBody, tap_headers};
 use pin_project_lite::pin_project;
 use reqwest::{Response, ResponseBuilderExt};
 use tower::Service;
 
 use super::call::classify_reqwest;
-use super::hand_over;
+use super::hand_over::{self, InHand};
 use crate::check::{Layer, probed};
+use crate::usage::{Unasked, readable};
 
 /// Observes single HTTP requests; goes right around the transport, inside the retries.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,7 +63,7 @@ pin_project! {
     pub struct AttemptFuture<F> {
         #[pin]
         inner: F,
-        attempt: Option<Attempt>,
+        attempt: Option<InHand>,
         // A probe goes no further than this.
         probe: bool,
     }
@@ -80,11 +80,9 @@ where
         if *this.probe {
             return Poll::Pending;
         }
-        // Whatever lies there was left for somebody who did not come.
-        hand_over::take();
-        let polled = this.inner.poll(cx);
-        if let Some(attempt) = hand_over::take() {
-            *this.attempt = Some(attempt);
+        let (polled, left) = hand_over::during(|| this.inner.poll(cx));
+        if left.is_some() {
+            *this.attempt = left;
         }
         match (std::task::ready!(polled), this.attempt.take()) {
             (Ok(response), Some(attempt)) => Poll::Ready(Ok(tapped(response, attempt))),
@@ -99,8 +97,9 @@ impl<F> fmt::Debug for AttemptFuture<F> {
     }
 }
 
-/// The response with a tap on its body, and otherwise as it was.
-fn tapped(response: Response, attempt: Attempt) -> Response {
+/// The response with a tap on its body, and otherwise as it would be without us.
+fn tapped(response: Response, attempt: InHand) -> Response {
+    let InHand { attempt, unasked } = attempt;
     // A response that goes through `http::Response` loses its URL unless it is put back this way.
     let url = http::Response::builder().url(response.url().clone()).body(());
     let response: http::Response<reqwest::Body> = response.into();
@@ -109,6 +108,13 @@ fn tapped(response: Response, attempt: Attempt) -> Response {
         parts.extensions.extend(url.into_parts().0.extensions);
     }
     let tap = tap_headers(attempt, parts.status, &parts.headers);
-    let body = reqwest::Body::wrap(TapBody::new(body, tap, classify_reqwest));
+    let body = TapBody::new(body, tap, classify_reqwest);
+    let body = if unasked > 0 && readable(parts.status, &parts.headers) {
+        // It counts the event that is about to be taken out.
+        parts.headers.remove(http::header::CONTENT_LENGTH);
+        reqwest::Body::wrap(Unasked::new(body, unasked))
+    } else {
+        reqwest::Body::wrap(body)
+    };
     http::Response::from_parts(parts, body).into()
 }

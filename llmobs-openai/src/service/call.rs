@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
-use llmobs_core::{Call, Recorder, TransportError};
+use llmobs_core::{Call, Recorder, TransportError, UsagePolicy};
 use pin_project_lite::pin_project;
 use reqwest::Response;
 use tower::Service;
@@ -21,6 +21,7 @@ use crate::check::{Layer, probed};
 #[derive(Clone, Debug, Default)]
 pub struct CallLayer {
     recorder: Option<Recorder>,
+    usage: Option<UsagePolicy>,
 }
 
 impl CallLayer {
@@ -35,13 +36,28 @@ impl CallLayer {
         self.recorder = Some(recorder.clone());
         self
     }
+
+    /// When streamed chats ask for usage that the application did not ask for. Defaults to what the
+    /// recorder says, which is [`UsagePolicy::Auto`] unless set.
+    ///
+    /// `Auto` asks api.openai.com and its regions, and api.groq.com. `stream_options.include_usage`
+    /// is spliced into the request's bytes, and the event that it brings, the one with usage and
+    /// empty `choices`, is taken out of the answer again: one for each choice asked for at most. The
+    /// rest is what the server sent. Left as they are: requests that say anything about it
+    /// themselves, are signed, compressed, not in memory, or accept a compressed answer; and answers
+    /// that are compressed all the same.
+    #[must_use]
+    pub fn usage(mut self, policy: UsagePolicy) -> Self {
+        self.usage = Some(policy);
+        self
+    }
 }
 
 impl<S> tower::Layer<S> for CallLayer {
     type Service = CallService<S>;
 
     fn layer(&self, inner: S) -> CallService<S> {
-        CallService { inner, recorder: self.recorder.clone() }
+        CallService { inner, recorder: self.recorder.clone(), usage: self.usage }
     }
 }
 
@@ -50,6 +66,7 @@ impl<S> tower::Layer<S> for CallLayer {
 pub struct CallService<S> {
     inner: S,
     recorder: Option<Recorder>,
+    usage: Option<UsagePolicy>,
 }
 
 impl<S> Service<HttpRequestFactory> for CallService<S>
@@ -76,14 +93,15 @@ where
         let Some(recorder) = recorder.filter(Recorder::is_enabled) else {
             return CallFuture::Plain { inner: Oneshot::new(inner, request) };
         };
+        let usage = self.usage.unwrap_or_else(|| recorder.usage());
         match build_now(&request) {
-            Some(Ok(first)) => CallFuture::observed(&recorder, inner, first, request),
+            Some(Ok(first)) => CallFuture::observed(&recorder, usage, inner, first, request),
             // It fails again below, and the application gets that very error.
             Some(Err(_)) => CallFuture::Plain { inner: Oneshot::new(inner, request) },
             None => CallFuture::Building {
                 building: Box::pin(async move {
                     match request.build().await {
-                        Ok(first) => CallFuture::observed(&recorder, inner, first, request),
+                        Ok(first) => CallFuture::observed(&recorder, usage, inner, first, request),
                         Err(_) => CallFuture::Plain { inner: Oneshot::new(inner, request) },
                     }
                     .await
@@ -121,12 +139,13 @@ where
 {
     fn observed(
         recorder: &Recorder,
+        usage: UsagePolicy,
         inner: S,
         mut first: reqwest::Request,
         rebuild: HttpRequestFactory,
     ) -> Self {
         let call = open(recorder, &mut first);
-        let request = factory(first, rebuild, call.as_ref().map(Call::handle));
+        let request = factory(first, rebuild, call.as_ref().map(Call::handle), usage);
         let inner = Oneshot::new(inner, request);
         match call {
             Some(call) => Self::Observed { inner, call: Some(call) },

@@ -8,10 +8,11 @@ use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
 use bytes::Bytes;
 use http_body::Body as _;
-use llmobs_core::{Call, CallRef, CallStart, Recorder, Target};
+use llmobs_core::{Call, CallRef, CallStart, Recorder, Target, UsagePolicy};
 use reqwest::{Body, Request};
 
-use super::hand_over;
+use super::hand_over::{self, InHand};
+use crate::usage;
 
 /// Begins to observe the call that `request` is the first attempt of.
 pub(super) fn open(recorder: &Recorder, request: &mut Request) -> Option<Call> {
@@ -45,24 +46,31 @@ fn body(request: &mut Request) -> Option<Bytes> {
 }
 
 /// A factory that hands `first` out once, and builds anew for each retry, so that a request is built
-/// as often as without us; each time it says to the attempt layer whose attempt it is.
+/// as often as without us; each time it asks for usage as `policy` has it, and says to the attempt
+/// layer whose attempt it is.
 pub(super) fn factory(
     first: Request,
     rebuild: HttpRequestFactory,
     call: Option<CallRef>,
+    policy: UsagePolicy,
 ) -> HttpRequestFactory {
     let first = Mutex::new(Some(first));
     HttpRequestFactory::new(move || {
         let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (rebuild, call) = (rebuild.clone(), call.clone());
         async move {
-            let request = match first {
+            let mut request = match first {
                 Some(request) => request,
                 None => rebuild.build().await?,
             };
-            if let Some(call) = call {
-                hand_over::leave(call.attempt());
+            let Some(call) = call else { return Ok(request) };
+            let unasked =
+                if hand_over::is_awaited() { usage::ask(policy, &mut request) } else { 0 };
+            let attempt = call.attempt();
+            if unasked > 0 {
+                attempt.usage_injected();
             }
+            hand_over::leave(InHand { attempt, unasked });
             Ok(request)
         }
     })
