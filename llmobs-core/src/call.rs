@@ -94,6 +94,15 @@ pub(crate) struct CallShared {
     pub(crate) state: Mutex<CallState>,
 }
 
+/// What surrounds a call where it is issued.
+pub(crate) struct Surroundings {
+    pub(crate) scope: Option<Scope>,
+    pub(crate) span: OpenSpan,
+    pub(crate) request_id: RequestId,
+    pub(crate) capture: Capture,
+    pub(crate) at: Timestamp,
+}
+
 /// What changes while a call is under way.
 #[derive(Debug, Default)]
 pub(crate) struct CallState {
@@ -158,6 +167,21 @@ impl Recorder {
             ids: self.ids(),
         });
         let capture = scope.as_ref().and_then(|scope| scope.attributes().capture);
+        let capture = capture.unwrap_or_else(|| self.capture());
+        let request_id = self.ids().request_id(at);
+        let surroundings = Surroundings { scope, span, request_id, capture, at };
+        Some(self.open(start, decoder, route, surroundings))
+    }
+
+    /// Opens a call that room was reserved for.
+    pub(crate) fn open(
+        &self,
+        start: CallStart<'_>,
+        decoder: Arc<dyn Decoder>,
+        route: Route,
+        surroundings: Surroundings,
+    ) -> Call {
+        let Surroundings { scope, span, request_id, capture, at } = surroundings;
         let request_len = start.body.as_ref().map(|body| body.len() as u64).or(start.body_len);
         // A request that finds no room is not kept: the call is recorded without its facts.
         let request = start.body.filter(|body| self.queue().reserve_bytes(body.len()));
@@ -170,14 +194,14 @@ impl Recorder {
             port: start.target.port,
             scope,
             span,
-            request_id: self.ids().request_id(at),
-            capture: capture.unwrap_or_else(|| self.capture()),
+            request_id,
+            capture,
             at,
             issued: self.elapsed(),
             state: Mutex::new(CallState { request, request_len, ..CallState::default() }),
         });
         self.send(Message::CallOpened(Arc::clone(&shared)));
-        Some(Call { shared, settled: false })
+        Call { shared, settled: false }
     }
 }
 
