@@ -100,6 +100,15 @@ pub(crate) struct CallShared {
     pub(crate) state: Mutex<CallState>,
 }
 
+/// What surrounds a call where it is issued.
+pub(crate) struct Surroundings {
+    pub(crate) scope: Option<Scope>,
+    pub(crate) span: OpenSpan,
+    pub(crate) request_id: RequestId,
+    pub(crate) capture: Capture,
+    pub(crate) at: Timestamp,
+}
+
 /// What changes while a call is under way.
 #[derive(Debug, Default)]
 pub(crate) struct CallState {
@@ -161,12 +170,14 @@ impl Recorder {
         if within::is_within(same) {
             return None;
         }
-        let call = self.begin(|| self.open(start, decoder, route))?;
-        self.send(Message::CallOpened(Arc::clone(&call.shared)));
-        Some(call)
+        self.begin(|| {
+            let surroundings = self.surroundings(&start.target, route);
+            self.open(start, decoder, route, surroundings)
+        })
     }
 
-    fn open(&self, start: CallStart<'_>, decoder: Arc<dyn Decoder>, route: Route) -> Call {
+    /// What a call that is issued here is a part of.
+    fn surroundings(&self, target: &Target<'_>, route: Route) -> Surroundings {
         let Place { scope, tracing, tracing_at_entry, .. } = self.place();
         let at = self.now();
         let span = self.backend().start(&SpanStart {
@@ -174,8 +185,8 @@ impl Recorder {
             kind: SpanKind::Client,
             at,
             operation: Some(route.operation),
-            provider: Some(route.provider.unwrap_or(start.target.host)),
-            server: Some((start.target.host, start.target.port)),
+            provider: Some(route.provider.unwrap_or(target.host)),
+            server: Some((target.host, target.port)),
             innermost: Innermost {
                 scope: scope.as_ref().and_then(Scope::span),
                 tracing_at_entry,
@@ -184,7 +195,20 @@ impl Recorder {
             ids: self.ids(),
         });
         let capture = scope.as_ref().and_then(|scope| scope.attributes().capture);
-        let (request_id, issued) = (self.ids().request_id(at), self.elapsed());
+        let capture = capture.unwrap_or_else(|| self.capture());
+        Surroundings { scope, span, request_id: self.ids().request_id(at), capture, at }
+    }
+
+    /// Opens a call that room was reserved for.
+    pub(crate) fn open(
+        &self,
+        start: CallStart<'_>,
+        decoder: Arc<dyn Decoder>,
+        route: Route,
+        surroundings: Surroundings,
+    ) -> Call {
+        let Surroundings { scope, span, request_id, capture, at } = surroundings;
+        let issued = self.elapsed();
         let request_len = start.body.as_ref().map(|body| body.len() as u64).or(start.body_len);
         // A request that finds no room is not kept: the call is recorded without its facts.
         let request = start.body.and_then(|body| Sent::whole(body, self));
@@ -199,7 +223,7 @@ impl Recorder {
             scope,
             span,
             request_id,
-            capture: capture.unwrap_or_else(|| self.capture()),
+            capture,
             at,
             issued,
             state: Mutex::new(CallState {
@@ -209,6 +233,7 @@ impl Recorder {
                 ..CallState::default()
             }),
         });
+        self.send(Message::CallOpened(Arc::clone(&shared)));
         Call { shared, settled: false }
     }
 }

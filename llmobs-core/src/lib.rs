@@ -15,6 +15,7 @@ mod id;
 mod layer;
 mod lifecycle;
 mod loss;
+mod offline;
 mod processor;
 mod queue;
 mod record;
@@ -44,6 +45,7 @@ pub use self::id::{IdError, Ids, RandomIds, RequestId, SpanId, TraceId};
 pub use self::layer::{Layer, layer};
 pub use self::lifecycle::{Builder, Llmobs, StartError};
 pub use self::loss::{LossCause, Losses, SinkLosses};
+pub use self::offline::{DecodeError, Exchange, Offline};
 pub use self::processor::{Processor, Verdict};
 pub use self::record::{
     Content, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params,

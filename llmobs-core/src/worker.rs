@@ -48,6 +48,16 @@ impl Worker {
         Self { recorder, processors, open: HashMap::new(), ready: Vec::new(), reported: 0 }
     }
 
+    /// Handles all that waits, on this thread, and gives the records that came of it away.
+    pub(crate) fn work_off(&mut self) -> Vec<Arc<Record>> {
+        let mut items = VecDeque::new();
+        self.recorder.queue().take(&mut items, Duration::ZERO);
+        for message in items {
+            self.handle(message, &mut Vec::new());
+        }
+        std::mem::take(&mut self.ready)
+    }
+
     pub(crate) fn run(mut self) {
         let mut items = VecDeque::with_capacity(256);
         let mut last_report = Instant::now();

@@ -36,7 +36,9 @@ fn counted() -> ChatScript {
 
 /// Whether a request asks for usage.
 fn asks(request: &Received) -> bool {
-    request.json().is_some_and(|body| body["stream_options"]["include_usage"] == true)
+    request
+        .json()
+        .is_some_and(|body| body.pointer("/stream_options/include_usage") == Some(&true.into()))
 }
 
 /// A server that counts when it is asked, as OpenAI does.

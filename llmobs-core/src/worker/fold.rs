@@ -280,15 +280,16 @@ impl Answer {
         }
     }
 
-    fn bytes(&mut self, at: u64, bytes: &[u8], call: &CallShared, record: &Record) {
+    fn bytes(&mut self, at: u64, mut bytes: &[u8], call: &CallShared, record: &Record) {
         self.len += bytes.len() as u64;
         if let Body::Unknown { content_type_stream, start } = &mut self.body {
             let mut start = std::mem::take(start);
+            // White space at the beginning is no part of either kind of body.
+            bytes = if start.is_empty() { bytes.trim_ascii_start() } else { bytes };
             let expected = *content_type_stream || record.stream == Some(true);
             let Some(stream) = is_stream(&start, bytes, expected && self.status < 400) else {
                 // Only what may be the start of a stream's first line gets here: a few bytes.
-                let more = if start.is_empty() { bytes.trim_ascii_start() } else { bytes };
-                start.extend_from_slice(more);
+                start.extend_from_slice(bytes);
                 self.body = Body::Unknown { content_type_stream: *content_type_stream, start };
                 return;
             };
@@ -319,8 +320,10 @@ impl Answer {
                     kept.extend_from_slice(bytes);
                 } else {
                     // Nothing can be made of a body with a hole in it.
-                    *missing += bytes.len() as u64;
+                    *missing += more as u64;
                     *limit = 0;
+                    *kept = Vec::new();
+                    room.give_back();
                 }
             }
         }

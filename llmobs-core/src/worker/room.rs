@@ -26,10 +26,15 @@ impl Room {
         }
         true
     }
+
+    /// Lets it go before that.
+    pub(super) fn give_back(&mut self) {
+        self.recorder.queue().release_bytes(std::mem::take(&mut self.bytes));
+    }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.recorder.queue().release_bytes(self.bytes);
+        self.give_back();
     }
 }

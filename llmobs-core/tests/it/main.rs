@@ -8,6 +8,7 @@ mod golden;
 mod hot_path;
 mod jsonl;
 mod kits;
+mod offline;
 mod schema;
 mod sse;
 mod support;

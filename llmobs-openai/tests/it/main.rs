@@ -2,8 +2,10 @@
 
 mod deviations;
 mod exchange;
+mod fuzz;
 mod lenience;
 mod recordings;
+mod recordings_corpus;
 mod recordings_facts;
 mod responses;
 mod routes;

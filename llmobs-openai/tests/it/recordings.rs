@@ -1,14 +1,7 @@
 //! The decoder against recorded exchanges: every fact that can be read off them, exactly.
-//!
-//! The recordings are not part of the crate. Where they are absent the tests say so and pass, but
-//! not in CI.
 
 #![expect(clippy::indexing_slicing, reason = "JSON by name, in a test")]
-#![expect(clippy::print_stderr, reason = "the agreement is for reading")]
 
-use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,50 +10,7 @@ use llmobs_core::{BodyEnd, CallStart, Capture, Record, Target};
 use llmobs_openai::OpenAi;
 use serde_json::Value;
 
-use crate::recordings_facts::{FIELDS, expected, facts, same};
-
-/// One exchange and what must be known of it.
-struct Exchange {
-    recorded: Value,
-    expected: Value,
-}
-
-impl Exchange {
-    fn text(&self, field: &str) -> &str {
-        self.recorded[field].as_str().unwrap_or_default()
-    }
-
-    fn name(&self) -> String {
-        format!("{} {} {}", self.text("id"), self.text("provider"), self.text("api"))
-    }
-}
-
-/// The exchanges of some APIs, or, when none is named, of all; `None`, loudly, where there are none to be had.
-fn corpus(apis: &[&str]) -> Option<Vec<Exchange>> {
-    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/recordings"));
-    if !folder.exists() {
-        assert!(std::env::var_os("CI").is_none(), "the recordings are missing");
-        eprintln!("SKIPPED: no recordings at {}", folder.display());
-        return None;
-    }
-    let lines = |name: &str| -> Vec<Value> {
-        let file = std::fs::File::open(folder.join(name)).expect("the recordings can be read");
-        let mut text = String::new();
-        flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("gzip of UTF-8");
-        text.lines().map(|line| serde_json::from_str(line).expect("one object a line")).collect()
-    };
-    let (recorded, expected) = (lines("recordings.jsonl.gz"), lines("expected.jsonl.gz"));
-    assert_eq!(recorded.len(), expected.len(), "the two files are joined line by line");
-    let exchanges: Vec<_> = recorded
-        .into_iter()
-        .zip(expected)
-        .map(|(recorded, expected)| Exchange { recorded, expected })
-        .filter(|exchange| apis.is_empty() || apis.contains(&exchange.text("api")))
-        .collect();
-    assert!(!exchanges.is_empty());
-    assert!(exchanges.iter().all(|it| it.recorded["id"] == it.expected["id"]));
-    Some(exchanges)
-}
+use crate::recordings_corpus::{Agreement, Exchange, corpus};
 
 /// How a body is cut into pieces.
 #[derive(Clone, Copy)]
@@ -157,55 +107,14 @@ fn observe_all(
 /// Compares all fields of all exchanges, prints the agreement, and fails on any difference.
 fn check(api: &str) {
     let Some(exchanges) = corpus(&[api]) else { return };
-    let mut fields: BTreeMap<&str, (usize, usize, usize)> = BTreeMap::new();
-    let mut providers: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    let mut differences = Vec::new();
-    for (exchange, record) in
-        exchanges.iter().zip(observe_all(&exchanges, Capture::ALL, |n| Cut::Random(n as u64)))
-    {
+    let records = observe_all(&exchanges, Capture::ALL, |n| Cut::Random(n as u64));
+    let mut agreement = Agreement::default();
+    for (exchange, record) in exchanges.iter().zip(records) {
         let line = serde_json::to_value(&record).expect("records are JSON");
         assert_eq!(line["api"], api);
-        let facts = facts(&line);
-        let expected = expected(&exchange.expected, &exchange.recorded);
-        for field in FIELDS {
-            let (compared, agreed, ambiguous) = fields.entry(*field).or_default();
-            if is_ambiguous(&exchange.expected, field) {
-                *ambiguous += 1;
-                continue;
-            }
-            let provider = providers.entry(exchange.text("provider")).or_default();
-            *compared += 1;
-            provider.0 += 1;
-            if same(&facts[*field], &expected[*field]) {
-                *agreed += 1;
-                provider.1 += 1;
-            } else {
-                differences.push(format!(
-                    "{} {field}: {} instead of {}",
-                    exchange.name(),
-                    short(&facts[*field]),
-                    short(&expected[*field])
-                ));
-            }
-        }
+        agreement.add(exchange, &line);
     }
-    for (field, (compared, agreed, ambiguous)) in &fields {
-        eprintln!("{api} {field}: {agreed}/{compared} ({ambiguous} ambiguous)");
-        assert_eq!(compared + ambiguous, exchanges.len(), "{field} was not compared everywhere");
-    }
-    for (provider, (compared, agreed)) in &providers {
-        eprintln!("{api} {provider}: {agreed}/{compared}");
-    }
-    let shown: Vec<_> = differences.iter().take(60).cloned().collect();
-    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), shown.join("\n"));
-}
-
-fn is_ambiguous(expected: &Value, field: &str) -> bool {
-    expected["ambiguous"].as_array().into_iter().flatten().any(|name| name == field)
-}
-
-fn short(value: &Value) -> String {
-    value.to_string().chars().take(240).collect()
+    agreement.assert_whole(exchanges.len());
 }
 
 #[test]
