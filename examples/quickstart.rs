@@ -215,7 +215,7 @@ fn show(session: &str) -> Result<(), Box<dyn Error>> {
         })?;
     }
     if records.is_empty() {
-        println!("\nThis run wrote no file: look for session {session} at your OTLP endpoint.");
+        println!("\nNo file was written: session {session} is at your OTLP endpoint, if any.");
         return Ok(());
     }
     let style = Style::stdout();

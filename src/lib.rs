@@ -43,6 +43,8 @@
 //! - `openai` (default): the client and the service for `async-openai`.
 //! - `macros` (default): `#[trace_llm]`.
 //! - `otlp` (default): spans and metrics over OTLP, or through an OpenTelemetry provider of yours.
+//! - `gzip` (default), `brotli`: answers that the client does not decompress itself. What comes in an
+//!   encoding that is not turned on is counted as [`Cut`]; the application gets it as ever.
 //! - `layer`: [`layer()`](https://docs.rs/llmobs), ids for `tracing` spans without OpenTelemetry.
 //! - `tracing-opentelemetry`: right parents with its context activation turned off.
 //! - `testing`: doubles and assertions for your tests.
@@ -56,13 +58,15 @@ pub mod testing;
 #[doc(hidden)]
 pub use llmobs_core::__private;
 pub use llmobs_core::{
-    Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console, Content, Cut,
-    CutField, Decoder, Event, EventFacts, Failure, FlushError, Fold, Headers, Ids, InScope, InStep,
-    JsonLines, JsonLinesError, Kind, Latency, Limits, Llmobs, LocalBackend, Logprobs, LossCause,
-    LossReport, Losses, Meta, Outcome, Params, Processor, Prompt, RateLimit, Reasoning, Record,
-    Recorder, RequestId, Rotation, Route, SCHEMA, Safety, Scope, ScopeExt, Server, Sink, SinkError,
-    SinkLosses, SpanId, Step, StepKind, SystemClock, Target, Term, Timestamp, ToolCall, TpotSource,
-    TraceBackend, TraceId, Usage, UsagePolicy, UsageSource, Verdict, Wire, scope, semconv,
+    Attempt, Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console, Content,
+    Cut, CutField, Decoder, Event, EventFacts, Failure, FlushError, Fold, Headers, IdError, Ids,
+    InScope, InStep, Innermost, JsonLines, JsonLinesError, Kind, Latency, Limits, Llmobs,
+    LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta, OpenSpan, Outcome, Params,
+    Processor, Prompt, RateLimit, Reasoning, Record, Recorder, RequestId, Rotation, Route, SCHEMA,
+    Safety, Scope, ScopeExt, Server, Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind,
+    SpanStart, StartError, Step, StepKind, SystemClock, Tap, Target, Term, Timestamp,
+    TimestampError, ToolCall, TpotSource, TraceBackend, TraceId, TransportError, Usage,
+    UsagePolicy, UsageSource, Verdict, Wire, scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};

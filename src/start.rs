@@ -19,8 +19,8 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// |---|---|---|
 /// | `OTEL_EXPORTER_OTLP_ENDPOINT` and its kin | send spans and metrics there | |
 /// | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` | `otlp` or `none` | `otlp` |
-/// | `OTEL_SDK_DISABLED` | `true` turns everything off | `false` |
-/// | `LLMOBS_ENABLED` | `false` observes nothing until told to | `true` |
+/// | `OTEL_SDK_DISABLED` | `true` turns everything off, unless `LLMOBS_FILE` or `LLMOBS_ENABLED` ask for it | `false` |
+/// | `LLMOBS_ENABLED` | `false` observes nothing until told to, and makes no default file | `true` |
 /// | `LLMOBS_FILE` | JSON lines go to this file; `none` for no file | `llmobs.jsonl` without an OTLP endpoint |
 /// | `LLMOBS_FILE_MAX_BYTES`, `LLMOBS_FILE_KEEP` | put the file aside at this size; keep so many | 100 MiB, 10 |
 /// | `LLMOBS_SERVICE`, else `OTEL_SERVICE_NAME` | name of the service | |
@@ -29,6 +29,9 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_USAGE` | `auto`, `always` or `never`: when streamed chats ask for usage in your place | `auto` |
 /// | `LLMOBS_MAX_OPERATIONS`, `LLMOBS_MAX_PAYLOAD_BYTES` | bounds of the queue | 65,536, 128 MiB |
 /// | `LLMOBS_SHUTDOWN_TIMEOUT_MS` | how long the drop may wait | 5,000 |
+///
+/// Without an OTLP endpoint the file is written also where a global OpenTelemetry provider takes the
+/// spans, since that one is only looked for at the first call; `LLMOBS_FILE=none` leaves it out.
 ///
 /// Keep what it returns for as long as the service runs; dropping it delivers what is waiting.
 ///

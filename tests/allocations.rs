@@ -3,62 +3,143 @@
 //! A binary of its own, since it counts with a global allocator. The transport answers from memory;
 //! over sockets the number of reads varies, and the counts with it.
 
-#[path = "../benches/load.rs"]
+#[path = "../benches/support/load.rs"]
 mod load;
-#[path = "../benches/transport.rs"]
+#[path = "../benches/support/transport.rs"]
 mod transport;
 
 use std::time::Duration;
 
-use llmobs::Llmobs;
-use load::{Load, Mode};
+use bytes::Bytes;
+use llmobs::{BodyEnd, Call, CallStart, Llmobs, Target};
+use load::{BARE, JSON_LINES, Load, OPENTELEMETRY, Setup};
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use reqwest::ResponseBuilderExt;
+use transport::{Canned, Script};
 
 /// Calls counted, after as many that are not.
 const CALLS: u64 = 20;
+const BODY: &[u8] = br#"{"model":"gpt-4o-mini","stream":true}"#;
 
-/// Allocations of one call on the caller's thread, the reader's task included.
-fn allocations(mode: Mode, events: usize) -> f64 {
-    let load = Load::new(mode, events);
-    let flush = |llmobs: &Llmobs| llmobs.flush(Duration::from_secs(10)).expect("sinks take all");
+/// Allocations of one `run` on this thread, after a warm-up; `between` runs uncounted.
+fn each(run: impl Fn(), between: impl Fn()) -> f64 {
     let mut counted = 0;
-    for call in 0..2 * CALLS {
-        let info = allocation_counter::measure(|| {
-            // What was not asked for is not seen: all but the usage event, or all.
-            let chunks = events + if mode == Mode::Asking { 2 } else { 3 };
-            assert_eq!(load.call(), chunks, "the stream is read whole");
-        });
-        if call >= CALLS {
-            counted += info.count_total;
-        }
-        // Buffers are back in the pool before the next call, as they are in a service with gaps
-        // between calls.
-        load.llmobs.as_ref().map(flush);
+    for n in 0..2 * CALLS {
+        let info = allocation_counter::measure(&run);
+        counted += if n < CALLS { 0 } else { info.count_total };
+        between();
     }
     counted as f64 / CALLS as f64
 }
 
+/// Buffers are back in the pool before the next call, as they are in a service with gaps between
+/// calls.
+fn settle(llmobs: Option<&Llmobs>) {
+    if let Some(llmobs) = llmobs {
+        llmobs.flush(Duration::from_secs(10)).expect("sinks take all");
+    }
+}
+
+/// Allocations of one call on the caller's thread, the reader's task included.
+fn of_call(setup: Setup, events: usize) -> f64 {
+    let script = Script { tokens: events, per_read: 1, held: false };
+    let load = Load::new(setup, Canned::new(script));
+    // What the application did not ask for it does not see: all but the usage event, or all.
+    let chunks = events + if setup.asks { 2 } else { 3 };
+    let call = || assert_eq!(load.call(), chunks, "the stream is read whole");
+    each(call, || settle(load.llmobs.as_ref()))
+}
+
 /// Allocations a call and an event cost over the bare client.
-fn over_bare(mode: Mode) -> (f64, f64) {
+fn over_bare(setup: Setup) -> (f64, f64) {
     let (few, many) = (50, 250);
-    let extra = |events| allocations(mode, events) - allocations(Mode::Bare, events);
+    let extra = |events| of_call(setup, events) - of_call(BARE, events);
     let (at_few, at_many) = (extra(few), extra(many));
     let per_event = (at_many - at_few) / (many - few) as f64;
     (at_few - per_event * few as f64, per_event)
 }
 
+/// The same call straight through the recorder, without any HTTP: what its state takes, and what
+/// the tap on its body does.
+fn of_recorder(setup: Setup) -> (f64, f64) {
+    let provider = SdkTracerProvider::builder().build();
+    let llmobs = load::recorder(setup, setup.spans.then_some(&provider));
+    let open = || {
+        let target =
+            Target { method: "POST", host: "127.0.0.1", port: Some(1), path: "/chat/completions" };
+        let body = Some(Bytes::from_static(BODY));
+        llmobs.call(CallStart { target, body, body_len: None }).expect("it is observed")
+    };
+    let state = each(|| open().returned(), || settle(Some(&llmobs)));
+    let tapped = |call: Call| {
+        let headers = [("content-type", b"text/event-stream".as_slice())];
+        let mut tap = call.handle().attempt().headers(200, headers.into_iter());
+        call.returned();
+        tap.data(&Bytes::from_static(b"data: [DONE]\n\n"));
+        tap.end(BodyEnd::Complete);
+    };
+    let both = each(|| tapped(open()), || settle(Some(&llmobs)));
+    (state, both - state)
+}
+
+/// What it takes to take a response apart and put it together again; and its URL's share in that,
+/// which goes lost on the way unless it is put back.
+fn of_rebuilding() -> (f64, f64) {
+    let url = reqwest::Url::parse("http://127.0.0.1:1/v1/chat/completions").expect("it is one");
+    let with_url = || http::Response::builder().url(url.clone()).body(BODY).expect("complete");
+    let rebuilt = |response: reqwest::Response, _| {
+        let (mut parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
+        parts.extensions.extend(with_url().into_parts().0.extensions);
+        reqwest::Response::from(http::Response::from_parts(parts, body))
+    };
+    let times = |n| each(|| drop((0..n).fold(with_url().into(), rebuilt)), || ());
+    let of_url = each(|| drop(with_url()), || ());
+    (of_url, times(2) - times(1) - of_url)
+}
+
+/// What it takes to put a body into another.
+fn of_wrapping() -> f64 {
+    let times = |n| {
+        let wrapped = |body, _| reqwest::Body::wrap::<reqwest::Body>(body);
+        each(|| drop((0..n).fold(reqwest::Body::from(BODY), wrapped)), || ())
+    };
+    times(2) - times(1)
+}
+
+fn parts(setup: Setup, call: f64) -> [(&'static str, f64); 7] {
+    let (state, tap) = of_recorder(setup);
+    let calls = over_bare(Setup { layers: 1, ..setup }).0;
+    let ((url, apart), body) = (of_rebuilding(), of_wrapping());
+    [
+        ("call: state, span and ids", state),
+        ("call: request factory and the rest of its layer", calls - state),
+        ("attempt: tap", tap),
+        ("attempt: the response's URL", url),
+        ("attempt: the response apart and together", apart),
+        ("attempt: the body with its tap", body),
+        ("attempt: rest", call - calls - tap - url - apart - body),
+    ]
+}
+
 #[test]
 fn observing_allocates_little_on_the_caller() {
+    let off = Setup { layers: 2, ..BARE };
     let rows = [
-        (Mode::Off, 0.0, 0.0),
-        (Mode::JsonLines, 12.0, 0.05),
-        (Mode::Asking, 30.0, 0.05),
-        (Mode::OpenTelemetry, 20.0, 0.05),
+        ("off", off, 0.0, 0.0),
+        ("JSON lines", JSON_LINES, 11.0, 0.02),
+        ("JSON lines, asking for usage", Setup { asks: true, ..JSON_LINES }, 30.0, 0.02),
+        ("OpenTelemetry", OPENTELEMETRY, 18.0, 0.02),
     ];
-    println!("allocations on the caller over bare | per call | per event");
-    for (mode, max_call, max_event) in rows {
-        let (per_call, per_event) = over_bare(mode);
-        println!("{mode:?} | {per_call:.2} | {per_event:.4}");
-        assert!(per_call <= max_call, "{mode:?}: {per_call} allocations a call");
-        assert!(per_event <= max_event, "{mode:?}: {per_event} allocations an event");
+    println!("| allocations on the caller over bare | per call | per event |\n|---|--:|--:|");
+    for (name, setup, max_call, max_event) in rows {
+        let (per_call, per_event) = over_bare(setup);
+        println!("| {name} | {per_call:.2} | {per_event:.4} |");
+        if setup.enabled {
+            for (part, count) in parts(setup, per_call) {
+                println!("| … {part} | {count:.2} | |");
+            }
+        }
+        assert!(per_call <= max_call, "{name}: {per_call} allocations a call");
+        assert!(per_event <= max_event, "{name}: {per_event} allocations an event");
     }
 }

@@ -1,6 +1,8 @@
 //! One logical call, from the moment it is issued to its one end.
 
+mod request;
 mod tap;
+mod within;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,6 +11,8 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+pub use self::request::RequestTap;
+pub(crate) use self::request::Sent;
 pub use self::tap::Tap;
 pub(crate) use self::tap::{Frame, frames};
 use crate::capture::Capture;
@@ -26,7 +30,8 @@ use crate::worker::Message;
 pub struct CallStart<'a> {
     /// Where the request goes.
     pub target: Target<'a>,
-    /// The request's body, when it is in memory. It is kept by reference, not copied.
+    /// The request's body, when it is in memory. It is kept by reference, not copied. A body that
+    /// is sent piece by piece is told later, by [`CallRef::request`].
     pub body: Option<Bytes>,
     /// Length of the request's body, where it is known without the body.
     pub body_len: Option<u64>,
@@ -48,6 +53,7 @@ pub struct CallRef(Arc<CallShared>);
 pub struct Attempt {
     call: CallRef,
     number: u32,
+    sent: u64,
 }
 
 /// Why an attempt got no answer, or a call no response.
@@ -97,13 +103,17 @@ pub(crate) struct CallShared {
 /// What changes while a call is under way.
 #[derive(Debug, Default)]
 pub(crate) struct CallState {
-    /// Taken by the worker.
-    pub(crate) request: Option<Bytes>,
+    /// Both are taken by the worker.
+    pub(crate) request: Option<Sent>,
     pub(crate) request_len: Option<u64>,
+    request_told: bool,
     pub(crate) attempts: u32,
-    /// When the last attempt was sent.
+    /// The attempt the following is about: the last one that was sent or answered. They differ
+    /// where attempts run side by side, and there the first answer wins.
+    pub(crate) attempt: u32,
+    /// When it was sent.
     pub(crate) sent: Option<u64>,
-    /// When the last attempt's headers came.
+    /// When its headers came.
     pub(crate) headers: Option<u64>,
     /// What they said.
     pub(crate) status: Option<u16>,
@@ -138,11 +148,25 @@ impl Recorder {
     /// Begins to observe a call; `None` when there is nothing to observe or no room for it.
     ///
     /// The parent is taken here: the innermost scope, `tracing` span or OpenTelemetry context.
+    ///
+    /// Inside the transport of another call to the same place, as [`Call::attach`] knows it, there
+    /// is nothing to observe: an observer further out does so already.
     pub fn call(&self, start: CallStart<'_>) -> Option<Call> {
         let (decoder, route) = self.route(&start.target)?;
-        if !self.reserve() {
+        let target = &start.target;
+        let same = |outer: &CallShared| {
+            outer.recorder.is(self)
+                && (outer.route, outer.host(), outer.port) == (route, target.host, target.port)
+        };
+        if within::is_within(same) {
             return None;
         }
+        let call = self.begin(|| self.open(start, decoder, route))?;
+        self.send(Message::CallOpened(Arc::clone(&call.shared)));
+        Some(call)
+    }
+
+    fn open(&self, start: CallStart<'_>, decoder: Arc<dyn Decoder>, route: Route) -> Call {
         let Place { scope, tracing, tracing_at_entry, .. } = self.place();
         let at = self.now();
         let span = self.backend().start(&SpanStart {
@@ -160,9 +184,11 @@ impl Recorder {
             ids: self.ids(),
         });
         let capture = scope.as_ref().and_then(|scope| scope.attributes().capture);
+        let (request_id, issued) = (self.ids().request_id(at), self.elapsed());
         let request_len = start.body.as_ref().map(|body| body.len() as u64).or(start.body_len);
         // A request that finds no room is not kept: the call is recorded without its facts.
-        let request = start.body.filter(|body| self.queue().reserve_bytes(body.len()));
+        let request = start.body.and_then(|body| Sent::whole(body, self));
+        let request_told = request_len.is_some();
         let shared = Arc::new(CallShared {
             recorder: self.clone(),
             number: self.next_number(),
@@ -172,14 +198,18 @@ impl Recorder {
             port: start.target.port,
             scope,
             span,
-            request_id: self.ids().request_id(at),
+            request_id,
             capture: capture.unwrap_or_else(|| self.capture()),
             at,
-            issued: self.elapsed(),
-            state: Mutex::new(CallState { request, request_len, ..CallState::default() }),
+            issued,
+            state: Mutex::new(CallState {
+                request,
+                request_len,
+                request_told,
+                ..CallState::default()
+            }),
         });
-        self.send(Message::CallOpened(Arc::clone(&shared)));
-        Some(Call { shared, settled: false })
+        Call { shared, settled: false }
     }
 }
 
@@ -194,9 +224,11 @@ impl Call {
         self.shared.request_id
     }
 
-    /// Runs `run` with the call's span current, so that the transport's own spans nest below it.
+    /// Runs a part of the call's transport, with the call's span current so that the transport's
+    /// own spans nest below it.
     pub fn attach(&self, run: &mut dyn FnMut()) {
-        self.shared.recorder.backend().attach(&self.shared.span, run);
+        let shared = &self.shared;
+        within::during(shared, || shared.recorder.attach(&shared.span, run));
     }
 
     /// The response has gone to the application; the call ends when its body does.
@@ -227,13 +259,13 @@ impl CallRef {
         let mut number = 0;
         self.0.update(|state| {
             state.attempts += 1;
-            state.sent = Some(now);
+            (state.attempt, state.sent) = (state.attempts, Some(now));
             (state.headers, state.status) = (None, None);
             state.usage_injected = false;
             (state.body, state.missing) = (Body::None, 0);
             number = state.attempts;
         });
-        Attempt { call: self.clone(), number }
+        Attempt { call: self.clone(), number, sent: now }
     }
 }
 
@@ -252,13 +284,19 @@ impl Attempt {
         headers: impl Iterator<Item = (&'h str, &'h [u8])>,
     ) -> Tap {
         let now = self.call.0.recorder.elapsed();
+        let mut late = true;
         self.call.0.update(|state| {
-            if state.attempts == self.number {
+            // What the application has been given does not change any more.
+            if !state.returned {
+                late = false;
+                (state.attempt, state.sent) = (self.number, Some(self.sent));
                 (state.headers, state.status) = (Some(now), Some(status));
                 state.body = Body::Open;
             }
         });
-        Tap::new(self.call, self.number, now, status, headers)
+        let mut tap = Tap::new(self.call, self.number, now, late);
+        tap.head(now, status, headers);
+        tap
     }
 }
 
@@ -287,7 +325,7 @@ impl CallShared {
 
     fn body_ended(self: &Arc<Self>, attempt: u32, end: BodyEnd, missing: u64, at: u64) {
         self.update(|state| {
-            if state.attempts == attempt {
+            if state.attempt == attempt {
                 (state.body, state.missing) = (Body::Ended(end, at), missing);
             }
         });

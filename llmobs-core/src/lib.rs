@@ -33,7 +33,7 @@ mod time;
 mod usage;
 mod worker;
 
-pub use self::call::{Attempt, BodyEnd, Call, CallRef, CallStart, Tap, TransportError};
+pub use self::call::{Attempt, BodyEnd, Call, CallRef, CallStart, RequestTap, Tap, TransportError};
 pub use self::capture::Capture;
 pub use self::decoder::{
     Closing, Decoder, Event, EventFacts, Fold, Headers, Reasoning, Route, Target,

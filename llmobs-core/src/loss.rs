@@ -15,7 +15,7 @@ pub enum LossCause {
     QueueFull,
     /// The recorder had shut down when the operation began or ended.
     ShutDown,
-    /// A decoder or a processor panicked over the record.
+    /// A decoder or a processor panicked over the record, or the trace backend at the beginning.
     Panicked,
     /// A sink's queue was full.
     SinkQueueFull,

@@ -1,6 +1,7 @@
 //! The recorder: the handle everything observed goes through.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::loss::{LossCause, LossCounts, Losses};
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
 use crate::scope::{Place, Scope, here};
-use crate::span::TraceBackend;
+use crate::span::{OpenSpan, TraceBackend};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::usage::UsagePolicy;
 use crate::worker::{FlushRequest, Message};
@@ -108,7 +109,11 @@ impl Recorder {
 
     /// Makes this the process-wide recorder, in place of any other.
     pub fn make_process_wide(&self) {
-        *DEFAULT.write().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
+        let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
+        let before = default.replace(self.clone());
+        drop(default);
+        // After the lock: the last handle takes the backend and the clock with it.
+        drop(before);
     }
 
     /// Stops being the process-wide recorder, if it is.
@@ -150,7 +155,9 @@ impl Recorder {
             return;
         }
         let now = *record.timestamp.get_or_insert_with(|| self.now());
-        record.request_id.get_or_insert_with(|| self.ids().request_id(now));
+        if record.request_id.is_none() {
+            record.request_id = contained(|| self.ids().request_id(now));
+        }
         self.send(Message::Record(Box::new(record)));
     }
 
@@ -209,6 +216,11 @@ impl Recorder {
         losses.open + losses.sinks.iter().map(|sink| sink.waiting).max().unwrap_or(0)
     }
 
+    /// Whether two handles are of the same recorder.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(crate) fn shared(&self) -> &Shared {
         &self.0
     }
@@ -232,14 +244,35 @@ impl Recorder {
     pub(crate) fn elapsed(&self) -> u64 {
         match &self.0.time {
             Time::System(clock) => clock.elapsed(),
-            Time::Other(clock) => clock.elapsed(),
+            Time::Other(clock) => contained(|| clock.elapsed()).unwrap_or_default(),
         }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         match &self.0.time {
             Time::System(clock) => clock.now(),
-            Time::Other(clock) => clock.now(),
+            Time::Other(clock) => contained(|| clock.now()).unwrap_or_default(),
+        }
+    }
+
+    /// Runs `run` once with `span` current, whatever the backend does; only a panic of `run`'s own
+    /// gets through.
+    pub(crate) fn attach(&self, span: &OpenSpan, run: &mut dyn FnMut()) {
+        let mut left = Some(run);
+        let mut inside = false;
+        let attached = catch_unwind(AssertUnwindSafe(|| {
+            self.backend().attach(span, &mut || {
+                if let Some(run) = left.take() {
+                    inside = true;
+                    run();
+                    inside = false;
+                }
+            });
+        }));
+        match (attached, left) {
+            (Err(panic), _) if inside => resume_unwind(panic),
+            (_, Some(run)) => run(),
+            _ => {}
         }
     }
 
@@ -266,9 +299,23 @@ impl Recorder {
             return None;
         }
         let routed = |decoder: &Arc<dyn Decoder>| {
-            decoder.route(target).map(|route| (Arc::clone(decoder), route))
+            let route = contained(|| decoder.route(target))??;
+            Some((Arc::clone(decoder), route))
         };
         self.0.decoders.iter().find_map(routed)
+    }
+
+    /// Begins an operation there is room for; when a backend or what gives ids panics, it is lost.
+    pub(crate) fn begin<R>(&self, begin: impl FnOnce() -> R) -> Option<R> {
+        if !self.reserve() {
+            return None;
+        }
+        let begun = contained(begin);
+        if begun.is_none() {
+            self.0.counts.lost.add(LossCause::Panicked, 1);
+            self.0.queue.release();
+        }
+        begun
     }
 
     /// Takes an operation on, or counts it as lost.
@@ -305,6 +352,11 @@ impl fmt::Debug for Recorder {
             .field("limits", &self.0.limits)
             .finish_non_exhaustive()
     }
+}
+
+/// What foreign code gives; `None` when it panics, which is no reason to hurt its caller.
+pub(crate) fn contained<R>(run: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(run)).ok()
 }
 
 /// A flush or shutdown that could not bring everything out in time.

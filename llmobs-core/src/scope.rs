@@ -13,7 +13,7 @@ pub(crate) use self::stack::{Place, enter, here};
 pub(crate) use self::stack::{TracingSpan, enter_tracing, exit_tracing};
 use crate::capture::Capture;
 use crate::record::Prompt;
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, contained};
 use crate::span::{Innermost, OpenSpan};
 
 /// Begins a [`Scope`] that inherits what is around it here.
@@ -70,7 +70,7 @@ impl Scope {
         let innermost =
             Innermost { scope: scope.as_ref().and_then(Self::span), tracing_at_entry, tracing };
         let span = match &recorder {
-            Some(recorder) => recorder.backend().current(&innermost),
+            Some(recorder) => contained(|| recorder.backend().current(&innermost)).flatten(),
             None => innermost.open(),
         };
         let mut scope = scope.unwrap_or_default();
@@ -151,7 +151,7 @@ impl Scope {
         self.attach(&mut || result = run.take().map(|run| run()));
         match result {
             Some(result) => result,
-            // `attach` runs its argument once or unwinds; a backend that does neither leaves it to us.
+            // `attach` runs its argument once or unwinds.
             None => match run.take() {
                 Some(run) => run(),
                 None => unreachable!("the function has run, so there is a result"),
@@ -194,7 +194,7 @@ impl Scope {
             run();
         };
         match (&self.recorder, &self.span) {
-            (Some(recorder), Some(span)) => recorder.backend().attach(span, &mut inside),
+            (Some(recorder), Some(span)) => recorder.attach(span, &mut inside),
             _ => inside(),
         }
     }

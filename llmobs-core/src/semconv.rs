@@ -67,6 +67,8 @@ pub mod attribute {
     pub const USAGE_AUDIO_OUTPUT: &str = "gen_ai.usage.audio.output_tokens";
     /// Kind of token a usage counter counts.
     pub const TOKEN_MODALITY: &str = "gen_ai.token.modality";
+    /// Whether tokens are `input` or `output`, in the metric of before October 2026.
+    pub const PREVIOUS_TOKEN_TYPE: &str = "gen_ai.token.type";
     /// Prompt template's name.
     pub const PROMPT_NAME: &str = "gen_ai.prompt.name";
     /// Prompt template's version.
@@ -164,6 +166,44 @@ pub mod resource {
     pub const SDK_LANGUAGE: &str = "telemetry.sdk.language";
     /// Version of the SDK.
     pub const SDK_VERSION: &str = "telemetry.sdk.version";
+}
+
+/// Names that some backends read instead of the conventions'; sent only when asked for.
+pub mod compat {
+    /// OpenInference: what the span is, such as `LLM`.
+    pub const SPAN_KIND: &str = "openinference.span.kind";
+    /// OpenInference: the model that answered, else the one asked for.
+    pub const MODEL_NAME: &str = "llm.model_name";
+    /// OpenInference: input tokens.
+    pub const TOKENS_PROMPT: &str = "llm.token_count.prompt";
+    /// OpenInference: output tokens.
+    pub const TOKENS_COMPLETION: &str = "llm.token_count.completion";
+    /// OpenInference: both together.
+    pub const TOKENS_TOTAL: &str = "llm.token_count.total";
+    /// OpenInference: input tokens from the cache.
+    pub const TOKENS_CACHE_READ: &str = "llm.token_count.prompt_details.cache_read";
+    /// OpenInference: input tokens into the cache.
+    pub const TOKENS_CACHE_WRITE: &str = "llm.token_count.prompt_details.cache_write";
+    /// OpenInference: output tokens spent on reasoning.
+    pub const TOKENS_REASONING: &str = "llm.token_count.completion_details.reasoning";
+    /// OpenInference: version of the prompt template.
+    pub const TEMPLATE_VERSION: &str = "llm.prompt_template.version";
+    /// OpenInference and MLflow: what went in.
+    pub const INPUT_VALUE: &str = "input.value";
+    /// OpenInference and MLflow: how to read it.
+    pub const INPUT_MIME_TYPE: &str = "input.mime_type";
+    /// OpenInference and MLflow: what came out.
+    pub const OUTPUT_VALUE: &str = "output.value";
+    /// OpenInference and MLflow: how to read it.
+    pub const OUTPUT_MIME_TYPE: &str = "output.mime_type";
+    /// Langfuse: when the first token came, as a time of day.
+    pub const LANGFUSE_FIRST_TOKEN: &str = "langfuse.observation.completion_start_time";
+    /// Langfuse: token counts that add up, as a JSON object.
+    pub const LANGFUSE_USAGE: &str = "langfuse.observation.usage_details";
+    /// Langfuse: prompt template's name.
+    pub const LANGFUSE_PROMPT_NAME: &str = "langfuse.observation.prompt.name";
+    /// Langfuse: prompt template's version.
+    pub const LANGFUSE_PROMPT_VERSION: &str = "langfuse.observation.prompt.version";
 }
 
 /// Values of `gen_ai.token.modality`.
@@ -289,6 +329,13 @@ pub mod metric {
     pub const EXECUTE_TOOL_DURATION: &str = "gen_ai.execute_tool.duration";
     /// Duration of a workflow's run, in seconds.
     pub const INVOKE_WORKFLOW_DURATION: &str = "gen_ai.invoke_workflow.duration";
+    /// Input and output tokens of a call, told apart by an attribute; before October 2026.
+    pub const PREVIOUS_TOKEN_USAGE: &str = "gen_ai.client.token.usage";
+    /// Issued to first chunk, in seconds; before October 2026.
+    pub const PREVIOUS_TIME_TO_FIRST_CHUNK: &str = "gen_ai.client.operation.time_to_first_chunk";
+    /// Chunk to chunk, in seconds; before October 2026.
+    pub const PREVIOUS_TIME_PER_OUTPUT_CHUNK: &str =
+        "gen_ai.client.operation.time_per_output_chunk";
     /// Issued to first token, in seconds.
     pub const LLMOBS_TIME_TO_FIRST_TOKEN: &str = "llmobs.client.time_to_first_token";
     /// Time per output token, in seconds.

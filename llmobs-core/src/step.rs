@@ -98,11 +98,14 @@ impl Step {
 impl Recorder {
     /// Begins a step below the innermost thing open here.
     pub fn step(&self, kind: StepKind, name: impl Into<Cow<'static, str>>) -> Step {
-        if !self.is_enabled() || !self.reserve() {
+        if !self.is_enabled() {
             return Step { open: None };
         }
+        Step { open: self.begin(|| Box::new(self.open_step(kind, name.into()))) }
+    }
+
+    fn open_step(&self, kind: StepKind, name: Cow<'static, str>) -> OpenStep {
         let Place { scope, tracing, tracing_at_entry, .. } = self.place();
-        let name = name.into();
         let at = self.now();
         let span = self.backend().start(&SpanStart {
             name: &name,
@@ -121,7 +124,7 @@ impl Recorder {
         let scope = scope.unwrap_or_default().with_span(self, span);
         let recorder = self.clone();
         let began = self.elapsed();
-        let open = OpenStep {
+        OpenStep {
             scope,
             recorder,
             kind,
@@ -131,8 +134,7 @@ impl Recorder {
             ended: began,
             failure: None,
             outcome: Outcome::Unfinished,
-        };
-        Step { open: Some(Box::new(open)) }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod fold;
 mod message;
+mod room;
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +15,7 @@ pub(crate) use self::message::{FlushRequest, Message};
 use crate::loss::LossCause;
 use crate::processor::{Processor, Verdict};
 use crate::record::{Kind, Record, millis};
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, contained};
 use crate::scope::Scope;
 use crate::span::OpenSpan;
 use crate::step::OpenStep;
@@ -79,11 +80,12 @@ impl Worker {
         self.end_open_calls();
         self.hand_over();
         self.report();
-        for processor in &mut self.processors {
-            let _ = catch_unwind(AssertUnwindSafe(|| processor.flush()));
-        }
+        // Sinks end while processors report: a slow one of these holds up none of those.
         for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
             delivery.close();
+        }
+        for processor in &mut self.processors {
+            let _ = catch_unwind(AssertUnwindSafe(|| processor.flush()));
         }
     }
 
@@ -138,7 +140,7 @@ impl Worker {
             step: Some(kind),
             name: Some(name.into_owned()),
             timestamp: Some(at),
-            request_id: Some(self.recorder.ids().request_id(at)),
+            request_id: contained(|| self.recorder.ids().request_id(at)),
             total_latency_ms: Some(millis(ended.saturating_sub(began))),
             outcome: Some(outcome),
             ..Record::default()

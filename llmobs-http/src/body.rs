@@ -18,15 +18,24 @@ pin_project! {
     pub struct TapBody<B: Body> {
         #[pin]
         inner: B,
-        tap: Tap,
+        tap: Option<Tap>,
         classify: fn(&B::Error) -> TransportError,
     }
 }
 
 impl<B: Body> TapBody<B> {
     /// Puts `tap` on a body; `classify` tells what kind of failure an error of the body is.
-    pub fn new(inner: B, tap: Tap, classify: fn(&B::Error) -> TransportError) -> Self {
-        Self { inner, tap, classify }
+    pub fn new(inner: B, mut tap: Tap, classify: fn(&B::Error) -> TransportError) -> Self {
+        // A reader that sees that nothing will come does not ask for it.
+        if inner.is_end_stream() {
+            tap.end(BodyEnd::Complete);
+        }
+        Self { inner, tap: Some(tap), classify }
+    }
+
+    /// A body that nobody watches.
+    pub fn plain(inner: B) -> Self {
+        Self { inner, tap: None, classify: |_| TransportError::Other }
     }
 }
 
@@ -41,18 +50,19 @@ impl<B: Body<Data = Bytes>> Body for TapBody<B> {
         let this = self.project();
         let mut inner = this.inner;
         let polled = std::task::ready!(inner.as_mut().poll_frame(cx));
+        let Some(tap) = this.tap else { return Poll::Ready(polled) };
         match &polled {
             Some(Ok(frame)) => {
                 if let Some(bytes) = frame.data_ref() {
-                    this.tap.data(bytes);
+                    tap.data(bytes);
                 }
                 // A reader that knows the length does not come back for the end.
                 if inner.is_end_stream() {
-                    this.tap.end(BodyEnd::Complete);
+                    tap.end(BodyEnd::Complete);
                 }
             }
-            Some(Err(err)) => this.tap.end(BodyEnd::Failed((this.classify)(err))),
-            None => this.tap.end(BodyEnd::Complete),
+            Some(Err(err)) => tap.end(BodyEnd::Failed((this.classify)(err))),
+            None => tap.end(BodyEnd::Complete),
         }
         Poll::Ready(polled)
     }

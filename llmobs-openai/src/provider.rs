@@ -32,21 +32,26 @@ const HOSTS: &[(&str, &str)] = &[
 ];
 
 /// The provider behind a host; `None` where the host's own name has to stand in.
+///
+/// Asked on the caller's task for each call: it allocates nothing.
 pub(crate) fn of_host(host: &str) -> Option<&'static str> {
+    let ends_with = |end: &str| {
+        let tail = host.len().checked_sub(end.len()).and_then(|at| host.get(at..));
+        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+    };
+    let starts_with =
+        |start: &str| host.get(..start.len()).is_some_and(|h| h.eq_ignore_ascii_case(start));
     let named = |(known, _): &&(&str, &str)| {
-        let tail = host.len().checked_sub(known.len()).and_then(|at| host.get(at..));
-        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(known))
-            && (known.starts_with('.') || host.len() == known.len())
+        ends_with(known) && (known.starts_with('.') || host.len() == known.len())
     };
     if let Some((_, provider)) = HOSTS.iter().find(named) {
         return Some(provider);
     }
     // Regional endpoints put the region inside the name.
-    let host = host.to_ascii_lowercase();
-    if host.starts_with("bedrock-") && host.ends_with(".amazonaws.com") {
+    if starts_with("bedrock-") && ends_with(".amazonaws.com") {
         return Some(provider::AWS_BEDROCK);
     }
-    if host.ends_with("-aiplatform.googleapis.com") {
+    if ends_with("-aiplatform.googleapis.com") {
         return Some(provider::VERTEX_AI);
     }
     None

@@ -20,6 +20,7 @@ use opentelemetry::{Context, KeyValue, global};
 use self::ids::{identity, span_context};
 use self::parent::{Parent, Source};
 pub(crate) use self::sampler::{Sampler, Share};
+use crate::compat::Compat;
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::span::SpanView;
 
@@ -38,6 +39,7 @@ use crate::span::SpanView;
 pub struct OtelBackend {
     mode: ModeCell,
     sampler: Sampler,
+    compat: Arc<[Compat]>,
 }
 
 /// What a span of ours carries: the context to attach around what runs inside.
@@ -66,8 +68,8 @@ impl OtelBackend {
         backend
     }
 
-    pub(crate) fn with(mode: ModeCell, sampler: Sampler) -> Self {
-        Self { mode, sampler }
+    pub(crate) fn with(mode: ModeCell, sampler: Sampler, compat: Arc<[Compat]>) -> Self {
+        Self { mode, sampler, compat }
     }
 
     /// Starts the first span, and decides by what comes of it.
@@ -160,7 +162,7 @@ impl TraceBackend for OtelBackend {
             span.end();
             return;
         };
-        if let Some(view) = SpanView::of(record).filter(|_| span.is_recording()) {
+        if let Some(view) = SpanView::of(record, &self.compat).filter(|_| span.is_recording()) {
             span.update_name(view.name);
             // The SDK keeps both values of a key that is set twice.
             let mut attributes = view.attributes.into_vec();

@@ -32,6 +32,7 @@
 
 mod attributes;
 mod backend;
+mod compat;
 mod metrics;
 mod mode;
 mod otlp;
@@ -41,6 +42,7 @@ mod span;
 mod transport;
 
 pub use self::backend::OtelBackend;
+pub use self::compat::Compat;
 pub use self::metrics::OtlpMetrics;
-pub use self::otlp::{Otlp, OtlpError, Temporality};
+pub use self::otlp::{MetricNames, Otlp, OtlpError, Temporality};
 pub use self::sink::OtlpSink;

@@ -14,7 +14,7 @@ use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use self::exporter::Exporter;
 use self::instruments::Instruments;
 use crate::mode::{ModeCell, instrumentation_scope};
-use crate::otlp::Temporality;
+use crate::otlp::{MetricNames, Temporality};
 use crate::resource::Resource;
 use crate::transport::Endpoint;
 
@@ -25,6 +25,7 @@ use crate::transport::Endpoint;
 /// one of our own, if there is an endpoint for them.
 pub struct OtlpMetrics {
     mode: ModeCell,
+    names: MetricNames,
     given: Option<Instruments>,
     global: Option<Instruments>,
     own: Own,
@@ -47,14 +48,15 @@ enum Own {
 }
 
 impl OtlpMetrics {
-    pub(crate) fn new(mode: ModeCell, meter: Option<Meter>, own: Option<OwnMetrics>) -> Self {
-        let given = meter.as_ref().map(Instruments::new);
-        Self {
-            mode,
-            given,
-            global: None,
-            own: own.map_or(Own::None, |own| Own::Planned(Box::new(own))),
-        }
+    pub(crate) fn new(
+        mode: ModeCell,
+        names: MetricNames,
+        meter: Option<Meter>,
+        own: Option<OwnMetrics>,
+    ) -> Self {
+        let given = meter.map(|meter| Instruments::new(&meter, names));
+        let own = own.map_or(Own::None, |own| Own::Planned(Box::new(own)));
+        Self { mode, names, given, global: None, own }
     }
 
     fn instruments(&mut self, record: &Record) -> Option<&Instruments> {
@@ -62,13 +64,15 @@ impl OtlpMetrics {
             return self.given.as_ref();
         }
         if self.mode.is_attached() {
-            let new = || Instruments::new(&global::meter_with_scope(instrumentation_scope()));
-            return Some(self.global.get_or_insert_with(new));
+            let names = self.names;
+            return Some(self.global.get_or_insert_with(|| {
+                Instruments::new(&global::meter_with_scope(instrumentation_scope()), names)
+            }));
         }
         if let Own::Planned(_) = &self.own
             && let Own::Planned(plan) = std::mem::replace(&mut self.own, Own::None)
         {
-            self.own = plan.start(record);
+            self.own = plan.start(record, self.names);
         }
         match &self.own {
             Own::Running(_, instruments) => Some(instruments),
@@ -79,7 +83,7 @@ impl OtlpMetrics {
 
 impl OwnMetrics {
     /// Starts the export for the service that `record` names.
-    fn start(self, record: &Record) -> Own {
+    fn start(self, record: &Record, names: MetricNames) -> Own {
         let Self { to, interval, temporality, resource } = self;
         let (service, environment) = (record.service.as_deref(), record.environment.as_deref());
         let resource = opentelemetry_sdk::Resource::builder_empty()
@@ -89,7 +93,8 @@ impl OwnMetrics {
         let reader = PeriodicReader::builder(exporter).with_interval(interval).build();
         let provider =
             SdkMeterProvider::builder().with_reader(reader).with_resource(resource).build();
-        let instruments = Instruments::new(&provider.meter_with_scope(instrumentation_scope()));
+        let meter = provider.meter_with_scope(instrumentation_scope());
+        let instruments = Instruments::new(&meter, names);
         Own::Running(provider, Box::new(instruments))
     }
 }

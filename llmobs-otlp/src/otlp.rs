@@ -1,25 +1,27 @@
 //! Set-up: from code and from the `OTEL_*` environment.
 
+mod choice;
 mod env;
 mod error;
+mod signal;
 
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use llmobs_core::Builder;
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::trace::{Tracer, TracerProvider};
-use reqwest::Url;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+pub use self::choice::{MetricNames, Temporality};
 pub use self::error::OtlpError;
+use self::signal::Signal;
 use crate::backend::{OtelBackend, Sampler};
+use crate::compat::Compat;
 use crate::metrics::{OtlpMetrics, OwnMetrics};
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::resource::Resource;
 use crate::sink::OtlpSink;
-use crate::transport::Endpoint;
 
 /// Where spans and metrics go.
 ///
@@ -33,39 +35,11 @@ pub struct Otlp {
     sampler: Sampler,
     interval: Duration,
     temporality: Temporality,
+    names: MetricNames,
     resource: Resource,
+    compat: Vec<Compat>,
     tracer: Option<BoxedTracer>,
     meter: Option<Meter>,
-}
-
-/// Whether metric points count from the start of the process or from the last export.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Temporality {
-    /// From the start of the process.
-    #[default]
-    Cumulative,
-    /// From the last export.
-    Delta,
-    /// From the last export for counters and histograms, as the specification's `lowmemory`.
-    LowMemory,
-}
-
-/// The set-up of one signal.
-struct Signal {
-    url: Option<Url>,
-    headers: HeaderMap,
-    timeout: Duration,
-    /// Turned off by the environment (`none`).
-    off: bool,
-}
-
-impl Default for Signal {
-    fn default() -> Self {
-        // What the specification says for `OTEL_EXPORTER_OTLP_TIMEOUT`.
-        let timeout = Duration::from_secs(10);
-        Self { url: None, headers: HeaderMap::new(), timeout, off: false }
-    }
 }
 
 impl Default for Otlp {
@@ -77,7 +51,9 @@ impl Default for Otlp {
             sampler: Sampler::default(),
             interval: Duration::from_secs(60),
             temporality: Temporality::default(),
+            names: MetricNames::default(),
             resource: Resource::default(),
+            compat: Vec::new(),
             tracer: None,
             meter: None,
         }
@@ -187,10 +163,22 @@ impl Otlp {
         self
     }
 
+    /// Sets what the metrics are called. Defaults to the newest conventions' names.
+    pub fn metric_names(mut self, names: MetricNames) -> Self {
+        self.names = names;
+        self
+    }
+
     /// Adds a resource attribute, such as `service.version`. Defaults to none; the service's name
     /// and environment are the recorder's.
     pub fn resource_attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.resource.attributes.insert(0, (name.into(), value.into()));
+        self
+    }
+
+    /// Sends what a backend reads beside the conventions. Defaults to none.
+    pub fn compat(mut self, backend: Compat) -> Self {
+        self.compat.push(backend);
         self
     }
 
@@ -228,7 +216,12 @@ impl Otlp {
     /// `None` without an endpoint for spans.
     pub fn sink(&self) -> Option<OtlpSink> {
         let endpoint = self.traces.endpoint().filter(|_| !self.disabled)?;
-        Some(OtlpSink::new(ModeCell::default(), self.resource.clone(), endpoint))
+        Some(OtlpSink::new(
+            ModeCell::default(),
+            self.resource.clone(),
+            self.compat.clone().into(),
+            endpoint,
+        ))
     }
 
     /// Adds trace backend, sink and metrics to a recorder.
@@ -239,39 +232,19 @@ impl Otlp {
             return builder;
         }
         let Self { traces, metrics, sampler, interval, temporality, .. } = self;
-        let Self { resource, tracer, meter, .. } = self;
+        let Self { names, resource, compat, tracer, meter, .. } = self;
+        let compat: Arc<[Compat]> = compat.into();
         let mode = ModeCell::default();
         if let Some(tracer) = tracer {
             mode.decide(Mode::Attached(tracer));
         }
-        let mut builder = builder.backend(OtelBackend::with(mode.clone(), sampler));
+        let mut builder =
+            builder.backend(OtelBackend::with(mode.clone(), sampler, Arc::clone(&compat)));
         if let Some(endpoint) = traces.endpoint().filter(|_| !mode.is_attached()) {
-            builder = builder.sink(OtlpSink::new(mode.clone(), resource.clone(), endpoint));
+            builder = builder.sink(OtlpSink::new(mode.clone(), resource.clone(), compat, endpoint));
         }
         let endpoint = metrics.endpoint();
         let own = endpoint.map(|to| OwnMetrics { to, interval, temporality, resource });
-        builder.processor(OtlpMetrics::new(mode, meter, own))
-    }
-}
-
-impl Signal {
-    fn header(&mut self, name: &str, value: &str) -> Result<(), OtlpError> {
-        let failed = || OtlpError::Header { name: name.to_owned() };
-        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| failed())?;
-        let mut value = HeaderValue::from_str(value).map_err(|_| failed())?;
-        value.set_sensitive(true);
-        self.headers.insert(key, value);
-        Ok(())
-    }
-
-    fn endpoint(&self) -> Option<Endpoint> {
-        let url = self.url.clone().filter(|_| !self.off)?;
-        Some(Endpoint { url, headers: self.headers.clone(), timeout: self.timeout })
-    }
-}
-
-impl fmt::Debug for Signal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Signal").field(&self.endpoint()).finish()
+        builder.processor(OtlpMetrics::new(mode, names, meter, own))
     }
 }

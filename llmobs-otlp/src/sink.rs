@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse
 use prost::Message;
 
 use self::encode::requests;
+use crate::compat::Compat;
 use crate::mode::ModeCell;
 use crate::resource::Resource;
 use crate::transport::{Endpoint, Transport};
@@ -21,6 +22,7 @@ use crate::transport::{Endpoint, Transport};
 pub struct OtlpSink {
     mode: ModeCell,
     resource: Resource,
+    compat: Arc<[Compat]>,
     transport: Transport,
     progress: Progress,
 }
@@ -36,14 +38,19 @@ struct Progress {
 }
 
 impl OtlpSink {
-    pub(crate) fn new(mode: ModeCell, resource: Resource, endpoint: Endpoint) -> Self {
+    pub(crate) fn new(
+        mode: ModeCell,
+        resource: Resource,
+        compat: Arc<[Compat]>,
+        endpoint: Endpoint,
+    ) -> Self {
         let transport = Transport::new(endpoint);
-        Self { mode, resource, transport, progress: Progress::default() }
+        Self { mode, resource, compat, transport, progress: Progress::default() }
     }
 
     fn export(&mut self, records: &[Arc<Record>]) -> Result<(), SinkError> {
         let progress = &mut self.progress;
-        for request in requests(records, &self.resource).skip(progress.requests) {
+        for request in requests(records, &self.resource, &self.compat).skip(progress.requests) {
             match self.transport.send(request.body) {
                 Ok(answer) => {
                     if let Some((rejected, message)) = rejected(&answer) {

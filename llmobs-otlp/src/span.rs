@@ -6,6 +6,7 @@ mod step;
 use llmobs_core::{Kind, Outcome, Record, SpanKind, Timestamp};
 
 use crate::attributes::Attributes;
+use crate::compat::Compat;
 use llmobs_core::semconv::{attribute, error_type};
 
 /// A record as a span, for both modes.
@@ -26,12 +27,16 @@ pub(crate) struct SpanView {
 
 impl SpanView {
     /// The span of an operation; `None` for records that are none.
-    pub(crate) fn of(record: &Record) -> Option<Self> {
-        let (name, kind, attributes) = match record.kind {
+    pub(crate) fn of(record: &Record, compat: &[Compat]) -> Option<Self> {
+        let (name, kind, mut attributes) = match record.kind {
             Kind::Interaction => (call::name(record), SpanKind::Client, call::attributes(record)),
             Kind::Step => (step::name(record), SpanKind::Internal, step::attributes(record)),
             _ => return None,
         };
+        for backend in compat {
+            backend.add(record, &mut attributes);
+        }
+        tags(record, &mut attributes);
         let error = error_type(record).map(|_| {
             record.error.as_ref().and_then(|error| error.message.clone()).unwrap_or_default()
         });

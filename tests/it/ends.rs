@@ -4,10 +4,12 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
+use async_openai::middleware::HttpRequestFactory;
 use futures_util::StreamExt;
 use llmobs::testing::Recording;
 use llmobs::{Outcome, Record};
 use llmobs_testserver::{Answer, ChatScript, Gate, Server, chat_chunks};
+use tower::ServiceExt;
 
 use crate::support::{client, question, recording};
 
@@ -87,24 +89,6 @@ async fn dropped_in_the_middle_keeps_what_came() {
     assert_eq!(record.wire.as_ref().and_then(|wire| wire.output_events), Some(2));
     assert_eq!((record.finish_reason, record.output_tokens), (None, None));
     assert!(record.ttft_ms.is_some());
-}
-
-#[tokio::test]
-async fn a_reader_that_panics_leaves_the_stream() {
-    let gate = Gate::new();
-    let answer = Answer::sse(chunks()).wait_before(2, &gate);
-    let (recording, ()) = observed(answer, |server| async move {
-        let stream = client(&server).chat().create_stream(question("?")).await;
-        let mut stream = stream.expect("the server answers");
-        let reader = tokio::spawn(async move {
-            stream.next().await;
-            panic!("the reader's own");
-        });
-        assert!(reader.await.expect_err("it panics").is_panic());
-        server.client_left(0).await;
-    })
-    .await;
-    assert_eq!(only(&recording).outcome, Some(Outcome::Dropped));
 }
 
 #[tokio::test]
@@ -227,4 +211,21 @@ async fn a_call_open_at_the_shutdown_is_unfinished() {
     let losses = llmobs.losses();
     assert_eq!((losses.accepted, losses.recorded, losses.open), (1, 1, 0));
     assert_eq!(losses.total(), 0);
+}
+
+#[tokio::test]
+async fn an_empty_answer_that_nobody_reads_is_complete() {
+    let (recording, ()) = observed(Answer::status(204), |server| async move {
+        let http = reqwest::Client::new();
+        let url = format!("{}/chat/completions", server.base_url());
+        let of = http.clone();
+        let factory = HttpRequestFactory::new(move || {
+            let request = of.post(&url).body("{}").build();
+            async move { Ok(request?) }
+        });
+        let response = llmobs::openai::service(http).oneshot(factory).await;
+        assert_eq!(response.expect("the server answers").status(), 204);
+    })
+    .await;
+    assert_eq!(only(&recording).outcome, Some(Outcome::Completed));
 }

@@ -53,9 +53,10 @@ fn program(example: &str) -> PathBuf {
     let messages = String::from_utf8_lossy(&built.stdout).into_owned();
     let executable = messages.lines().find_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
+        let said = |pointer: &str| message.pointer(pointer).and_then(Value::as_str);
         let is_it =
-            message["target"]["name"] == example && message["target"]["kind"][0] == "example";
-        Some(message["executable"].as_str().filter(|_| is_it)?.into())
+            said("/target/name") == Some(example) && said("/target/kind/0") == Some("example");
+        Some(said("/executable").filter(|_| is_it)?.into())
     });
     executable.expect("cargo tells where the program is")
 }
@@ -85,24 +86,26 @@ fn records(folder: &Path) -> Vec<Value> {
     let lines = std::fs::read_to_string(folder.join("llmobs.jsonl")).expect("the file is there");
     let read = |line: &str| {
         let record: Value = serde_json::from_str(line).expect("a line is JSON");
-        if let Err(wrong) = schema.validate(&record) {
-            panic!("{wrong} in {line}");
-        }
+        let wrong = schema.validate(&record).err().map(|wrong| wrong.to_string());
+        assert_eq!(wrong, None, "in {line}");
         record
     };
     lines.lines().map(read).collect()
 }
 
+fn field<'r>(record: &'r Value, name: &str) -> Option<&'r str> {
+    record.get(name)?.as_str()
+}
+
 /// Every span has its parent among the records.
 fn assert_no_orphans(records: &[Value]) {
-    let traces: HashMap<&str, &str> = records
+    let traces: HashMap<&str, Option<&str>> = records
         .iter()
-        .filter_map(|record| Some((record["span_id"].as_str()?, record["trace_id"].as_str()?)))
+        .filter_map(|record| Some((field(record, "span_id")?, field(record, "trace_id"))))
         .collect();
     for record in records {
-        if let Some(parent) = record["parent_span_id"].as_str() {
-            let trace = record["trace_id"].as_str();
-            assert_eq!(traces.get(parent).copied(), trace, "an orphan: {record}");
+        if let Some(parent) = field(record, "parent_span_id") {
+            assert_eq!(traces.get(parent), Some(&field(record, "trace_id")), "orphan: {record}");
         }
     }
 }
@@ -180,13 +183,14 @@ fn the_quickstart_says_that_https_needs_a_feature() {
 }
 
 /// A span as the axum example prints it: name, id, parent, outcome.
-fn span(line: &str) -> [String; 4] {
+fn span(line: &str) -> [&str; 4] {
     let line = line.trim_start_matches(['│', '├', '└', ' ']);
     let (name, rest) = line.split_once("  ").expect("a name and more");
-    let words: Vec<&str> = rest.split_whitespace().collect();
-    let ["parent", parent] = words[1..3] else { panic!("no parent in {line}") };
-    let outcome = words.get(5).copied().unwrap_or_default();
-    [name, words[0], parent, outcome].map(str::to_owned)
+    let (id, rest) = rest.trim_start().split_once("  parent ").expect("an id and a parent");
+    let mut words = rest.split_whitespace();
+    let parent = words.next().expect("a parent");
+    // After the milliseconds and their unit.
+    [name, id, parent, words.nth(2).unwrap_or_default()]
 }
 
 #[test]
@@ -200,15 +204,15 @@ fn the_axum_service_has_our_spans_below_its_own_and_its_own_below_ours() {
     let traces: Vec<&str> = stdout.split("\ntrace ").skip(1).collect();
     assert_eq!(traces.len(), 2, "{stdout}");
     for (trace, outcome) in traces.into_iter().zip(["completed", "dropped"]) {
-        let spans: Vec<_> = trace.lines().skip(1).map(span).collect();
+        let spans: Vec<_> = trace.trim_end().lines().skip(1).map(span).collect();
         let [request, retrieval, query, chat] = &spans[..] else { panic!("{stdout}") };
-        let told = |[name, _, parent, outcome]: &[String; 4]| {
-            [name, parent, outcome].map(|text| text.clone())
-        };
-        assert_eq!(told(request), ["POST /ask", "-", ""]);
-        assert_eq!(told(retrieval), ["retrieval", &request[1], "completed"]);
-        assert_eq!(told(query), ["SELECT documents", &retrieval[1], ""]);
-        assert_eq!(told(chat), ["chat gpt-4o-mini", &request[1], outcome]);
+        assert_eq!([request[0], request[2], request[3]], ["POST /ask", "-", ""]);
+        assert_eq!(
+            [retrieval[0], retrieval[2], retrieval[3]],
+            ["retrieval", request[1], "completed"]
+        );
+        assert_eq!([query[0], query[2], query[3]], ["SELECT documents", retrieval[1], ""]);
+        assert_eq!([chat[0], chat[2], chat[3]], ["chat gpt-4o-mini", request[1], outcome]);
     }
     let records = records(folder.path());
     let outcomes: Vec<_> = records
@@ -217,4 +221,31 @@ fn the_axum_service_has_our_spans_below_its_own_and_its_own_below_ours() {
         .map(|record| record["outcome"].clone())
         .collect();
     assert_eq!(outcomes, ["completed", "dropped"]);
+}
+
+#[test]
+fn a_sink_of_ones_own_gets_every_call() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = run("own_sink", folder.path(), &[]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let lines: Vec<Vec<&str>> = stdout.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(lines.len(), 3, "{stdout}");
+    for cells in &lines[1..] {
+        assert_eq!(cells[1..3], ["gpt-4o-mini-2024-07-18", "completed"]);
+        assert!(cells[3..].iter().all(|cell| cell.parse::<u64>().is_ok()), "{stdout}");
+    }
+    assert_eq!(stderr, "csv took 2 records and lost 0\n");
+}
+
+#[test]
+fn a_decoder_of_ones_own_tells_as_much_as_ours() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = run("own_decoder", folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let stdout = text(&output.stdout);
+    let record = stdout.lines().last().expect("a line");
+    for told in [" text_completion delphi-2 completed ", " in=9 out=11 ", " ttft=", " tpot="] {
+        assert!(record.contains(told), "{told:?} is missing in {stdout}");
+    }
 }

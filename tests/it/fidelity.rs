@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_openai::middleware::{HttpRequestFactory, ReqwestService};
 use bytes::Bytes;
@@ -156,5 +157,28 @@ async fn broken_bodies_break_the_same_way() {
         let compared = compare(&http, &server, "/v1/chat/completions", name);
         recording.scope().run(compared).await;
         assert_eq!(recording.records().len(), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_built_as_often_as_without_us() {
+    for path in ["/v1/chat/completions", "/v1/files"] {
+        let server = Server::start().await.expect("a port");
+        server.answer(Answer::status(200));
+        let url = format!("{}{path}", server.url());
+        let built = Arc::new(AtomicUsize::new(0));
+        let http = reqwest::Client::new();
+        let factory = {
+            let (built, http) = (Arc::clone(&built), http.clone());
+            HttpRequestFactory::new(move || {
+                built.fetch_add(1, Ordering::Relaxed);
+                let request = http.post(&url).body("{}").build();
+                async move { Ok(request?) }
+            })
+        };
+        let sent = llmobs::openai::service(http).oneshot(factory);
+        let response = recording().scope().run(sent).await.expect("the server answers");
+        assert_eq!(response.status(), 200);
+        assert_eq!(built.load(Ordering::Relaxed), 1, "{path}");
     }
 }

@@ -7,6 +7,7 @@ mod chat;
 mod ends;
 mod examples;
 mod fidelity;
+mod outcomes;
 mod retries;
 mod start;
 mod support;

@@ -40,6 +40,7 @@ pub(crate) fn recording() -> Recording {
 }
 
 /// The recorded exchanges, where they are; in CI they must be.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 pub(crate) fn recordings() -> Option<PathBuf> {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/recordings"))
         .join("recordings.jsonl.gz");

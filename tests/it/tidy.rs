@@ -52,7 +52,7 @@ fn packages() -> BTreeMap<String, Vec<(String, bool, Vec<String>)>> {
             })
             .collect()
     };
-    let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
+    let packages = metadata.get("packages").and_then(Value::as_array).cloned().unwrap_or_default();
     packages.iter().map(|package| (text(&package["name"]), dependencies(package))).collect()
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{BodyEnd, CallRef};
 use crate::queue::BUFFER;
+use crate::recorder::contained;
 use crate::worker::Message;
 
 /// Frames up to this size are copied; larger ones are kept by reference, which pins the buffer of
@@ -35,41 +36,44 @@ pub struct Tap {
 }
 
 impl Tap {
-    pub(super) fn new<'h>(
-        call: CallRef,
-        attempt: u32,
+    /// A tap that watches, unless the body is nobody's from the start: it has `ended` then.
+    pub(super) fn new(call: CallRef, attempt: u32, now: u64, ended: bool) -> Self {
+        Self { call, attempt, buffer: Vec::new(), sent: now, missing: 0, ended }
+    }
+
+    pub(super) fn head<'h>(
+        &mut self,
         now: u64,
         status: u16,
         headers: impl Iterator<Item = (&'h str, &'h [u8])>,
-    ) -> Self {
-        let mut tap =
-            Self { call, attempt, buffer: Vec::new(), sent: now, missing: 0, ended: false };
-        if tap.room(0) {
-            let start = tap.buffer.len();
-            frame(&mut tap.buffer, HEAD, now, 0);
-            tap.buffer.extend_from_slice(&status.to_le_bytes());
-            for (name, value) in headers {
-                let line = name.len() + value.len() + 3;
-                let fits = tap.buffer.len() + line <= BUFFER / 2;
-                if fits && tap.keeps(name, value) {
-                    tap.buffer.extend_from_slice(name.as_bytes());
-                    tap.buffer.extend_from_slice(b": ");
-                    tap.buffer.extend_from_slice(value);
-                    tap.buffer.push(b'\n');
-                }
-            }
-            let len = (tap.buffer.len() - start - PREFIX) as u32;
-            if let Some(place) = tap.buffer.get_mut(start + 9..start + PREFIX) {
-                place.copy_from_slice(&len.to_le_bytes());
+    ) {
+        if self.ended || !self.room(0) {
+            return;
+        }
+        let start = self.buffer.len();
+        frame(&mut self.buffer, HEAD, now, 0);
+        self.buffer.extend_from_slice(&status.to_le_bytes());
+        for (name, value) in headers {
+            let line = name.len() + value.len() + 3;
+            // Without these two the body cannot be read.
+            let needed = matches!(name, "content-type" | "content-encoding");
+            let most = if needed { BUFFER } else { BUFFER / 2 };
+            let fits = self.buffer.len() + line <= most;
+            if fits && (needed || self.wants(name)) && keeps(name, value) {
+                self.buffer.extend_from_slice(name.as_bytes());
+                self.buffer.extend_from_slice(b": ");
+                self.buffer.extend_from_slice(value);
+                self.buffer.push(b'\n');
             }
         }
-        tap
+        let len = (self.buffer.len() - start - PREFIX) as u32;
+        if let Some(place) = self.buffer.get_mut(start + 9..start + PREFIX) {
+            place.copy_from_slice(&len.to_le_bytes());
+        }
     }
 
-    fn keeps(&self, name: &str, value: &[u8]) -> bool {
-        self.call.0.decoder.wants(name)
-            && !secret(name)
-            && std::str::from_utf8(value).is_ok_and(|value| !value.contains('\n'))
+    fn wants(&self, name: &str) -> bool {
+        contained(|| self.call.0.decoder.wants(name)) == Some(true)
     }
 
     /// Takes the bytes of one read.
@@ -164,6 +168,10 @@ impl fmt::Debug for Tap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tap").field("call", &self.call).finish_non_exhaustive()
     }
+}
+
+fn keeps(name: &str, value: &[u8]) -> bool {
+    !secret(name) && std::str::from_utf8(value).is_ok_and(|value| !value.contains('\n'))
 }
 
 /// Whether a header may hold a secret. Such headers are not kept, whatever a decoder wants.

@@ -43,9 +43,9 @@ pub struct Cut {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct CutField {
-    /// Length of the original, in bytes.
+    /// Length of the original, in bytes; of a compressed body, decompressed as far as that went.
     pub bytes: u64,
-    /// Bytes of it that were left out.
+    /// Bytes of it that were left out; what was not decompressed counts as it came.
     pub missing: u64,
     /// SHA-256 of the original, in hex; absent when not all of it was seen.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -63,31 +63,31 @@ pub(crate) fn here() -> Place {
 pub(crate) fn enter(scope: &Scope) -> Entered {
     let tracing_at_entry = tracing::Span::current().id().map(|id| id.into_u64());
     let entry = Entry::Scope { scope: scope.clone(), tracing_at_entry };
-    let depth = STACK.try_with(|stack| {
-        let mut stack = stack.try_borrow_mut().ok()?;
-        stack.push(entry);
-        Some(stack.len())
-    });
-    Entered { depth: depth.ok().flatten(), _not_send: PhantomData }
+    let pushed =
+        STACK.try_with(|stack| stack.try_borrow_mut().map(|mut stack| stack.push(entry)).is_ok());
+    Entered { pushed: pushed.unwrap_or(false), _not_send: PhantomData }
 }
 
 /// Takes its scope off the stack again, and whatever was left above it.
 pub(crate) struct Entered {
-    depth: Option<usize>,
+    pushed: bool,
     _not_send: PhantomData<*const ()>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let Some(depth) = self.depth else { return };
+        if !self.pushed {
+            return;
+        }
         // Dropped after the borrow has ended: dropping a scope may run foreign code.
         let _left = STACK.try_with(|stack| {
             let mut stack = stack.try_borrow_mut().ok()?;
-            let entry = if stack.len() == depth { stack.pop() } else { None };
+            // Scopes are left in reverse order, and spans entered before in any: ours is the last
+            // scope, wherever it is by now.
+            let at = stack.iter().rposition(|entry| matches!(entry, Entry::Scope { .. }))?;
             // A `tracing` span still entered here was entered across an await and is nobody's now.
-            let keep = stack.len().min(depth - 1);
-            let mislaid = stack.split_off(keep);
-            Some((entry, mislaid))
+            let mislaid = stack.split_off(at + 1);
+            Some((stack.pop(), mislaid))
         });
     }
 }

@@ -103,8 +103,7 @@ impl SseParser {
                 self.keep(line);
                 let partial = std::mem::take(&mut self.partial);
                 self.line(&partial, &mut on_event);
-                self.partial = partial;
-                self.partial.clear();
+                self.partial = emptied(partial);
             }
         }
         self.keep(bytes);
@@ -179,7 +178,7 @@ impl SseParser {
             if std::mem::take(&mut self.has_data) {
                 on_event(Event { name: &self.name, data: &self.data, missing: 0 });
             }
-            self.data.clear();
+            self.data = emptied(std::mem::take(&mut self.data));
             self.name.clear();
         } else if self.data.len() + len > self.limit {
             self.skip(len);
@@ -195,6 +194,17 @@ impl SseParser {
             self.name.extend_from_slice(name.get(..name.len().min(256)).unwrap_or(name));
         }
     }
+}
+
+/// The buffer for the next line or event; one that had to grow far goes back, so that an open stream
+/// holds no more than this between events.
+fn emptied(mut buffer: Vec<u8>) -> Vec<u8> {
+    const HELD: usize = 8 * 1024;
+    if buffer.capacity() > HELD {
+        return Vec::new();
+    }
+    buffer.clear();
+    buffer
 }
 
 /// The data of an event made of `line` alone, when `rest` begins with the empty line that ends it.

@@ -4,14 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::describe;
+use super::room::Room;
 use crate::call::{BodyEnd, CallShared, CallState, Ending, Frame, TransportError, frames};
 use crate::decoder::{Closing, Event, EventFacts, Fold, Headers};
 use crate::queue::lock;
 use crate::record::{CutField, Kind, Outcome, Record, Server, Term, UsageSource, millis};
-use crate::recorder::Recorder;
 use crate::semconv::error_type;
 use crate::span::OpenSpan;
-use crate::stream::{Account, SseParser};
+use crate::stream::{Account, Encoding, SseParser, Stop};
 
 /// What the worker knows of a call.
 pub(crate) struct CallFold {
@@ -28,8 +28,13 @@ struct Answer {
     status: u16,
     fold: Box<dyn Fold>,
     account: Account,
+    encoding: Encoding,
+    /// What decoding takes.
+    room: Room,
     body: Body,
     last_read: Option<u64>,
+    /// Length of the body, in bytes: decoded where it could be, as it came where not.
+    len: u64,
     missing: u64,
 }
 
@@ -45,12 +50,6 @@ enum Body {
         limit: usize,
         room: Room,
     },
-}
-
-/// Room set aside for payload, until it is dropped.
-struct Room {
-    recorder: Recorder,
-    bytes: usize,
 }
 
 impl CallFold {
@@ -69,23 +68,29 @@ impl CallFold {
             ..Record::default()
         };
         describe(&mut record, call.scope.as_ref(), &call.span);
-        let (request, len) = {
-            let mut state = lock(&call.state);
-            (state.request.take(), state.request_len)
-        };
-        record.wire.get_or_insert_default().request_bytes = len;
-        let mut panicked = false;
-        if let Some(body) = request {
+        record.wire.get_or_insert_default();
+        let mut fold = Self { call, record, answer: None, panicked: false };
+        fold.request();
+        fold
+    }
+
+    /// Reads the request, once it has been told.
+    fn request(&mut self) {
+        let Self { call, record, panicked, .. } = self;
+        let (sent, len) = call.take_request();
+        if let Some(len) = len {
+            record.wire.get_or_insert_default().request_bytes = Some(len);
+        }
+        if let Some(sent) = sent {
             let read = AssertUnwindSafe(|| {
-                call.decoder.request(&call.route, &body, call.capture, &mut record);
+                call.decoder.request(&call.route, &sent.bytes(), call.capture, record);
             });
-            panicked = catch_unwind(read).is_err();
-            call.recorder.queue().release_bytes(body.len());
+            *panicked = *panicked || catch_unwind(read).is_err();
+            sent.release(&call.recorder);
         } else if let Some(bytes) = len.filter(|len| *len > 0) {
             let missing = CutField { bytes, missing: bytes, sha256: None };
             record.cut.get_or_insert_default().request_body = Some(missing);
         }
-        Self { call, record, answer: None, panicked }
     }
 
     pub(crate) fn span(&self) -> OpenSpan {
@@ -108,7 +113,7 @@ impl CallFold {
         self.guarded(attempt, |answer, call, record| {
             answer.account.read(at, bytes.len());
             answer.last_read = Some(at);
-            answer.bytes(at, bytes, call, record);
+            answer.encoded(at, bytes, call, record);
         });
     }
 
@@ -118,6 +123,7 @@ impl CallFold {
             .is_some_and(|value| value.to_ascii_lowercase().starts_with("text/event-stream"));
         self.guarded(attempt, |answer, _, _| {
             answer.status = status;
+            answer.encoding = Encoding::of(headers);
             answer.body = Body::Unknown { content_type_stream: stream, start: Vec::new() };
             answer.fold.headers(status, headers);
         });
@@ -125,19 +131,20 @@ impl CallFold {
 
     fn gap(&mut self, attempt: u32, missing: u64) {
         self.guarded(attempt, |answer, call, _| {
-            answer.missing += missing;
             answer.account.bytes += missing;
-            match &mut answer.body {
-                Body::Stream(parser) => parser.resync(),
-                // Not even the beginning is there: nothing can be made of the rest.
-                Body::Unknown { .. } => answer.body = Body::whole(call, 0),
-                Body::Whole { limit, .. } => *limit = 0,
+            answer.lose(missing, call);
+            if !matches!(answer.encoding, Encoding::Plain) {
+                answer.encoding = Encoding::Lost;
             }
         });
     }
 
     /// Runs a step of the answer to `attempt`; a decoder that panics loses the call's facts only.
     fn guarded(&mut self, attempt: u32, step: impl FnOnce(&mut Answer, &CallShared, &mut Record)) {
+        if self.answer.is_none() {
+            // An answer is read in the light of what was asked.
+            self.request();
+        }
         if self.panicked {
             return;
         }
@@ -157,6 +164,7 @@ impl CallFold {
 
     /// The record of the call; `None` when a decoder panicked over it.
     pub(crate) fn finish(mut self) -> Option<Record> {
+        self.request();
         if self.panicked {
             return None;
         }
@@ -165,20 +173,21 @@ impl CallFold {
 
     fn settle(&mut self) -> Record {
         let call = Arc::clone(&self.call);
-        let (ending, ended, sent, headers, status, attempts, missing, injected) = {
+        let (ending, ended, sent, headers, status, attempts, attempt, missing, injected) = {
             let mut state = lock(&call.state);
             let now = call.recorder.elapsed();
             let (ending, at) = *state.ended.get_or_insert((Ending::Unfinished, now));
-            let CallState { sent, headers, status, attempts, missing, usage_injected, .. } = *state;
-            (ending, at, sent, headers, status, attempts, missing, usage_injected)
+            let CallState { sent, headers, status, attempts, attempt, missing, .. } = *state;
+            let injected = state.usage_injected;
+            (ending, at, sent, headers, status, attempts, attempt, missing, injected)
         };
         if missing > 0 {
-            self.gap(attempts, missing);
+            self.gap(attempt, missing);
         }
         let mut record = std::mem::take(&mut self.record);
         let issued = call.issued;
-        // An answer to an earlier attempt is not this call's.
-        let answer = self.answer.take().filter(|answer| answer.attempt == attempts);
+        // An answer to another attempt is not this call's.
+        let answer = self.answer.take().filter(|answer| answer.attempt == attempt);
         let last_read = answer.as_ref().and_then(|answer| answer.last_read);
         record.http_status = status;
         record.attempts = Some(attempts);
@@ -227,13 +236,52 @@ impl Answer {
             status: 0,
             fold: call.decoder.fold(&call.route, record, call.capture),
             account: Account::default(),
+            encoding: Encoding::Plain,
+            room: Room::new(call),
             body: Body::Unknown { content_type_stream: false, start: Vec::new() },
             last_read: None,
+            len: 0,
             missing: 0,
         }
     }
 
+    /// Takes the bytes of one read as they came; all they decode to came with it.
+    fn encoded(&mut self, at: u64, bytes: &[u8], call: &CallShared, record: &Record) {
+        if matches!(self.encoding, Encoding::Plain) {
+            return self.bytes(at, bytes, call, record);
+        }
+        let mut encoding = std::mem::take(&mut self.encoding);
+        let mut room = std::mem::replace(&mut self.room, Room::new(call));
+        let holds = |memory| room.holds(memory);
+        let decoded = encoding.decode(bytes, holds, &mut |decoded| {
+            self.bytes(at, decoded, call, record);
+            // A body that is too large already need not be decoded to its end.
+            !matches!(self.body, Body::Whole { limit: 0, .. })
+        });
+        match decoded {
+            Ok(()) => self.room = room,
+            Err(stop) => {
+                self.account.malformed += u64::from(stop == Stop::Damaged);
+                self.lose(bytes.len() as u64, call);
+            }
+        }
+        self.encoding = encoding;
+    }
+
+    /// Leaves out bytes of the body.
+    fn lose(&mut self, missing: u64, call: &CallShared) {
+        self.missing += missing;
+        self.len += missing;
+        match &mut self.body {
+            Body::Stream(parser) => parser.resync(),
+            // Not even the beginning is there: nothing can be made of the rest.
+            Body::Unknown { .. } => self.body = Body::whole(call, 0),
+            Body::Whole { limit, .. } => *limit = 0,
+        }
+    }
+
     fn bytes(&mut self, at: u64, bytes: &[u8], call: &CallShared, record: &Record) {
+        self.len += bytes.len() as u64;
         if let Body::Unknown { content_type_stream, start } = &mut self.body {
             let mut start = std::mem::take(start);
             let expected = *content_type_stream || record.stream == Some(true);
@@ -315,10 +363,16 @@ impl Answer {
                 }
             }
         }
+        if ending == Ending::Body(BodyEnd::Complete)
+            && self.missing == 0
+            && !self.encoding.is_whole()
+        {
+            self.account.malformed = self.account.malformed.max(1);
+        }
         let closing = self.fold.finish(record);
         if self.missing > 0 {
             let cut = record.cut.get_or_insert_default();
-            let (bytes, missing) = (self.account.bytes, self.missing);
+            let (bytes, missing) = (self.len, self.missing);
             cut.response_body = Some(CutField { bytes, missing, sha256: None });
         }
         self.account.finish(call.issued, sent, stream, &closing, record);
@@ -328,28 +382,7 @@ impl Answer {
 
 impl Body {
     fn whole(call: &CallShared, limit: usize) -> Self {
-        let room = Room { recorder: call.recorder.clone(), bytes: 0 };
-        Self::Whole { bytes: Vec::new(), limit, room }
-    }
-}
-
-impl Room {
-    /// Whether there is room for `len` bytes in all, after more was set aside if need be.
-    fn holds(&mut self, len: usize) -> bool {
-        if len > self.bytes {
-            let bytes = len.next_power_of_two().max(1024);
-            if !self.recorder.queue().reserve_bytes(bytes - self.bytes) {
-                return false;
-            }
-            self.bytes = bytes;
-        }
-        true
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.recorder.queue().release_bytes(self.bytes);
+        Self::Whole { bytes: Vec::new(), limit, room: Room::new(call) }
     }
 }
 

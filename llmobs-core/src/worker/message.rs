@@ -38,7 +38,9 @@ impl Message {
                 state.ended = Some((Ending::Unfinished, call.issued));
                 let request = state.request.take();
                 drop(state);
-                recorder.queue().release_bytes(request.map_or(0, |body| body.len()));
+                if let Some(request) = request {
+                    request.release(recorder);
+                }
                 recorder.shared().counts.lost.add(LossCause::ShutDown, 1);
                 recorder.queue().release();
             }

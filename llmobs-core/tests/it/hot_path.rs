@@ -1,6 +1,7 @@
 //! What runs on the caller's task, and what it leaves behind.
 
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use bytes::Bytes;
 use llmobs_core::testing::Recording;
@@ -179,4 +180,26 @@ fn what_an_answer_was_is_told_without_room_for_any_of_it() {
     let cut = record.cut.expect("nothing was kept");
     assert_eq!(cut.request_body.map(|cut| cut.missing), Some(1));
     assert_eq!(cut.response_body.map(|cut| (cut.bytes, cut.missing)), Some((4, 4)));
+}
+
+#[test]
+fn of_attempts_side_by_side_the_one_that_answers_counts() {
+    let recording = recording(LITTLE);
+    let call = open(&recording);
+    let (first, second) = (call.handle().attempt(), {
+        recording.clock().advance(Duration::from_millis(100));
+        call.handle().attempt()
+    });
+    let mut tap = says(first, 200, b"fi");
+    call.returned();
+    drop(says(second, 500, b"too late"));
+    recording.clock().advance(Duration::from_millis(10));
+    tap.data(&Bytes::from_static(b"rst"));
+    tap.end(BodyEnd::Complete);
+    let record = recording.records().pop().expect("a record");
+    assert_eq!(record.outcome, Some(Outcome::Completed));
+    assert_eq!(record.response_id.as_deref(), Some("first"));
+    assert_eq!((record.attempts, record.http_status), (Some(2), Some(200)));
+    assert_eq!(record.total_latency_ms, Some(110.0));
+    assert_eq!(record.latency.and_then(|latency| latency.headers_ms), Some(100.0));
 }

@@ -2,6 +2,8 @@
 
 mod console;
 mod delivery;
+mod encoding;
+mod foreign;
 mod golden;
 mod hot_path;
 mod jsonl;

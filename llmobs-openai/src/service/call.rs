@@ -144,12 +144,12 @@ where
         mut first: reqwest::Request,
         rebuild: HttpRequestFactory,
     ) -> Self {
-        match open(recorder, &mut first) {
-            Some(call) => {
-                let request = factory(first, rebuild, call.handle(), usage);
-                Self::Observed { inner: Oneshot::new(inner, request), call: Some(call) }
-            }
-            None => Self::Plain { inner: Oneshot::new(inner, rebuild) },
+        let call = open(recorder, &mut first);
+        let request = factory(first, rebuild, call.as_ref().map(Call::handle), usage);
+        let inner = Oneshot::new(inner, request);
+        match call {
+            Some(call) => Self::Observed { inner, call: Some(call) },
+            None => Self::Plain { inner },
         }
     }
 }

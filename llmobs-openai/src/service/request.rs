@@ -45,12 +45,13 @@ fn body(request: &mut Request) -> Option<Bytes> {
     Some(bytes)
 }
 
-/// A factory that hands `first` out once, and builds anew for each retry; each time it asks for
-/// usage as `policy` has it, and says to the attempt layer whose attempt it is.
+/// A factory that hands `first` out once, and builds anew for each retry, so that a request is built
+/// as often as without us; each time it asks for usage as `policy` has it, and says to the attempt
+/// layer whose attempt it is.
 pub(super) fn factory(
     first: Request,
     rebuild: HttpRequestFactory,
-    call: CallRef,
+    call: Option<CallRef>,
     policy: UsagePolicy,
 ) -> HttpRequestFactory {
     let first = Mutex::new(Some(first));
@@ -62,6 +63,7 @@ pub(super) fn factory(
                 Some(request) => request,
                 None => rebuild.build().await?,
             };
+            let Some(call) = call else { return Ok(request) };
             let unasked =
                 if hand_over::is_awaited() { usage::ask(policy, &mut request) } else { 0 };
             let attempt = call.attempt();

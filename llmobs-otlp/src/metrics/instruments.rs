@@ -6,6 +6,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 
 use crate::attributes::Attributes;
+use crate::otlp::MetricNames;
 use crate::span::error_type;
 
 const SECONDS: &str = "s";
@@ -30,10 +31,12 @@ pub(super) struct Instruments {
     operation_input: Histogram<u64>,
     operation_output: Histogram<u64>,
     embeddings_input: Histogram<u64>,
+    /// Takes the place of all other instruments of tokens.
+    previous_tokens: Option<Histogram<u64>>,
 }
 
 impl Instruments {
-    pub(super) fn new(meter: &Meter) -> Self {
+    pub(super) fn new(meter: &Meter, names: MetricNames) -> Self {
         let seconds = |name, boundaries: &[f64]| {
             meter
                 .f64_histogram(name)
@@ -46,15 +49,25 @@ impl Instruments {
             meter.u64_histogram(name).with_unit(TOKENS).with_boundaries(boundaries).build()
         };
         let tokens = |name| meter.u64_counter(name).with_unit(TOKENS).build();
+        let operation = seconds(metric::OPERATION_DURATION, buckets::SECONDS);
+        let previous = names == MetricNames::Previous;
+        let duration = |name| match previous {
+            true => operation.clone(),
+            false => seconds(name, buckets::SECONDS),
+        };
+        let chunk =
+            |latest, before| seconds(if previous { before } else { latest }, buckets::SECONDS);
         Self {
-            inference: seconds(metric::INFERENCE_DURATION, buckets::SECONDS),
-            embeddings: seconds(metric::EMBEDDINGS_DURATION, buckets::SECONDS),
-            operation: seconds(metric::OPERATION_DURATION, buckets::SECONDS),
+            inference: duration(metric::INFERENCE_DURATION),
+            embeddings: duration(metric::EMBEDDINGS_DURATION),
             agent: seconds(metric::INVOKE_AGENT_DURATION, buckets::AGENT_SECONDS),
             tool: seconds(metric::EXECUTE_TOOL_DURATION, buckets::SECONDS),
             workflow: seconds(metric::INVOKE_WORKFLOW_DURATION, buckets::WORKFLOW_SECONDS),
-            first_chunk: seconds(metric::TIME_TO_FIRST_CHUNK, buckets::SECONDS),
-            output_chunk: seconds(metric::TIME_PER_OUTPUT_CHUNK, buckets::SECONDS),
+            first_chunk: chunk(metric::TIME_TO_FIRST_CHUNK, metric::PREVIOUS_TIME_TO_FIRST_CHUNK),
+            output_chunk: chunk(
+                metric::TIME_PER_OUTPUT_CHUNK,
+                metric::PREVIOUS_TIME_PER_OUTPUT_CHUNK,
+            ),
             first_token: seconds(metric::LLMOBS_TIME_TO_FIRST_TOKEN, buckets::SECONDS),
             output_token: seconds(metric::LLMOBS_TIME_PER_OUTPUT_TOKEN, buckets::TOKEN_SECONDS),
             input_tokens: tokens(metric::USAGE_INPUT_TOKENS),
@@ -65,6 +78,8 @@ impl Instruments {
             operation_input: sizes(metric::OPERATION_INPUT_TOKENS),
             operation_output: sizes(metric::OPERATION_OUTPUT_TOKENS),
             embeddings_input: sizes(metric::EMBEDDINGS_INPUT_TOKENS),
+            previous_tokens: previous.then(|| sizes(metric::PREVIOUS_TOKEN_USAGE)),
+            operation,
         }
     }
 
@@ -114,6 +129,9 @@ impl Instruments {
         // Counts that contradict each other are no counts.
         let consistent = !record.usage.as_ref().is_some_and(|usage| usage.inconsistent);
         match kind {
+            Some(operation::EMBEDDINGS) if consistent && self.previous_tokens.is_some() => {
+                self.usage(record, &common);
+            }
             Some(operation::EMBEDDINGS) if consistent => {
                 if let Some(tokens) = record.input_tokens {
                     self.embeddings_input.record(tokens, &common);
@@ -140,6 +158,17 @@ impl Instruments {
     }
 
     fn usage(&self, record: &Record, common: &[KeyValue]) {
+        if let Some(histogram) = &self.previous_tokens {
+            let counts = [("input", record.input_tokens), ("output", record.output_tokens)];
+            for (kind, tokens) in counts {
+                if let Some(tokens) = tokens {
+                    let mut attributes = common.to_vec();
+                    attributes.push(KeyValue::new(attribute::PREVIOUS_TOKEN_TYPE, kind));
+                    histogram.record(tokens, &attributes);
+                }
+            }
+            return;
+        }
         let usage = record.usage.clone().unwrap_or_default();
         let Usage { audio_input_tokens, audio_output_tokens, .. } = usage;
         by_modality(&self.input_tokens, record.input_tokens, audio_input_tokens, common);

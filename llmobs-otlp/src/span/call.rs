@@ -4,7 +4,7 @@ use llmobs_core::semconv::{MISSING_FINISH_REASON, attribute, operation, output_t
 use llmobs_core::{Outcome, Params, Record, UsageSource};
 use opentelemetry::StringValue;
 
-use super::{ending, surroundings, tags, titled};
+use super::{ending, surroundings, titled};
 use crate::attributes::Attributes;
 
 /// Choices a finish reason is made up for; more are taken for nonsense in the request.
@@ -46,7 +46,6 @@ pub(super) fn attributes(record: &Record) -> Attributes {
     }
     openai(record, &mut out);
     content(record, &mut out);
-    tags(record, &mut out);
     out
 }
 

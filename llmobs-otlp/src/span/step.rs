@@ -3,7 +3,7 @@
 use llmobs_core::semconv::{attribute, operation};
 use llmobs_core::{Record, StepKind};
 
-use super::{ending, surroundings, tags, titled};
+use super::{ending, surroundings, titled};
 use crate::attributes::Attributes;
 
 /// Operation and name attribute of the steps the conventions know.
@@ -54,6 +54,5 @@ pub(super) fn attributes(record: &Record) -> Attributes {
             out.text(key, value.as_ref().map(ToString::to_string).as_ref());
         }
     }
-    tags(record, &mut out);
     out
 }

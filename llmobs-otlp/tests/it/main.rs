@@ -7,6 +7,7 @@
 )]
 
 mod attached;
+mod compat;
 mod config;
 mod delivery;
 mod global;

@@ -367,3 +367,40 @@ fn a_meter_provider_given_in_code_is_used_in_either_mode() {
     let input = counter(&scene.receiver, "gen_ai.client.inference.usage.input_tokens");
     assert_eq!(input[0].0, 10);
 }
+
+#[test]
+fn the_previous_names_take_the_place_of_the_newest() {
+    let receiver = Receiver::start();
+    let url = format!("{}/v1/metrics", receiver.url());
+    let otlp = |otlp: llmobs_otlp::Otlp| {
+        let previous = llmobs_otlp::MetricNames::Previous;
+        otlp.metrics_endpoint(&url).expect("a URL").metric_names(previous)
+    };
+    let scene = Scene::to(receiver, otlp, |builder| builder);
+    stream(&scene, "m", 5, BodyEnd::Complete);
+    let request = json!({"model": "embed"});
+    let call = issue_to(scene.recorder(), "/v1/embeddings", request);
+    complete(call, 200, json!({"input_tokens": 12}));
+    scene.flush();
+    let to = &scene.receiver;
+    let expected = [
+        "gen_ai.client.operation.duration",
+        "gen_ai.client.operation.time_per_output_chunk",
+        "gen_ai.client.operation.time_to_first_chunk",
+        "gen_ai.client.token.usage",
+        "llmobs.client.time_per_output_token",
+        "llmobs.client.time_to_first_token",
+    ];
+    assert_eq!(names(to), expected);
+    let mut tokens: Vec<_> = points(metric(to, "gen_ai.client.token.usage"), "{token}", &tokens())
+        .into_iter()
+        .map(|point| {
+            let labels = attributes(&point.attributes);
+            (labels["gen_ai.token.type"].to_string(), point.sum.expect("a sum"))
+        })
+        .collect();
+    tokens.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(tokens, [("\"input\"".to_owned(), 12.0), ("\"output\"".to_owned(), 5.0)]);
+    let durations = points(metric(to, "gen_ai.client.operation.duration"), "s", &SECONDS);
+    assert_eq!(durations.len(), 2);
+}

@@ -12,22 +12,33 @@ use http_body::{Body, Frame};
 use reqwest::Response;
 use tower::Service;
 
+/// What is answered to each request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Script {
+    /// Tokens of the stream; beside them it has a role, a finish reason and usage.
+    pub(crate) tokens: usize,
+    /// Events that come in one read.
+    pub(crate) per_read: usize,
+    /// Whether the stream stays open after the tokens, with no end.
+    pub(crate) held: bool,
+}
+
 /// Answers each request with the same reads.
 #[derive(Clone, Debug)]
-pub struct Canned {
+pub(crate) struct Canned {
     reads: Arc<[Bytes]>,
+    held: bool,
 }
 
 impl Canned {
-    /// A chat stream of `events` tokens, each event in a read of its own.
-    pub fn stream(events: usize) -> Self {
-        Self { reads: chunks(events).into_iter().map(Bytes::from).collect() }
-    }
-
-    /// The same stream, with `per_read` events in each read.
-    pub fn stream_in_reads_of(events: usize, per_read: usize) -> Self {
-        let chunks = chunks(events);
-        Self { reads: chunks.chunks(per_read).map(|c| Bytes::from(c.concat())).collect() }
+    /// A transport that answers so.
+    pub(crate) fn new(script: Script) -> Self {
+        let mut chunks = chunks(script.tokens);
+        if script.held {
+            chunks.truncate(script.tokens);
+        }
+        let reads = chunks.chunks(script.per_read).map(|read| Bytes::from(read.concat()));
+        Self { reads: reads.collect(), held: script.held }
     }
 }
 
@@ -65,13 +76,13 @@ impl Service<HttpRequestFactory> for Canned {
     }
 
     fn call(&mut self, request: HttpRequestFactory) -> Self::Future {
-        let reads = Arc::clone(&self.reads);
+        let (reads, held) = (Arc::clone(&self.reads), self.held);
         Box::pin(async move {
             request.build().await?;
-            let body = reqwest::Body::wrap(Reads { reads, next: 0 });
+            let body = reqwest::Body::wrap(Reads { reads, next: 0, held });
             let mut response = http::Response::new(body);
-            let json = http::HeaderValue::from_static("text/event-stream");
-            response.headers_mut().insert(http::header::CONTENT_TYPE, json);
+            let kind = http::HeaderValue::from_static("text/event-stream");
+            response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
             Ok(response.into())
         })
     }
@@ -80,6 +91,7 @@ impl Service<HttpRequestFactory> for Canned {
 struct Reads {
     reads: Arc<[Bytes]>,
     next: usize,
+    held: bool,
 }
 
 impl Body for Reads {
@@ -92,6 +104,9 @@ impl Body for Reads {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let read = self.reads.get(self.next).cloned();
         self.next += 1;
+        if read.is_none() && self.held {
+            return Poll::Pending;
+        }
         Poll::Ready(read.map(|read| Ok(Frame::data(read))))
     }
 }

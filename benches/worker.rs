@@ -1,0 +1,140 @@
+//! What understanding a stream costs, on a thread of ours, against only skipping over its JSON.
+#![expect(clippy::print_stdout, reason = "a bench reports")]
+#![expect(clippy::indexing_slicing, reason = "a bench may stop over its own data")]
+
+use std::hint::black_box;
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Instant;
+
+use llmobs::openai::OpenAi;
+use llmobs::{Capture, Decoder, Record, Target};
+use llmobs_core::SseParser;
+use llmobs_testserver::{ChatScript, ToolCall, Usage, chat_chunks};
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+/// One exchange, as it was sent.
+struct Exchange {
+    path: String,
+    request: Vec<u8>,
+    response: Vec<u8>,
+}
+
+fn main() {
+    // Not a run of the tests, which build this too.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return;
+    }
+    println!(
+        "| streams | bytes an event | skipping the JSON, ns an event | capture | decoding, ns an event | ratio | MB/s |"
+    );
+    println!("|---|--:|--:|---|--:|--:|--:|");
+    report("a text answer of 200 tokens", &[text()]);
+    report("a tool call of 100 pieces", &[tool_call()]);
+    let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/recordings/recordings.jsonl.gz");
+    match recordings(Path::new(recorded)) {
+        Some(exchanges) => report(&format!("{} recorded streams", exchanges.len()), &exchanges),
+        None => println!("\nThe recordings are not there: nothing of real hosts."),
+    }
+}
+
+fn text() -> Exchange {
+    let usage = Usage { prompt: 120, completion: 200, ..Usage::default() };
+    sampled(&ChatScript::tokens((0..200).map(|n| format!(" token{n}"))).usage(usage))
+}
+
+fn tool_call() -> Exchange {
+    let arguments = (0..100).map(|n| format!("\"a{n}\":{n},")).collect();
+    let call = ToolCall { id: "call_1".into(), name: "look_up".into(), arguments };
+    sampled(&ChatScript::tokens([""; 0]).tool_call(call))
+}
+
+fn sampled(script: &ChatScript) -> Exchange {
+    let events = chat_chunks(script).into_iter().map(|chunk| format!("data: {chunk}\n\n"));
+    let request = br#"{"model":"gpt-4o-mini","stream":true,"messages":[]}"#;
+    Exchange {
+        path: "/v1/chat/completions".into(),
+        request: request.to_vec(),
+        response: events.collect::<String>().into_bytes(),
+    }
+}
+
+/// The recorded streams of chat completions.
+fn recordings(path: &Path) -> Option<Vec<Exchange>> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path).ok()?;
+    flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("it is gzip");
+    let all = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
+    let chat =
+        all.filter(|exchange| exchange["api"] == "chat_completions" && exchange["stream"] == true);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let read = |exchange: Value| Exchange {
+        path: text(&exchange["path"]),
+        request: text(&exchange["request"]).into_bytes(),
+        response: text(&exchange["response"]).into_bytes(),
+    };
+    Some(chat.map(read).collect())
+}
+
+fn report(name: &str, exchanges: &[Exchange]) {
+    let bytes: usize = exchanges.iter().map(|exchange| exchange.response.len()).sum();
+    let mut events = 0;
+    for exchange in exchanges {
+        SseParser::new(1 << 20).feed(&exchange.response, |_| events += 1);
+    }
+    let skipping = fastest(events, || exchanges.iter().for_each(skip));
+    for (mode, capture) in [("off", Capture::NONE), ("on", Capture::ALL)] {
+        let decoding = fastest(events, || {
+            for exchange in exchanges {
+                black_box(decode(exchange, capture));
+            }
+        });
+        println!(
+            "| {name} | {} | {skipping:.0} | {mode} | {decoding:.0} | {:.2} | {:.0} |",
+            bytes / events,
+            decoding / skipping,
+            bytes as f64 / (decoding * events as f64) * 1e3,
+        );
+    }
+}
+
+/// Best of many runs, in nanoseconds an event.
+fn fastest(events: usize, run: impl Fn()) -> f64 {
+    let rounds = (2_000_000 / events).clamp(10, 2_000);
+    let time = |()| {
+        let began = Instant::now();
+        run();
+        began.elapsed().as_nanos() as f64
+    };
+    let times = std::iter::repeat_n((), rounds).map(time);
+    times.fold(f64::MAX, f64::min) / events as f64
+}
+
+/// Splits a stream and reads the JSON of its events without looking at it.
+fn skip(exchange: &Exchange) {
+    let mut parser = SseParser::new(1 << 20);
+    parser.feed(&exchange.response, |event| {
+        black_box(serde_json::from_slice::<IgnoredAny>(event.data).is_ok());
+    });
+}
+
+/// Reads an exchange as the worker does.
+fn decode(exchange: &Exchange, capture: Capture) -> Record {
+    let decoder = OpenAi::new();
+    let target =
+        Target { method: "POST", host: "api.openai.com", port: None, path: &exchange.path };
+    let route = decoder.route(&target).expect("a chat completion");
+    let mut record = Record::default();
+    decoder.request(&route, &exchange.request, capture, &mut record);
+    let mut fold = decoder.fold(&route, &record, capture);
+    let mut parser = SseParser::new(1 << 20);
+    parser.feed(&exchange.response, |event| {
+        black_box(fold.event(&event));
+    });
+    parser.finish(|event| {
+        black_box(fold.event(&event));
+    });
+    fold.finish(&mut record);
+    record
+}

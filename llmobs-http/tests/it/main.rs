@@ -1,0 +1,4 @@
+//! Everything is tested through the public API.
+
+mod layer;
+mod toy;

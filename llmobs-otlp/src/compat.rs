@@ -1,0 +1,141 @@
+//! What particular backends read instead of the conventions.
+
+use std::fmt::Write;
+
+use llmobs_core::semconv::{attribute, compat, operation};
+use llmobs_core::{Content, Kind, Record, StepKind, Usage};
+
+use crate::attributes::Attributes;
+
+/// A backend that reads names of its own, to be sent beside the conventions'.
+///
+/// Nothing is sent under these names that is not in the record: content only where its capture was
+/// turned on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Compat {
+    /// Langfuse: the time of the first token, the prompt, and token counts it does not count twice.
+    Langfuse,
+    /// OpenInference, as Phoenix reads it: span kinds, models, all token counts, input and output.
+    OpenInference,
+    /// MLflow: input and output in its list, and totals over embeddings.
+    Mlflow,
+}
+
+impl Compat {
+    /// Adds the names of this backend.
+    pub(crate) fn add(self, record: &Record, out: &mut Attributes) {
+        match self {
+            Self::Langfuse => langfuse(record, out),
+            Self::OpenInference => open_inference(record, out),
+            Self::Mlflow => mlflow(record, out),
+        }
+    }
+}
+
+fn langfuse(record: &Record, out: &mut Attributes) {
+    if let (Some(begun), Some(ttft)) = (record.timestamp, record.ttft_ms) {
+        out.push(compat::LANGFUSE_FIRST_TOKEN, begun.plus_millis(ttft).to_string());
+    }
+    if let Some(prompt) = &record.prompt {
+        out.push(compat::LANGFUSE_PROMPT_NAME, prompt.name.clone());
+        // Its versions are numbers; one that is none cannot be linked.
+        if let Some(Ok(version)) = prompt.version.as_deref().map(str::parse::<i64>) {
+            out.push(compat::LANGFUSE_PROMPT_VERSION, version);
+        }
+    }
+    if let Some(usage) = usage_details(record) {
+        out.push(compat::LANGFUSE_USAGE, usage);
+    }
+}
+
+/// Counts no token is in twice, since Langfuse adds up all it is given.
+fn usage_details(record: &Record) -> Option<String> {
+    let (input, output) = (record.input_tokens?, record.output_tokens.unwrap_or(0));
+    let none = Usage::default();
+    let usage = record.usage.as_ref().unwrap_or(&none);
+    if usage.inconsistent {
+        return None;
+    }
+    let read = usage.cache_read_tokens.unwrap_or(0);
+    let write = usage.cache_write_tokens.unwrap_or(0);
+    let reasoning = usage.reasoning_tokens.unwrap_or(0);
+    let fresh = input.checked_sub(read)?.checked_sub(write)?;
+    let visible = output.checked_sub(reasoning)?;
+    let mut json = format!(r#"{{"input":{fresh},"output":{visible}"#);
+    let details = [
+        ("input_cached_tokens", read),
+        ("input_cache_creation", write),
+        ("output_reasoning_tokens", reasoning),
+    ];
+    for (name, count) in details.into_iter().filter(|(_, count)| *count > 0) {
+        let _ = write!(json, r#","{name}":{count}"#);
+    }
+    let _ = write!(json, r#","total":{}}}"#, input.saturating_add(output));
+    Some(json)
+}
+
+fn open_inference(record: &Record, out: &mut Attributes) {
+    out.push(compat::SPAN_KIND, span_kind(record));
+    values(record, out);
+    if record.kind != Kind::Interaction {
+        return;
+    }
+    out.text(compat::MODEL_NAME, record.model_version.as_ref().or(record.model.as_ref()));
+    out.count(compat::TOKENS_PROMPT, record.input_tokens);
+    out.count(compat::TOKENS_COMPLETION, record.output_tokens);
+    if let Some(usage) = &record.usage {
+        out.count(compat::TOKENS_TOTAL, usage.total_tokens);
+        out.count(compat::TOKENS_CACHE_READ, usage.cache_read_tokens);
+        out.count(compat::TOKENS_CACHE_WRITE, usage.cache_write_tokens);
+        out.count(compat::TOKENS_REASONING, usage.reasoning_tokens);
+    }
+    let version = record.prompt.as_ref().and_then(|prompt| prompt.version.as_ref());
+    out.text(compat::TEMPLATE_VERSION, version);
+}
+
+fn span_kind(record: &Record) -> &'static str {
+    let step = match (record.kind, record.operation.as_deref()) {
+        (Kind::Interaction, Some(operation::EMBEDDINGS)) => return "EMBEDDING",
+        (Kind::Interaction, Some(operation::FETCH_RESPONSE)) => return "CHAIN",
+        (Kind::Interaction, _) => return "LLM",
+        _ => record.step,
+    };
+    match step {
+        Some(StepKind::Prompt) => "PROMPT",
+        Some(StepKind::Retrieval) => "RETRIEVER",
+        Some(StepKind::Rerank) => "RERANKER",
+        Some(StepKind::Embedding) => "EMBEDDING",
+        Some(StepKind::Tool) => "TOOL",
+        Some(StepKind::Agent) => "AGENT",
+        Some(StepKind::Guardrail) => "GUARDRAIL",
+        Some(StepKind::Evaluator) => "EVALUATOR",
+        Some(StepKind::Llm) => "LLM",
+        _ => "CHAIN",
+    }
+}
+
+fn mlflow(record: &Record, out: &mut Attributes) {
+    values(record, out);
+    // Without it the total over a trace leaves embeddings out; they have no output.
+    if record.operation.as_deref() == Some(operation::EMBEDDINGS) && record.input_tokens.is_some() {
+        out.push(attribute::USAGE_OUTPUT_TOKENS, 0);
+    }
+}
+
+/// Input and output as both backends show them in their lists.
+fn values(record: &Record, out: &mut Attributes) {
+    let Some(Content { input_messages, output_messages, .. }) = record.content.as_deref() else {
+        return;
+    };
+    let values = [
+        (input_messages, compat::INPUT_VALUE, compat::INPUT_MIME_TYPE),
+        (output_messages, compat::OUTPUT_VALUE, compat::OUTPUT_MIME_TYPE),
+    ];
+    for (value, key, mime_type) in values {
+        if let Some(value) = value {
+            out.push(key, value.to_string());
+            out.push(mime_type, "application/json");
+        }
+    }
+}
