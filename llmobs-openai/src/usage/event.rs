@@ -96,7 +96,6 @@ impl Candidate {
         match self.key() {
             b"choices" => byte == b'[',
             b"usage" => byte == b'{',
-            b"error" => byte == b'n',
             _ => true,
         }
     }

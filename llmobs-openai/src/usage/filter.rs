@@ -59,13 +59,7 @@ impl<B: Body<Data = Bytes>> Body for Unasked<B> {
             }
             match std::task::ready!(this.inner.as_mut().poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(bytes) => {
-                        this.scan.feed(&bytes, this.out);
-                        // A reader that is told of the end does not come back for what is held.
-                        if this.inner.is_end_stream() {
-                            this.scan.release(this.out);
-                        }
-                    }
+                    Ok(bytes) => this.scan.feed(&bytes, this.out),
                     Err(trailers) => {
                         this.scan.release(this.out);
                         *this.then = Some(Ok(trailers));
@@ -84,6 +78,7 @@ impl<B: Body<Data = Bytes>> Body for Unasked<B> {
     }
 
     fn is_end_stream(&self) -> bool {
+        // A reader that is told of the end does not come back for what is held.
         self.out.is_empty()
             && self.then.is_none()
             && self.scan.held.is_empty()
