@@ -173,12 +173,14 @@ impl CallFold {
 
     fn settle(&mut self) -> Record {
         let call = Arc::clone(&self.call);
-        let (ending, ended, sent, headers, status, attempts, missing) = {
+        let (ending, ended, sent, headers, status, attempts, missing, unseen) = {
             let mut state = lock(&call.state);
             let now = call.recorder.elapsed();
             let (ending, at) = *state.ended.get_or_insert((Ending::Unfinished, now));
-            let CallState { sent, headers, status, attempts, missing, .. } = *state;
-            (ending, at, sent, headers, status, attempts, missing)
+            let CallState { sent, headers, status, attempts, missing, unseen_attempts, .. } =
+                *state;
+            let sent = sent.filter(|_| !unseen_attempts);
+            (ending, at, sent, headers, status, attempts, missing, unseen_attempts)
         };
         if missing > 0 {
             self.gap(attempts, missing);
@@ -189,7 +191,7 @@ impl CallFold {
         let answer = self.answer.take().filter(|answer| answer.attempt == attempts);
         let last_read = answer.as_ref().and_then(|answer| answer.last_read);
         record.http_status = status;
-        record.attempts = Some(attempts);
+        record.attempts = Some(attempts).filter(|_| !unseen);
         let mut closing = Closing::default();
         let mut stream = false;
         if let Some(answer) = answer {
