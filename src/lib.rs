@@ -66,7 +66,7 @@ pub use llmobs_core::{
     LossReport, Losses, Meta, Outcome, Params, Processor, Prompt, RateLimit, Reasoning, Record,
     Recorder, RequestId, Rotation, Route, SCHEMA, Safety, Scope, ScopeExt, Server, Sink, SinkError,
     SinkLosses, SpanId, Step, StepKind, SystemClock, Target, Term, Timestamp, ToolCall, TpotSource,
-    TraceBackend, TraceId, Usage, UsageSource, Verdict, Wire, scope, semconv,
+    TraceBackend, TraceId, TransportError, Usage, UsageSource, Verdict, Wire, scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};

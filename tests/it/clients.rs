@@ -38,7 +38,11 @@ fn builder() -> ClientBuilder {
     ClientBuilder::new(reqwest::Client::new())
 }
 
-async fn ask(client: &ClientWithMiddleware, server: &Server, body: impl Into<reqwest::Body>) -> String {
+async fn ask(
+    client: &ClientWithMiddleware,
+    server: &Server,
+    body: impl Into<reqwest::Body>,
+) -> String {
     let url = format!("{}/chat/completions", server.base_url());
     let response = client.post(&url).body(body).send().await.expect("the server answers");
     assert_eq!(response.url().as_str(), url);
