@@ -86,18 +86,10 @@ pub mod openai {
 /// `reqwest-middleware`.
 ///
 /// ```
-/// use bytes::Bytes;
-/// use http_body::Body;
-/// use tower::{Layer, Service};
-///
 /// /// Any client that is a service of HTTP requests, observed.
-/// fn observed<S, R>(client: S) -> llmobs::http::Observe<S>
-/// where
-///     S: Service<http::Request<llmobs::http::RequestBody<reqwest::Body>>, Response = http::Response<R>>,
-///     S::Error: 'static,
-///     R: Body<Data = Bytes>,
-/// {
-///     llmobs::http::ObserveLayer::new().layer(client)
+/// fn observed<S>(client: S) -> llmobs::http::Observe<S> {
+///     let observe = llmobs::http::ObserveLayer::new();
+///     tower::ServiceBuilder::new().layer(observe).service(client)
 /// }
 /// ```
 #[cfg(feature = "http")]
