@@ -45,6 +45,8 @@
 //! - `otlp` (default): spans and metrics over OTLP, or through an OpenTelemetry provider of yours.
 //! - `gzip` (default), `brotli`: answers that the client does not decompress itself. What comes in an
 //!   encoding that is not turned on is counted as [`Cut`]; the application gets it as ever.
+//! - `http` (default): a layer for any other client, and for proxies.
+//! - `reqwest-middleware`: a middleware for clients of that name.
 //! - `layer`: [`layer()`](https://docs.rs/llmobs), ids for `tracing` spans without OpenTelemetry.
 //! - `tracing-opentelemetry`: right parents with its context activation turned off.
 //! - `testing`: doubles and assertions for your tests.
@@ -80,6 +82,21 @@ pub use self::start::{Builder, InitError, builder, init};
 #[cfg(feature = "openai")]
 pub mod openai {
     pub use llmobs_openai::*;
+}
+
+/// Other clients: a layer for `tower` services of HTTP requests, a middleware for
+/// `reqwest-middleware`.
+///
+/// ```
+/// /// Any client that is a service of HTTP requests, observed.
+/// fn observed<S>(client: S) -> llmobs::http::Observe<S> {
+///     let observe = llmobs::http::ObserveLayer::new();
+///     tower::ServiceBuilder::new().layer(observe).service(client)
+/// }
+/// ```
+#[cfg(feature = "http")]
+pub mod http {
+    pub use llmobs_http::*;
 }
 
 /// OpenTelemetry: the own pipeline, or a provider of yours.

@@ -117,6 +117,8 @@ pub(crate) struct CallState {
     pub(crate) request_len: Option<u64>,
     request_told: bool,
     pub(crate) attempts: u32,
+    /// More requests may have been sent than attempts were begun.
+    pub(crate) unseen_attempts: bool,
     /// The attempt the following is about: the last one that was sent or answered. They differ
     /// where attempts run side by side, and there the first answer wins.
     pub(crate) attempt: u32,
@@ -254,6 +256,12 @@ impl Call {
     pub fn attach(&self, run: &mut dyn FnMut()) {
         let shared = &self.shared;
         within::during(shared, || shared.recorder.attach(&shared.span, run));
+    }
+
+    /// Something that tries again is between this observer and the network: how many requests are
+    /// sent, and when the last one is, stays unknown.
+    pub fn attempts_unseen(&self) {
+        lock(&self.shared.state).unseen_attempts = true;
     }
 
     /// The response has gone to the application; the call ends when its body does.

@@ -23,7 +23,7 @@ use crate::request_body::{RequestBody, in_memory};
 /// without it: a request's body is watched as it is sent, an answer's as it arrives.
 ///
 /// Each request that comes through is a call. Outside a retry layer that is one call however often
-/// it was tried, its waiting included; inside, each attempt is a call of its own. Where two of these
+/// it was tried, its waiting included (say [`retries_inside`](Self::retries_inside)); inside, each attempt is a call of its own. Where two of these
 /// stand on top of each other, the outer one observes.
 ///
 /// The host is the request's URI's, or its `Host` header's.
@@ -69,6 +69,7 @@ pub struct ObserveLayer {
 #[derive(Clone)]
 struct Settings {
     recorder: Option<Recorder>,
+    retries_inside: bool,
     classify: fn(&dyn Any) -> TransportError,
 }
 
@@ -86,13 +87,28 @@ struct Observed(Recorder);
 impl ObserveLayer {
     /// A layer for the recorder that is current when a call is made.
     pub fn new() -> Self {
-        Self { settings: Settings { recorder: None, classify: |_| TransportError::Other } }
+        Self {
+            settings: Settings {
+                recorder: None,
+                retries_inside: false,
+                classify: |_| TransportError::Other,
+            },
+        }
     }
 
     /// Sends everything to `recorder`. Defaults to the one current when a call is made.
     #[must_use]
     pub fn recorder(mut self, recorder: &Recorder) -> Self {
         self.settings.recorder = Some(recorder.clone());
+        self
+    }
+
+    /// Says that something inside this layer may try again, so that nobody here knows how many
+    /// requests were sent, nor when the last one was: `attempts` and the times from there on are
+    /// left out. Defaults to one request a call.
+    #[must_use]
+    pub fn retries_inside(mut self) -> Self {
+        self.settings.retries_inside = true;
         self
     }
 
@@ -146,6 +162,9 @@ where
             _ => request.map(RequestBody::plain),
         };
         let observed = call.map(|call| {
+            if self.settings.retries_inside {
+                call.attempts_unseen();
+            }
             let attempt = call.handle().attempt();
             (call, attempt)
         });

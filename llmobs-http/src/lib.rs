@@ -6,8 +6,12 @@
 
 mod body;
 mod layer;
+#[cfg(feature = "reqwest-middleware")]
+mod middleware;
 mod request_body;
 
 pub use self::body::{TapBody, tap_headers};
 pub use self::layer::{Observe, ObserveFuture, ObserveLayer};
+#[cfg(feature = "reqwest-middleware")]
+pub use self::middleware::ObserveMiddleware;
 pub use self::request_body::RequestBody;

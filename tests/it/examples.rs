@@ -154,6 +154,24 @@ fn the_quickstart_tells_everything_of_its_calls_and_steps() {
     assert!(!written.contains("Boots") && !written.contains("A-1042"), "content is private");
 }
 
+#[test]
+fn the_proxy_records_a_client_that_knows_nothing_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = run("proxy", folder.path(), &[]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let (answer, record) = stdout.split_once("data: [DONE]").expect("the answer came through");
+    assert!(answer.starts_with("data: {"), "{stdout}");
+    let record: Value = serde_json::from_str(record).expect("the record follows");
+    for (field, expected) in
+        [("outcome", "completed"), ("model", "gpt-4o-mini"), ("api", "chat_completions")]
+    {
+        assert_eq!(record[field], expected, "{record:#}");
+    }
+    assert!(record["ttft_ms"].is_number() && record["output_tokens"].is_number(), "{record:#}");
+    assert!(record["wire"]["request_bytes"].is_number(), "{record:#}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_quickstart_exports_where_the_environment_says() {
     let collector = Server::start().await.expect("a port");

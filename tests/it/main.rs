@@ -4,6 +4,7 @@ mod bad_input;
 #[cfg(feature = "otlp")]
 mod canary;
 mod chat;
+mod clients;
 mod ends;
 mod examples;
 mod fidelity;

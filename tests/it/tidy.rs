@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Which of our crates each may depend on.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("llmobs", &["llmobs-core", "llmobs-openai", "llmobs-otlp", "llmobs-macros"]),
+    ("llmobs", &["llmobs-core", "llmobs-http", "llmobs-openai", "llmobs-otlp", "llmobs-macros"]),
     ("llmobs-core", &[]),
     ("llmobs-http", &["llmobs-core"]),
     ("llmobs-openai", &["llmobs-core", "llmobs-http"]),

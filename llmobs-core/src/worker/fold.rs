@@ -173,14 +173,13 @@ impl CallFold {
 
     fn settle(&mut self) -> Record {
         let call = Arc::clone(&self.call);
-        let (ending, ended, sent, headers, status, attempts, attempt, missing, injected) = {
-            let mut state = lock(&call.state);
-            let now = call.recorder.elapsed();
-            let (ending, at) = *state.ended.get_or_insert((Ending::Unfinished, now));
-            let CallState { sent, headers, status, attempts, attempt, missing, .. } = *state;
-            let injected = state.usage_injected;
-            (ending, at, sent, headers, status, attempts, attempt, missing, injected)
-        };
+        let mut state = lock(&call.state);
+        let now = call.recorder.elapsed();
+        let (ending, ended) = *state.ended.get_or_insert((Ending::Unfinished, now));
+        let CallState { sent, headers, status, attempts, attempt, missing, .. } = *state;
+        let (injected, unseen) = (state.usage_injected, state.unseen_attempts);
+        drop(state);
+        let sent = sent.filter(|_| !unseen);
         if missing > 0 {
             self.gap(attempt, missing);
         }
@@ -190,7 +189,7 @@ impl CallFold {
         let answer = self.answer.take().filter(|answer| answer.attempt == attempt);
         let last_read = answer.as_ref().and_then(|answer| answer.last_read);
         record.http_status = status;
-        record.attempts = Some(attempts);
+        record.attempts = Some(attempts).filter(|_| !unseen);
         let mut closing = Closing::default();
         let mut stream = false;
         if let Some(answer) = answer {

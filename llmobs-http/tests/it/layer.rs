@@ -200,6 +200,18 @@ async fn two_layers_make_one_record_and_two_recorders_one_each() {
 }
 
 #[tokio::test]
+async fn behind_retries_the_attempts_are_unknown() {
+    let recording = recording();
+    let layer = ObserveLayer::new().recorder(recording.recorder()).retries_inside();
+    let answer = layer.layer(service_fn(echo)).oneshot(post(Full::from("m"))).await;
+    read(answer.expect("it answers").into_body()).await;
+    let records = recording.observed();
+    let record = records.only();
+    assert_eq!((record.outcome, record.attempts), (Some(Outcome::Completed), None));
+    assert_eq!(record.latency.as_ref().and_then(|latency| latency.queue_ms), None);
+}
+
+#[tokio::test]
 async fn a_transport_that_sends_another_request_for_the_call_makes_one_record() {
     let recording = recording();
     let recorder = recording.recorder().clone();

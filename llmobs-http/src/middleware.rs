@@ -1,0 +1,193 @@
+//! A middleware for `reqwest-middleware`.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::Extensions;
+use http_body::Body as _;
+use llmobs_core::{Attempt, Call, CallStart, Recorder, RequestTap, Target, TransportError};
+use reqwest::{Body, Request, Response, ResponseBuilderExt};
+use reqwest_middleware::{Error, Middleware, Next, Result};
+
+use crate::body::{TapBody, tap_headers};
+use crate::request_body::RequestBody;
+
+/// Observes the calls of a `reqwest_middleware::ClientWithMiddleware`.
+///
+/// Requests that no registered decoder knows pass as they are. The rest is sent and answered as
+/// without it, but for the error of a broken answer: reqwest wraps it once more, its text the same.
+///
+/// Each request that comes through is a call. After (inside) a retry middleware each attempt is a
+/// call of its own; before (outside) it there is one call however often it was tried, and
+/// [`retries_inside`](Self::retries_inside) should say so. Where two observers stand on top of each
+/// other, the outer one observes.
+///
+/// ```
+/// use llmobs_http::ObserveMiddleware;
+/// use reqwest_middleware::ClientBuilder;
+///
+/// let client = ClientBuilder::new(reqwest::Client::new()).with(ObserveMiddleware::new()).build();
+/// # drop(client);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ObserveMiddleware {
+    recorder: Option<Recorder>,
+    retries_inside: bool,
+}
+
+/// In the extensions of a request that is being observed.
+#[derive(Clone)]
+struct Observed(Recorder);
+
+impl ObserveMiddleware {
+    /// A middleware for the recorder that is current when a call is made.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sends everything to `recorder`. Defaults to the one current when a call is made.
+    #[must_use]
+    pub fn recorder(mut self, recorder: &Recorder) -> Self {
+        self.recorder = Some(recorder.clone());
+        self
+    }
+
+    /// Says that a middleware after this one may try again, so that nobody here knows how many
+    /// requests were sent, nor when the last one was: `attempts` and the times from there on are
+    /// left out. Defaults to one request a call.
+    #[must_use]
+    pub fn retries_inside(mut self) -> Self {
+        self.retries_inside = true;
+        self
+    }
+}
+
+#[async_trait]
+impl Middleware for ObserveMiddleware {
+    async fn handle(
+        &self,
+        mut request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let recorder = self.recorder.clone().or_else(Recorder::current);
+        let outer = extensions.get::<Observed>().cloned();
+        let recorder = recorder.filter(|recorder| !outer.is_some_and(|outer| outer.0.is(recorder)));
+        let call = recorder.and_then(|recorder| Some((open(&recorder, &mut request)?, recorder)));
+        let Some((call, recorder)) = call else {
+            return next.run(request, extensions).await;
+        };
+        if self.retries_inside {
+            call.attempts_unseen();
+        }
+        let outer = extensions.insert(Observed(recorder));
+        let attempt = call.handle().attempt();
+        let mut sending = next.run(request, extensions);
+        let sent = std::future::poll_fn(|cx| {
+            let mut polled = Poll::Pending;
+            call.attach(&mut || polled = sending.as_mut().poll(cx));
+            polled
+        });
+        let sent = sent.await;
+        drop(sending);
+        // The extensions are the caller's, and may serve for another request.
+        match outer {
+            Some(outer) => extensions.insert(outer),
+            None => extensions.remove::<Observed>(),
+        };
+        match sent {
+            Ok(response) => {
+                let response = tapped(response, attempt);
+                call.returned();
+                Ok(response)
+            }
+            Err(err) => {
+                call.failed(classify(&err));
+                Err(err)
+            }
+        }
+    }
+}
+
+/// Begins to observe the call that a request is.
+fn open(recorder: &Recorder, request: &mut Request) -> Option<Call> {
+    let memory = in_memory(request);
+    let url = request.url();
+    let call = recorder.call(CallStart {
+        target: Target {
+            method: request.method().as_str(),
+            host: url.host_str()?,
+            port: url.port_or_known_default(),
+            path: url.path(),
+        },
+        body: memory.clone(),
+        body_len: None,
+    })?;
+    if memory.is_none() {
+        watch(request, call.handle().request());
+    }
+    Some(call)
+}
+
+/// The request's body, by reference; `None` when it is a stream.
+fn in_memory(request: &mut Request) -> Option<Bytes> {
+    let Some(body) = request.body_mut() else { return Some(Bytes::new()) };
+    body.as_bytes()?;
+    // Reusable bodies are `Bytes` inside, and reading one gives them away without a copy.
+    let mut taken = std::mem::take(body);
+    let mut cx = Context::from_waker(Waker::noop());
+    let bytes = match Pin::new(&mut taken).poll_frame(&mut cx) {
+        Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        _ => Bytes::new(),
+    };
+    *body = Body::from(bytes.clone());
+    Some(bytes)
+}
+
+/// Puts a tap on a request's body that is a stream, and so cannot be sent twice with or without it.
+fn watch(request: &mut Request, tap: RequestTap) {
+    if let Some(body) = request.body_mut() {
+        let inner = std::mem::take(body);
+        *body = Body::wrap(RequestBody::new(inner, tap));
+    }
+}
+
+/// The response with a tap on its body, and otherwise as it was.
+fn tapped(response: Response, attempt: Attempt) -> Response {
+    // A response that goes through `http::Response` loses its URL unless it is put back this way.
+    let url = http::Response::builder().url(response.url().clone()).body(());
+    let response: http::Response<Body> = response.into();
+    let (mut parts, body) = response.into_parts();
+    if let Ok(url) = url {
+        parts.extensions.extend(url.into_parts().0.extensions);
+    }
+    let tap = tap_headers(attempt, parts.status, &parts.headers);
+    let body = Body::wrap(TapBody::new(body, tap, classify_reqwest));
+    http::Response::from_parts(parts, body).into()
+}
+
+/// What kind of failure an error is. Its text is never looked at: it may quote content.
+fn classify(err: &Error) -> TransportError {
+    match err {
+        Error::Reqwest(err) => classify_reqwest(err),
+        // Retries and the like wrap the error they gave up over.
+        Error::Middleware(err) => err
+            .chain()
+            .find_map(|source| source.downcast_ref::<reqwest::Error>())
+            .map_or(TransportError::Other, classify_reqwest),
+    }
+}
+
+fn classify_reqwest(err: &reqwest::Error) -> TransportError {
+    if err.is_timeout() {
+        TransportError::Timeout
+    } else if err.is_connect() {
+        TransportError::Connect
+    } else if err.is_builder() {
+        TransportError::Request
+    } else {
+        TransportError::Broken
+    }
+}
