@@ -1,5 +1,7 @@
 //! Recorded exchanges, through the real binary.
 
+#![expect(clippy::indexing_slicing, reason = "JSON by name, in a test")]
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::LazyLock;
