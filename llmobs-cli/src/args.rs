@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -37,6 +38,20 @@ pub(crate) enum Command {
         /// Tree for people, or one JSON object for programs.
         #[arg(long, value_enum, default_value_t = TraceFormat::Tree)]
         format: TraceFormat,
+    },
+    /// Records from recorded HTTP exchanges, as they would have been made of live ones.
+    #[command(after_long_help = DECODE_HELP)]
+    Decode {
+        /// Exchanges, one JSON object a line, plain or gzip; `-` is standard input, and so is no
+        /// file at all.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Keep messages, tool arguments and error messages.
+        #[arg(long)]
+        content: bool,
+        /// Read bodies in pieces of N bytes; the records are the same.
+        #[arg(long, value_name = "N")]
+        split: Option<NonZeroUsize>,
     },
     /// The JSON Schema of a line.
     Schema,
@@ -122,3 +137,16 @@ JSON:
                prompt, outcome, error_type, attempts, offset_ms, duration_ms, ttft_ms, tpot_ms,
                input_tokens, output_tokens, inconsistent_usage, tool_calls (names), more_tool_calls
   A field that is absent is unknown. Without a trace, only schema and an empty list of spans.";
+
+const DECODE_HELP: &str = "\
+Input:
+  id, provider (a host or a name), method, path, status, content_type, response_headers, request and
+  response (bodies as text). Other members are ignored.
+
+Output:
+  One record of schema llmobs/1 a line, in the order of the input, with its `id` as `exchange_id`.
+  Times, our own ids and the number of attempts are not known of an exchange that is over, and
+  absent. Lines that cannot be decoded are skipped and counted on standard error.
+
+Exit status:
+  0 when at least one exchange was decoded, 1 when none was, 2 when the arguments cannot be used.";

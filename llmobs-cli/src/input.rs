@@ -1,18 +1,22 @@
-//! Records from files, line by line, whatever else is in them.
+//! Records and exchanges from files, line by line, whatever else is in them.
 //!
 //! A file is read in bounded memory: one line at a time, none longer than [`LINE_BYTES`]. A line
 //! that is no record (not UTF-8, not JSON, of the wrong shape, torn, too long) is counted and
 //! skipped. Fields, kinds and names this version does not know are accepted.
 
+mod exchange;
 mod lines;
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use flate2::bufread::MultiGzDecoder;
 use llmobs_core::Record;
 
+pub use self::exchange::Recorded;
 use self::lines::Lines;
 pub use self::lines::{Damage, LINE_BYTES};
 
@@ -20,7 +24,8 @@ pub use self::lines::{Damage, LINE_BYTES};
 const NAMED: usize = 5;
 
 /// How gzip and zstd files begin; a thousand damaged lines would say less than one message.
-const MAGICS: [&[u8]; 2] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd"];
+const MAGICS: [&[u8]; 2] = [GZIP, b"\x28\xb5\x2f\xfd"];
+const GZIP: &[u8] = b"\x1f\x8b";
 
 /// Where lines come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,10 +84,49 @@ impl Source {
             let hint = "it is compressed; decompress it into `llmobs … -`";
             return Err(self.error("read", io::Error::other(hint)));
         }
+        let each = |record: Box<Record>| {
+            each(&record);
+            Ok(ControlFlow::Continue(()))
+        };
+        self.read_lines(reader, damaged, lines::record, each)
+    }
+
+    /// Reads every exchange, in order, from plain or gzip-compressed lines, until `each` has had
+    /// enough. Lines that are none are counted, and so are those that `each` finds damaged.
+    ///
+    /// # Errors
+    ///
+    /// When the source cannot be opened, or reading breaks off.
+    pub fn read_exchanges(
+        &self,
+        damaged: &mut Damaged,
+        each: impl FnMut(Recorded) -> Result<ControlFlow<()>, Damage>,
+    ) -> Result<(), InputError> {
+        let mut reader = BufReader::with_capacity(64 * 1024, self.open()?);
+        let beginning = reader.fill_buf().map_err(|err| self.error("read", err))?;
+        let reader: Box<dyn BufRead> = if beginning.starts_with(GZIP) {
+            Box::new(BufReader::with_capacity(64 * 1024, MultiGzDecoder::new(reader)))
+        } else {
+            Box::new(reader)
+        };
+        let parse = |line: &[u8]| lines::object(line, Damage::NotAnExchange);
+        self.read_lines(reader, damaged, parse, each)
+    }
+
+    fn read_lines<T>(
+        &self,
+        reader: impl BufRead,
+        damaged: &mut Damaged,
+        parse: impl Fn(&[u8]) -> Result<T, Damage>,
+        mut each: impl FnMut(T) -> Result<ControlFlow<()>, Damage>,
+    ) -> Result<(), InputError> {
         let mut lines = Lines::new(reader);
-        while let Some((number, line)) = lines.next().map_err(|err| self.error("read", err))? {
-            match line {
-                Ok(record) => each(&record),
+        while let Some((number, line)) =
+            lines.next(&parse).map_err(|err| self.error("read", err))?
+        {
+            match line.and_then(&mut each) {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => break,
                 Err(damage) => damaged.add(self, number, damage),
             }
         }
@@ -121,7 +165,7 @@ pub struct InputError {
     source: io::Error,
 }
 
-/// Lines that are no records.
+/// Lines that are not what they should be.
 #[derive(Clone, Debug, Default)]
 pub struct Damaged {
     count: u64,

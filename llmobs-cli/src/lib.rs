@@ -17,6 +17,7 @@
 //! assert!(trace::tree(&records, &style).contains("prompt build"));
 //! ```
 
+pub mod decode;
 pub mod input;
 pub mod report;
 mod style;

@@ -4,11 +4,12 @@ mod args;
 mod schema;
 
 use std::error::Error;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 use llmobs_cli::Style;
+use llmobs_cli::decode::Decode;
 use llmobs_cli::input::{Damaged, InputError, Source};
 use llmobs_cli::report::Report;
 use llmobs_cli::trace::{Collector, Newest, Trace};
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
         }
     };
     match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(err) => {
             complain(&message(&*err));
             ExitCode::from(2)
@@ -34,21 +35,55 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
+fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     let style = style(&cli.look);
     let text = match cli.command {
         Command::Report { input, format } => report(&sources(input.files)?, format, &style)?,
         Command::Trace { input, trace_id, format } => {
             trace(&sources(input.files)?, trace_id, format, &style)?
         }
+        Command::Decode { files, content, split } => {
+            let files = if files.is_empty() { vec!["-".into()] } else { files };
+            return decode(&sources(files)?, Decode::new(content, split));
+        }
         Command::Schema => schema::text(),
     };
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn written(result: io::Result<()>) -> Result<(), Box<dyn Error>> {
+    match result {
         // Whoever reads us has read enough.
         Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|err| format!("the output cannot be written: {err}").into()),
     }
+}
+
+fn decode(sources: &[Source], mut decode: Decode) -> Result<ExitCode, Box<dyn Error>> {
+    let mut out = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
+    let mut damaged = Damaged::default();
+    let mut result = Ok(());
+    for source in sources {
+        match decode.run(source, &mut damaged, &mut out) {
+            Ok(Ok(())) => {}
+            Ok(failed) => {
+                result = failed;
+                break;
+            }
+            Err(err) => complain(&message(&err)),
+        }
+    }
+    tell(&damaged, false);
+    written(result.and_then(|()| out.flush()))?;
+    // What a failed write left behind would be written again, in vain.
+    let _ = out.into_parts();
+    if decode.decoded() > 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    complain("no exchange was decoded");
+    Ok(ExitCode::FAILURE)
 }
 
 fn sources(names: Vec<std::path::PathBuf>) -> Result<Vec<Source>, Box<dyn Error>> {

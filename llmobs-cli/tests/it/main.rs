@@ -1,11 +1,16 @@
 //! The real binary, on small files.
 
 mod damage;
+mod decode;
 mod fixtures;
 mod flags;
 mod golden;
 #[cfg(target_os = "linux")]
 mod many;
+#[path = "../../../llmobs-openai/tests/it/recordings_corpus.rs"]
+mod recordings_corpus;
+#[path = "../../../llmobs-openai/tests/it/recordings_facts.rs"]
+mod recordings_facts;
 mod report;
 mod run;
 mod schema;

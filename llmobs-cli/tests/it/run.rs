@@ -33,10 +33,14 @@ pub(crate) fn run_with(args: &[&str], input: &[u8]) -> Ran {
         .spawn()
         .expect("the binary starts");
     let mut stdin = child.stdin.take().expect("standard input is a pipe");
-    // A run that refuses its arguments reads nothing.
-    let _ = stdin.write_all(input);
-    drop(stdin);
-    let output = child.wait_with_output().expect("the binary ends");
+    let output = std::thread::scope(|threads| {
+        // Beside it, since it may write before it has read everything.
+        threads.spawn(move || {
+            // A run that refuses its arguments reads nothing.
+            let _ = stdin.write_all(input);
+        });
+        child.wait_with_output().expect("the binary ends")
+    });
     Ran {
         out: String::from_utf8(output.stdout).expect("the output is UTF-8"),
         err: String::from_utf8(output.stderr).expect("the complaints are UTF-8"),
