@@ -12,6 +12,28 @@ use http_body::{Body, Frame};
 use reqwest::Response;
 use tower::Service;
 
+/// What a host sends with a stream.
+const HEADERS: [(&str, &str); 18] = [
+    ("date", "Thu, 01 Jan 2026 00:00:00 GMT"),
+    ("content-type", "text/event-stream; charset=utf-8"),
+    ("transfer-encoding", "chunked"),
+    ("access-control-expose-headers", "X-Request-ID"),
+    ("openai-organization", "acme-1"),
+    ("openai-processing-ms", "412"),
+    ("openai-project", "proj_1"),
+    ("openai-version", "2020-10-01"),
+    ("x-envoy-upstream-service-time", "431"),
+    ("x-ratelimit-limit-requests", "10000"),
+    ("x-ratelimit-limit-tokens", "200000"),
+    ("x-ratelimit-remaining-requests", "9999"),
+    ("x-ratelimit-remaining-tokens", "199984"),
+    ("x-ratelimit-reset-requests", "8.64s"),
+    ("x-ratelimit-reset-tokens", "4ms"),
+    ("x-request-id", "req_0123456789abcdef0123456789abcdef"),
+    ("set-cookie", "__cf_bm=0; path=/; HttpOnly; Secure"),
+    ("strict-transport-security", "max-age=31536000; includeSubDomains; preload"),
+];
+
 /// What is answered to each request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Script {
@@ -81,8 +103,10 @@ impl Service<HttpRequestFactory> for Canned {
             request.build().await?;
             let body = reqwest::Body::wrap(Reads { reads, next: 0, held });
             let mut response = http::Response::new(body);
-            let kind = http::HeaderValue::from_static("text/event-stream");
-            response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+            for (name, value) in HEADERS {
+                let value = http::HeaderValue::from_static(value);
+                response.headers_mut().insert(http::HeaderName::from_static(name), value);
+            }
             Ok(response.into())
         })
     }

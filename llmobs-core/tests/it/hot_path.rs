@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use llmobs_core::testing::Recording;
 use llmobs_core::{
-    Attempt, BodyEnd, Call, CallStart, Capture, Closing, Decoder, Event, EventFacts, Fold, Limits,
-    Outcome, Record, Recorder, Route, StepKind, Tap, Target, TransportError, Verdict,
+    Attempt, BodyEnd, Call, CallStart, Capture, Closing, Decoder, Event, EventFacts, Fold, Headers,
+    Limits, Outcome, Record, Recorder, Route, StepKind, Tap, Target, TransportError, Verdict,
 };
 
 const TARGET: Target<'_> =
@@ -15,7 +15,7 @@ const TARGET: Target<'_> =
 /// A few buffers, and no more.
 const LITTLE: usize = 64 * 1024;
 
-/// Reads any exchange; a whole body is taken for the id of the answer.
+/// Reads any exchange; a whole body is taken for the id of the answer, or else the headers' names.
 #[derive(Debug, Default)]
 struct Plain {
     id: Option<String>,
@@ -37,6 +37,10 @@ impl Decoder for Plain {
 }
 
 impl Fold for Plain {
+    fn headers(&mut self, _: u16, headers: &Headers<'_>) {
+        self.id = Some(headers.iter().map(|(name, _)| name).collect::<Vec<_>>().join(" "));
+    }
+
     fn event(&mut self, event: &Event<'_>) -> EventFacts {
         self.events += 1;
         let malformed = event.data.iter().any(|byte| !byte.is_ascii_lowercase());
@@ -89,6 +93,27 @@ fn finds_room(recording: &Recording) {
     let record = recording.records().pop().expect("a record");
     assert_eq!(record.cut, None, "room for payload has been lost");
     assert_eq!((record.model.as_deref(), record.response_id.as_deref()), (Some("m"), Some("fine")));
+}
+
+#[test]
+fn headers_that_may_hold_a_secret_are_not_kept() {
+    let recording = recording(LITTLE);
+    let call = open(&recording);
+    let secret = ["x-set-cookie", "x-oauth", "x-api-key-id", "x-client-secret", "x-session"];
+    let plain = ["x-request-id", "x-sessio", "x-aut", "x-cooki", "x-cache"];
+    let names = secret.into_iter().chain(plain);
+    let mut tap = call.handle().attempt().headers(200, names.map(|name| (name, b"v".as_slice())));
+    call.returned();
+    tap.end(BodyEnd::Complete);
+    let record = recording.records().pop().expect("a record");
+    assert_eq!(record.response_id, Some(plain.join(" ")));
+}
+
+#[test]
+fn a_header_is_found_by_its_whole_name() {
+    let headers = Headers::parse("x-request-id: a\nx-request: b: c\nx-request: d");
+    assert_eq!(headers.get("x-request"), Some("b: c"));
+    assert_eq!(headers.get("x-req"), None);
 }
 
 #[test]
