@@ -3,6 +3,7 @@
 mod deviations;
 mod exchange;
 mod fuzz;
+mod kit;
 mod lenience;
 mod recordings;
 mod recordings_corpus;
