@@ -138,7 +138,7 @@ pub struct Record {
     #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "finite")]
     pub server_timing: BTreeMap<String, f64>,
 
-    /// Finish reason of the first choice, as sent.
+    /// Finish reason of the first choice, as sent; `_OTHER` for one that is no word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finish_reason: Option<String>,
     /// Finish reasons by choice index; `null` where none was sent.

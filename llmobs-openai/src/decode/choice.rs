@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
+use llmobs_core::semconv::error_type;
 use llmobs_core::{Capture, Reasoning, ToolCall};
 use serde_json::{Value, json};
 
 use super::json::{Few, Maybe, Raw, each, has_members, has_text, member, object, some_text, text};
-use super::kept::{Budget, Text, word};
+use super::kept::{Budget, Text, identifier};
 use super::tools::{Fragment, Function, Tools};
 
 object! {
@@ -93,14 +94,19 @@ impl Choice {
         }
     }
 
-    /// Keeps the last finish reason sent.
+    /// Keeps the last finish reason sent. One that is no word is a sentence somebody said, and not
+    /// kept as such.
     pub(super) fn finish(&mut self, raw: Raw<'_>) {
         if self.finish_reason.is_some() && !has_text(raw) {
             return;
         }
-        if let Some(reason) = text(raw).and_then(word) {
-            self.finish_reason = Some(reason);
-        }
+        self.finish_reason = match text(raw) {
+            Some(reason) if reason.is_empty() => Some(String::new()),
+            Some(reason) => {
+                Some(identifier(&reason).unwrap_or_else(|| error_type::OTHER.to_owned()))
+            }
+            None => return,
+        };
     }
 
     /// Whether a finish reason was sent; some servers send an empty one with every event.

@@ -48,6 +48,16 @@ fn a_stream_without_an_end_marker_is_complete_when_every_choice_has_finished() {
 }
 
 #[test]
+fn a_finish_reason_that_is_a_sentence_is_an_end_and_not_kept() {
+    let line = streamed(
+        STREAM,
+        &[r#"{"choices":[{"index":0,"delta":{},"finish_reason":"they said they were done"}]}"#],
+    );
+    assert_eq!(line["outcome"], "completed");
+    assert_eq!(line["finish_reason"], "_OTHER");
+}
+
+#[test]
 fn an_empty_finish_reason_is_no_end() {
     let line = streamed(
         STREAM,
