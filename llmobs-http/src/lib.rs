@@ -9,6 +9,8 @@ mod layer;
 #[cfg(feature = "reqwest-middleware")]
 mod middleware;
 mod request_body;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
 
 pub use self::body::{TapBody, tap_headers};
 pub use self::layer::{Observe, ObserveFuture, ObserveLayer};

@@ -1,18 +1,16 @@
 //! A middleware for `reqwest-middleware`.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
+use ::reqwest::{Body, Request, Response};
 use async_trait::async_trait;
-use bytes::Bytes;
 use http::Extensions;
-use http_body::Body as _;
-use llmobs_core::{Attempt, Call, CallStart, Recorder, RequestTap, Target, TransportError};
-use reqwest::{Body, Request, Response, ResponseBuilderExt};
+use llmobs_core::{Attempt, Recorder, RequestTap, TransportError};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use crate::body::{TapBody, tap_headers};
 use crate::request_body::RequestBody;
+use crate::reqwest::{self, with_body};
 
 /// Observes the calls of a `reqwest_middleware::ClientWithMiddleware`.
 ///
@@ -75,10 +73,13 @@ impl Middleware for ObserveMiddleware {
         let recorder = self.recorder.clone().or_else(Recorder::current);
         let outer = extensions.get::<Observed>().cloned();
         let recorder = recorder.filter(|recorder| !outer.is_some_and(|outer| outer.0.is(recorder)));
-        let call = recorder.and_then(|recorder| Some((open(&recorder, &mut request)?, recorder)));
-        let Some((call, recorder)) = call else {
+        let opened = |recorder| Some((reqwest::open(&recorder, &mut request)?, recorder));
+        let Some((call, recorder)) = recorder.and_then(opened) else {
             return next.run(request, extensions).await;
         };
+        if request.body().is_some_and(|body| body.as_bytes().is_none()) {
+            watch(&mut request, call.handle().request());
+        }
         if self.retries_inside {
             call.attempts_unseen();
         }
@@ -111,41 +112,6 @@ impl Middleware for ObserveMiddleware {
     }
 }
 
-/// Begins to observe the call that a request is.
-fn open(recorder: &Recorder, request: &mut Request) -> Option<Call> {
-    let memory = in_memory(request);
-    let url = request.url();
-    let call = recorder.call(CallStart {
-        target: Target {
-            method: request.method().as_str(),
-            host: url.host_str()?,
-            port: url.port_or_known_default(),
-            path: url.path(),
-        },
-        body: memory.clone(),
-        body_len: None,
-    })?;
-    if memory.is_none() {
-        watch(request, call.handle().request());
-    }
-    Some(call)
-}
-
-/// The request's body, by reference; `None` when it is a stream.
-fn in_memory(request: &mut Request) -> Option<Bytes> {
-    let Some(body) = request.body_mut() else { return Some(Bytes::new()) };
-    body.as_bytes()?;
-    // Reusable bodies are `Bytes` inside, and reading one gives them away without a copy.
-    let mut taken = std::mem::take(body);
-    let mut cx = Context::from_waker(Waker::noop());
-    let bytes = match Pin::new(&mut taken).poll_frame(&mut cx) {
-        Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
-        _ => Bytes::new(),
-    };
-    *body = Body::from(bytes.clone());
-    Some(bytes)
-}
-
 /// Puts a tap on a request's body that is a stream, and so cannot be sent twice with or without it.
 fn watch(request: &mut Request, tap: RequestTap) {
     if let Some(body) = request.body_mut() {
@@ -154,40 +120,21 @@ fn watch(request: &mut Request, tap: RequestTap) {
     }
 }
 
-/// The response with a tap on its body, and otherwise as it was.
 fn tapped(response: Response, attempt: Attempt) -> Response {
-    // A response that goes through `http::Response` loses its URL unless it is put back this way.
-    let url = http::Response::builder().url(response.url().clone()).body(());
-    let response: http::Response<Body> = response.into();
-    let (mut parts, body) = response.into_parts();
-    if let Ok(url) = url {
-        parts.extensions.extend(url.into_parts().0.extensions);
-    }
-    let tap = tap_headers(attempt, parts.status, &parts.headers);
-    let body = Body::wrap(TapBody::new(body, tap, classify_reqwest));
-    http::Response::from_parts(parts, body).into()
+    with_body(response, |parts, body| {
+        let tap = tap_headers(attempt, parts.status, &parts.headers);
+        Body::wrap(TapBody::new(body, tap, reqwest::classify))
+    })
 }
 
-/// What kind of failure an error is. Its text is never looked at: it may quote content.
+/// What kind of failure an error is.
 fn classify(err: &Error) -> TransportError {
     match err {
-        Error::Reqwest(err) => classify_reqwest(err),
+        Error::Reqwest(err) => reqwest::classify(err),
         // Retries and the like wrap the error they gave up over.
         Error::Middleware(err) => err
             .chain()
-            .find_map(|source| source.downcast_ref::<reqwest::Error>())
-            .map_or(TransportError::Other, classify_reqwest),
-    }
-}
-
-fn classify_reqwest(err: &reqwest::Error) -> TransportError {
-    if err.is_timeout() {
-        TransportError::Timeout
-    } else if err.is_connect() {
-        TransportError::Connect
-    } else if err.is_builder() {
-        TransportError::Request
-    } else {
-        TransportError::Broken
+            .find_map(|source| source.downcast_ref::<::reqwest::Error>())
+            .map_or(TransportError::Other, reqwest::classify),
     }
 }

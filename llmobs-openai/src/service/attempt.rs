@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use async_openai::middleware::HttpRequestFactory;
+use llmobs_http::reqwest::{classify, with_body};
 use llmobs_http::{TapBody, tap_headers};
 use pin_project_lite::pin_project;
-use reqwest::{Response, ResponseBuilderExt};
+use reqwest::Response;
 use tower::Service;
 
-use super::call::classify_reqwest;
 use super::hand_over::{self, InHand};
 use crate::check::{Layer, probed};
 use crate::usage::{Unasked, readable};
@@ -100,21 +100,15 @@ impl<F> fmt::Debug for AttemptFuture<F> {
 /// The response with a tap on its body, and otherwise as it would be without us.
 fn tapped(response: Response, attempt: InHand) -> Response {
     let InHand { attempt, unasked } = attempt;
-    // A response that goes through `http::Response` loses its URL unless it is put back this way.
-    let url = http::Response::builder().url(response.url().clone()).body(());
-    let response: http::Response<reqwest::Body> = response.into();
-    let (mut parts, body) = response.into_parts();
-    if let Ok(url) = url {
-        parts.extensions.extend(url.into_parts().0.extensions);
-    }
-    let tap = tap_headers(attempt, parts.status, &parts.headers);
-    let body = TapBody::new(body, tap, classify_reqwest);
-    let body = if unasked > 0 && readable(parts.status, &parts.headers) {
-        // It counts the event that is about to be taken out.
-        parts.headers.remove(http::header::CONTENT_LENGTH);
-        reqwest::Body::wrap(Unasked::new(body, unasked))
-    } else {
-        reqwest::Body::wrap(body)
-    };
-    http::Response::from_parts(parts, body).into()
+    with_body(response, |parts, body| {
+        let tap = tap_headers(attempt, parts.status, &parts.headers);
+        let body = TapBody::new(body, tap, classify);
+        if unasked > 0 && readable(parts.status, &parts.headers) {
+            // It counts the event that is about to be taken out.
+            parts.headers.remove(http::header::CONTENT_LENGTH);
+            reqwest::Body::wrap(Unasked::new(body, unasked))
+        } else {
+            reqwest::Body::wrap(body)
+        }
+    })
 }

@@ -13,7 +13,7 @@ use reqwest::Response;
 use tower::Service;
 use tower::util::Oneshot;
 
-use super::request::{build_now, factory, open};
+use super::request::{build_now, factory};
 use crate::check::{Layer, probed};
 
 /// Observes logical calls; goes outside the retries and any limiter, so that their waiting counts
@@ -144,7 +144,7 @@ where
         mut first: reqwest::Request,
         rebuild: HttpRequestFactory,
     ) -> Self {
-        let call = open(recorder, &mut first);
+        let call = llmobs_http::reqwest::open(recorder, &mut first);
         let request = factory(first, rebuild, call.as_ref().map(Call::handle), usage);
         let inner = Oneshot::new(inner, request);
         match call {
@@ -196,11 +196,11 @@ impl<S: Service<HttpRequestFactory>> fmt::Debug for CallFuture<S> {
 /// What kind of failure an error is. Its text is never looked at: it may quote content.
 fn classify(error: &dyn Any) -> TransportError {
     if let Some(OpenAIError::Reqwest(err)) = error.downcast_ref::<OpenAIError>() {
-        return classify_reqwest(err);
+        return llmobs_http::reqwest::classify(err);
     }
     if let Some(err) = error.downcast_ref::<Box<dyn std::error::Error + Send + Sync>>() {
         if let Some(OpenAIError::Reqwest(err)) = err.downcast_ref::<OpenAIError>() {
-            return classify_reqwest(err);
+            return llmobs_http::reqwest::classify(err);
         }
         // A `tower` time limit around the retries says no more than its text.
         if err.to_string() == "request timed out" {
@@ -208,16 +208,4 @@ fn classify(error: &dyn Any) -> TransportError {
         }
     }
     TransportError::Other
-}
-
-pub(super) fn classify_reqwest(err: &reqwest::Error) -> TransportError {
-    if err.is_timeout() {
-        TransportError::Timeout
-    } else if err.is_connect() {
-        TransportError::Connect
-    } else if err.is_builder() {
-        TransportError::Request
-    } else {
-        TransportError::Broken
-    }
 }

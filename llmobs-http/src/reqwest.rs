@@ -1,0 +1,68 @@
+//! What adapters for `reqwest` share.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::response::Parts;
+use http_body::Body as _;
+use llmobs_core::{Call, CallStart, Recorder, Target, TransportError};
+use reqwest::{Body, Request, Response, ResponseBuilderExt};
+
+/// Begins to observe the call that `request` is, with its body if that is in memory; `None` when
+/// there is nothing to observe.
+pub fn open(recorder: &Recorder, request: &mut Request) -> Option<Call> {
+    let body = in_memory(request);
+    let url = request.url();
+    recorder.call(CallStart {
+        target: Target {
+            method: request.method().as_str(),
+            host: url.host_str()?,
+            port: url.port_or_known_default(),
+            path: url.path(),
+        },
+        body,
+        body_len: None,
+    })
+}
+
+/// A request's body, by reference; `None` when it is a stream.
+pub fn in_memory(request: &mut Request) -> Option<Bytes> {
+    let Some(body) = request.body_mut() else { return Some(Bytes::new()) };
+    body.as_bytes()?;
+    // Reusable bodies are `Bytes` inside, and reading one gives them away without a copy.
+    let mut taken = std::mem::take(body);
+    let mut cx = Context::from_waker(Waker::noop());
+    let bytes = match Pin::new(&mut taken).poll_frame(&mut cx) {
+        Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        _ => Bytes::new(),
+    };
+    *body = Body::from(bytes.clone());
+    Some(bytes)
+}
+
+/// The response with another body, made of its own by `wrap`, and otherwise as it was.
+pub fn with_body(response: Response, wrap: impl FnOnce(&mut Parts, Body) -> Body) -> Response {
+    // A response that goes through `http::Response` loses its URL unless it is put back this way.
+    let url = http::Response::builder().url(response.url().clone()).body(());
+    let response: http::Response<Body> = response.into();
+    let (mut parts, body) = response.into_parts();
+    if let Ok(url) = url {
+        parts.extensions.extend(url.into_parts().0.extensions);
+    }
+    let body = wrap(&mut parts, body);
+    http::Response::from_parts(parts, body).into()
+}
+
+/// What kind of failure an error is. Its text is never looked at: it may quote content.
+pub fn classify(err: &reqwest::Error) -> TransportError {
+    if err.is_timeout() {
+        TransportError::Timeout
+    } else if err.is_connect() {
+        TransportError::Connect
+    } else if err.is_builder() {
+        TransportError::Request
+    } else {
+        TransportError::Broken
+    }
+}
