@@ -204,9 +204,12 @@ fn model() -> String {
 
 /// What `llmobs trace` and `llmobs report` would print, for this session alone.
 fn show(session: &str) -> Result<(), Box<dyn Error>> {
-    let path = std::env::var_os("LLMOBS_FILE").unwrap_or_else(|| "llmobs.jsonl".into());
-    let path = std::path::absolute(path)?;
+    let named = std::env::var_os("LLMOBS_FILE").unwrap_or_else(|| "llmobs.jsonl".into());
+    let named = std::path::absolute(named)?;
+    // Where another process holds that file, the records are in one with our process id.
+    let ours = named.with_extension(format!("{}.jsonl", std::process::id()));
     let mut records: Vec<Record> = Vec::new();
+    let path = if ours.exists() { ours } else { named };
     if path.exists() {
         Source::named(path.clone()).read(&mut Damaged::default(), |record| {
             if record.session_id.as_deref() == Some(session) {
