@@ -1,7 +1,9 @@
 //! The one thread that understands what the hot path remembered.
 
+mod answer;
 mod fold;
 mod message;
+mod outcome;
 mod room;
 
 use std::collections::{HashMap, VecDeque};
