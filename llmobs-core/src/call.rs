@@ -17,6 +17,7 @@ pub use self::tap::Tap;
 pub(crate) use self::tap::{Frame, frames};
 use crate::capture::Capture;
 use crate::decoder::{Decoder, Route, Target};
+use crate::group::Group;
 use crate::id::RequestId;
 use crate::queue::lock;
 use crate::recorder::Recorder;
@@ -92,6 +93,8 @@ pub(crate) struct CallShared {
     host: SmallVec<[u8; 64]>,
     pub(crate) port: Option<u16>,
     pub(crate) scope: Option<Scope>,
+    /// Which attempt of the application's own fallback it is.
+    pub(crate) fallback_attempt: Option<u32>,
     pub(crate) span: OpenSpan,
     pub(crate) request_id: RequestId,
     pub(crate) capture: Capture,
@@ -211,6 +214,8 @@ impl Recorder {
     ) -> Call {
         let Surroundings { scope, span, request_id, capture, at } = surroundings;
         let issued = self.elapsed();
+        let fallback_attempt =
+            scope.as_ref().and_then(Scope::group).and_then(|group| group.next_attempt());
         let request_len = start.body.as_ref().map(|body| body.len() as u64).or(start.body_len);
         // A request that finds no room is not kept: the call is recorded without its facts.
         let request = start.body.and_then(|body| Sent::whole(body, self));
@@ -223,6 +228,7 @@ impl Recorder {
             host: SmallVec::from_slice(start.target.host.as_bytes()),
             port: start.target.port,
             scope,
+            fallback_attempt,
             span,
             request_id,
             capture,
@@ -334,6 +340,11 @@ impl Attempt {
 }
 
 impl CallShared {
+    /// The innermost step around the call that sums up.
+    pub(crate) fn group(&self) -> Option<&Arc<Group>> {
+        self.scope.as_ref().and_then(Scope::group)
+    }
+
     pub(crate) fn host(&self) -> &str {
         std::str::from_utf8(&self.host).unwrap_or_default()
     }

@@ -112,9 +112,10 @@ where
             parent_span_id: kept.span.parent_span_id,
             handle: None,
         };
-        let scope = kept.scope.unwrap_or_default().with_span(&recorder, open);
+        let scope = kept.scope.unwrap_or_default().with_span(&recorder, open, None);
         let step = OpenStep {
             scope,
+            group: None,
             recorder: Recorder::clone(&recorder),
             kind: StepKind::Span,
             name: span.name().into(),

@@ -10,6 +10,8 @@ mod call;
 mod capture;
 mod decoder;
 mod delivery;
+mod fallback;
+mod group;
 mod id;
 #[cfg(feature = "layer")]
 mod layer;
@@ -40,6 +42,7 @@ pub use self::decoder::{
     Closing, Decoder, Event, EventFacts, Fold, Headers, Reasoning, Route, Target,
 };
 pub use self::delivery::Backoff;
+pub use self::fallback::{Fallback, fallback};
 pub use self::id::{IdError, Ids, RandomIds, RequestId, SpanId, TraceId};
 #[cfg(feature = "layer")]
 pub use self::layer::{Layer, layer};
@@ -48,9 +51,9 @@ pub use self::loss::{LossCause, Losses, SinkLosses};
 pub use self::offline::{DecodeError, Exchange, Offline};
 pub use self::processor::{Processor, Verdict};
 pub use self::record::{
-    Content, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params,
-    Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall, TpotSource, Usage,
-    UsageSource, Wire, millis,
+    Content, Cut, CutField, Failure, FallbackAttempt, Kind, Latency, Logprobs, LossReport, Meta,
+    Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall,
+    Totals, TpotSource, Usage, UsageSource, Wire, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
 #[cfg(feature = "schema")]

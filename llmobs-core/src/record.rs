@@ -9,6 +9,7 @@ mod latency;
 mod meta;
 mod request;
 mod response;
+mod totals;
 mod usage;
 
 use std::borrow::Cow;
@@ -23,6 +24,7 @@ pub use self::latency::{Latency, TpotSource, millis};
 pub use self::meta::{LossReport, Meta, SCHEMA};
 pub use self::request::{Params, Prompt, Server};
 pub use self::response::{Failure, Logprobs, RateLimit, Safety, ToolCall, Wire};
+pub use self::totals::{FallbackAttempt, Totals};
 pub use self::usage::{Usage, UsageSource};
 use crate::id::{RequestId, SpanId, TraceId};
 use crate::time::Timestamp;
@@ -190,6 +192,12 @@ pub struct Record {
     /// Messages and documents; only where content capture was turned on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<Box<Content>>,
+    /// What happened below this step, summed up; agents, workflows and fallbacks only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub totals: Option<Box<Totals>>,
+    /// Which attempt of a logical call this is, where the application falls back between models.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<FallbackAttempt>,
     /// What was left out of this record, and how much of it there was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut: Option<Box<Cut>>,
@@ -286,6 +294,8 @@ pub enum StepKind {
     Evaluator,
     /// Calls a model by other means than an observed client.
     Llm,
+    /// One logical call that may take several models to answer.
+    Fallback,
     /// A `tracing` span of the service, recorded because observed work hangs below it.
     Span,
 }
@@ -307,6 +317,7 @@ impl StepKind {
             Self::Postprocess => "postprocess",
             Self::Evaluator => "evaluator",
             Self::Llm => "llm",
+            Self::Fallback => "fallback",
             Self::Span => "span",
         }
     }

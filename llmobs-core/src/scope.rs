@@ -12,6 +12,7 @@ pub(crate) use self::stack::{Place, enter, here};
 #[cfg(feature = "layer")]
 pub(crate) use self::stack::{TracingSpan, enter_tracing, exit_tracing};
 use crate::capture::Capture;
+use crate::group::Group;
 use crate::record::Prompt;
 use crate::recorder::{Recorder, contained};
 use crate::span::{Innermost, OpenSpan};
@@ -43,6 +44,8 @@ pub struct Scope {
     /// The `tracing` span the scope was made in: worth a record once something runs in the scope.
     #[cfg(feature = "layer")]
     made_in: Option<Arc<TracingSpan>>,
+    /// The innermost step around that sums up.
+    group: Option<Arc<Group>>,
     attributes: Arc<Attributes>,
 }
 
@@ -176,13 +179,23 @@ impl Scope {
         &self.attributes
     }
 
-    /// This scope with `span` open in it.
-    pub(crate) fn with_span(&self, recorder: &Recorder, span: OpenSpan) -> Self {
+    pub(crate) fn group(&self) -> Option<&Arc<Group>> {
+        self.group.as_ref()
+    }
+
+    /// This scope with `span` open in it, which sums up in `group` if there is one.
+    pub(crate) fn with_span(
+        &self,
+        recorder: &Recorder,
+        span: OpenSpan,
+        group: Option<Arc<Group>>,
+    ) -> Self {
         Self {
             recorder: Some(recorder.clone()),
             span: Some(span),
             #[cfg(feature = "layer")]
             made_in: None,
+            group: group.or_else(|| self.group.clone()),
             attributes: Arc::clone(&self.attributes),
         }
     }

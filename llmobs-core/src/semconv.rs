@@ -146,6 +146,18 @@ pub mod attribute {
     pub const LLMOBS_PROMPT_HASH: &str = "llmobs.prompt.hash";
     /// Input and output tokens together, as reported.
     pub const LLMOBS_TOTAL_TOKENS: &str = "llmobs.usage.total_tokens";
+    /// Calls to models below the step.
+    pub const LLMOBS_TOTALS_CALLS: &str = "llmobs.totals.calls";
+    /// Calls below the step that failed.
+    pub const LLMOBS_TOTALS_FAILED: &str = "llmobs.totals.failed";
+    /// Times the agent had a model generate.
+    pub const LLMOBS_TOTALS_TURNS: &str = "llmobs.totals.turns";
+    /// Tools that ran below the step.
+    pub const LLMOBS_TOTALS_TOOLS: &str = "llmobs.totals.tools";
+    /// Agents that ran below the step.
+    pub const LLMOBS_TOTALS_AGENTS: &str = "llmobs.totals.agents";
+    /// Which attempt of a logical call it was, or which one answered it.
+    pub const LLMOBS_FALLBACK_ATTEMPT: &str = "llmobs.fallback.attempt";
     /// Our recorder refused or lost this span's record.
     pub const LLMOBS_LOST: &str = "llmobs.lost";
     /// A tag of the application's; its name follows.

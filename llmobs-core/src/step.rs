@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::group::Group;
 use crate::record::{Outcome, StepKind};
 use crate::recorder::Recorder;
 use crate::scope::{Place, Scope};
@@ -37,6 +39,8 @@ pub struct Step {
 pub(crate) struct OpenStep {
     /// The surroundings, with this step's span open in them.
     pub(crate) scope: Scope,
+    /// What this very step sums up.
+    pub(crate) group: Option<Arc<Group>>,
     pub(crate) recorder: Recorder,
     pub(crate) kind: StepKind,
     pub(crate) name: Cow<'static, str>,
@@ -121,11 +125,15 @@ impl Recorder {
             },
             ids: self.ids(),
         });
-        let scope = scope.unwrap_or_default().with_span(self, span);
+        let around = scope.unwrap_or_default();
+        let number = || self.next_number();
+        let group = Group::of(kind, number, span.identity.span_id, around.group());
+        let scope = around.with_span(self, span, group.clone());
         let recorder = self.clone();
         let began = self.elapsed();
         OpenStep {
             scope,
+            group,
             recorder,
             kind,
             name,

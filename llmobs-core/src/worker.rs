@@ -5,6 +5,7 @@ mod fold;
 mod message;
 mod outcome;
 mod room;
+mod steps;
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,10 +15,12 @@ use std::time::{Duration, Instant};
 
 use self::fold::CallFold;
 pub(crate) use self::message::{FlushRequest, Message};
+use self::steps::close_groups;
+use crate::group::chain;
 use crate::loss::LossCause;
 use crate::processor::{Processor, Verdict};
-use crate::record::{Kind, Record, millis};
-use crate::recorder::{Recorder, contained};
+use crate::record::{Kind, Record};
+use crate::recorder::Recorder;
 use crate::scope::Scope;
 use crate::span::OpenSpan;
 use crate::step::OpenStep;
@@ -40,6 +43,8 @@ pub(crate) struct Worker {
     processors: Vec<Box<dyn Processor>>,
     /// Calls that have not ended, by number.
     open: HashMap<u64, CallFold>,
+    /// Steps that have ended, and wait for calls below them to end, by their group.
+    held: HashMap<u64, Box<OpenStep>>,
     /// Records of this round, not yet handed to the sinks.
     ready: Vec<Arc<Record>>,
     reported: u64,
@@ -47,7 +52,14 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(recorder: Recorder, processors: Vec<Box<dyn Processor>>) -> Self {
-        Self { recorder, processors, open: HashMap::new(), ready: Vec::new(), reported: 0 }
+        Self {
+            recorder,
+            processors,
+            open: HashMap::new(),
+            held: HashMap::new(),
+            ready: Vec::new(),
+            reported: 0,
+        }
     }
 
     /// Handles all that waits, on this thread, and gives the records that came of it away.
@@ -105,6 +117,7 @@ impl Worker {
         match message {
             Message::CallOpened(call) => {
                 let number = call.number;
+                chain(call.group()).for_each(|group| group.opened());
                 self.open.insert(number, CallFold::new(call));
             }
             Message::Piece { call, attempt, buffer } => {
@@ -125,43 +138,29 @@ impl Worker {
                     self.finish_call(fold);
                 }
             }
-            Message::StepEnded(step) => self.finish_step(*step),
+            Message::StepEnded(step) => self.end_step(step),
             Message::Record(record) => self.accept(*record, None),
             Message::Flush(request) => flushes.push(request),
         }
     }
 
     fn finish_call(&mut self, fold: CallFold) {
-        let span = fold.span();
+        let (span, call) = (fold.span(), fold.call());
         match fold.finish() {
-            Some(record) => self.accept(record, Some(span)),
+            Some(record) => {
+                let idle = close_groups(&call, Some(&record));
+                self.accept(record, Some(span));
+                self.let_go(idle);
+            }
             None => {
                 self.recorder.shared().counts.lost.add(LossCause::Panicked, 1);
                 self.recorder.queue().release();
                 let finish = || self.recorder.backend().finish(span, None);
                 let _ = catch_unwind(AssertUnwindSafe(finish));
+                let idle = close_groups(&call, None);
+                self.let_go(idle);
             }
         }
-    }
-
-    fn finish_step(&mut self, step: OpenStep) {
-        let OpenStep { scope, kind, name, at, began, ended, failure, outcome, .. } = step;
-        let Some(span) = scope.span().cloned() else { return };
-        let mut record = Record {
-            kind: Kind::Step,
-            step: Some(kind),
-            name: Some(name.into_owned()),
-            timestamp: Some(at),
-            request_id: contained(|| self.recorder.ids().request_id(at)),
-            total_latency_ms: Some(millis(ended.saturating_sub(began))),
-            outcome: Some(outcome),
-            ..Record::default()
-        };
-        if let Some(kind) = failure {
-            record.error = Some(Box::new(crate::record::Failure { kind, ..Default::default() }));
-        }
-        describe(&mut record, Some(&scope), &span);
-        self.accept(record, Some(span));
     }
 
     /// Sends a record through the processors, to its span, and towards the sinks.

@@ -36,6 +36,8 @@ impl SpanView {
         for backend in compat {
             backend.add(record, &mut attributes);
         }
+        let fallback = record.fallback.map(|fallback| u64::from(fallback.attempt));
+        attributes.count(attribute::LLMOBS_FALLBACK_ATTEMPT, fallback);
         tags(record, &mut attributes);
         let error = error_type(record).map(|_| {
             record.error.as_ref().and_then(|error| error.message.clone()).unwrap_or_default()

@@ -7,6 +7,7 @@ mod chat;
 mod clients;
 mod ends;
 mod examples;
+mod fallbacks;
 mod fidelity;
 mod outcomes;
 mod retries;

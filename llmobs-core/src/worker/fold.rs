@@ -9,7 +9,9 @@ use super::outcome::{failure_type, outcome};
 use crate::call::{CallShared, CallState, Ending, Frame, frames};
 use crate::decoder::{Closing, Headers};
 use crate::queue::lock;
-use crate::record::{CutField, Kind, Outcome, Record, Server, UsageSource, millis};
+use crate::record::{
+    CutField, FallbackAttempt, Kind, Outcome, Record, Server, UsageSource, millis,
+};
 use crate::span::OpenSpan;
 
 /// What the worker knows of a call.
@@ -37,6 +39,10 @@ impl CallFold {
             ..Record::default()
         };
         describe(&mut record, call.scope.as_ref(), &call.span);
+        if let Some(attempt) = call.fallback_attempt {
+            let span_id = call.group().map(|group| group.span_id);
+            record.fallback = Some(FallbackAttempt { attempt, span_id });
+        }
         record.wire.get_or_insert_default();
         let mut fold = Self { call, record, answer: None, panicked: false };
         fold.request();
@@ -64,6 +70,10 @@ impl CallFold {
 
     pub(crate) fn span(&self) -> OpenSpan {
         self.call.span.clone()
+    }
+
+    pub(crate) fn call(&self) -> Arc<CallShared> {
+        Arc::clone(&self.call)
     }
 
     /// Takes a buffer of frames.

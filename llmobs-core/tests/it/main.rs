@@ -5,6 +5,7 @@ mod delivery;
 mod encoding;
 mod foreign;
 mod golden;
+mod groups;
 mod hot_path;
 mod jsonl;
 mod kits;

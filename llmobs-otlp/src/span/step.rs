@@ -43,6 +43,7 @@ pub(super) fn attributes(record: &Record) -> Attributes {
     }
     out.text(attribute::LLMOBS_STEP_NAME, record.name.as_ref());
     ending(record, &mut out);
+    totals(record, &mut out);
     surroundings(record, &mut out);
     if let Some(content) = &record.content {
         let (input, output) = match record.step {
@@ -55,4 +56,21 @@ pub(super) fn attributes(record: &Record) -> Attributes {
         }
     }
     out
+}
+
+/// What happened below. The tokens stand on an agent's span as the conventions have it, and only
+/// where they are all there: a sum that is short looks like any other.
+fn totals(record: &Record, out: &mut Attributes) {
+    let Some(totals) = &record.totals else { return };
+    if record.step == Some(StepKind::Agent) && totals.calls > 0 && totals.uncounted == 0 {
+        out.count(attribute::USAGE_INPUT_TOKENS, Some(totals.input_tokens));
+        out.count(attribute::USAGE_OUTPUT_TOKENS, Some(totals.output_tokens));
+    }
+    out.count(attribute::LLMOBS_TOTALS_CALLS, Some(totals.calls));
+    out.count(attribute::LLMOBS_TOTALS_FAILED, Some(totals.failed));
+    if record.step != Some(StepKind::Fallback) {
+        out.count(attribute::LLMOBS_TOTALS_TURNS, Some(totals.turns));
+        out.count(attribute::LLMOBS_TOTALS_TOOLS, Some(totals.tools));
+        out.count(attribute::LLMOBS_TOTALS_AGENTS, Some(totals.agents));
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use llmobs_core::testing::samples;
-use llmobs_core::{Content, Outcome, Params, Prompt, Record, StepKind};
+use llmobs_core::{Content, FallbackAttempt, Outcome, Params, Prompt, Record, StepKind, Totals};
 use serde_json::{Value, json};
 
 use crate::receiver::json as attributes;
@@ -209,4 +209,30 @@ fn what_a_tool_was_run_with_goes_by_its_own_names() {
     let (_, found) = arrived(Record { step: Some(StepKind::Tool), content, ..samples::step() });
     assert_eq!(found["gen_ai.tool.call.arguments"], json!(r#"{"q":"rust"}"#));
     assert_eq!(found["gen_ai.tool.call.result"], json!(r#"["a","b"]"#));
+}
+
+#[test]
+fn an_agent_has_the_tokens_of_its_calls_where_all_are_known() {
+    let totals = Totals { calls: 2, turns: 2, input_tokens: 13, ..Totals::default() };
+    let agent = |uncounted| Record {
+        step: Some(StepKind::Agent),
+        totals: Some(Box::new(Totals { uncounted, ..totals.clone() })),
+        ..samples::step()
+    };
+    let (_, found) = arrived(agent(0));
+    assert_eq!(found["gen_ai.usage.input_tokens"], json!(13));
+    assert_eq!(found["gen_ai.usage.output_tokens"], json!(0));
+    assert_eq!(
+        (&found["llmobs.totals.calls"], &found["llmobs.totals.turns"]),
+        (&json!(2), &json!(2))
+    );
+    let (_, found) = arrived(agent(1));
+    assert_eq!(found.get("gen_ai.usage.input_tokens"), None, "a sum that is short");
+}
+
+#[test]
+fn the_attempts_of_a_fallback_say_which_they_are() {
+    let fallback = FallbackAttempt { attempt: 2, span_id: None };
+    let found = call(|record| record.fallback = Some(fallback));
+    assert_eq!(found["llmobs.fallback.attempt"], json!(2));
 }

@@ -1,0 +1,77 @@
+//! Steps that have ended, and what they sum up.
+
+use super::{Worker, describe};
+use crate::call::CallShared;
+use crate::group::{Group, Sums, chain};
+use crate::record::{Failure, FallbackAttempt, Kind, Record, StepKind, millis};
+use crate::recorder::contained;
+use crate::step::OpenStep;
+
+impl Worker {
+    /// Finishes a step, or holds it back until the calls below it have ended.
+    pub(super) fn end_step(&mut self, step: Box<OpenStep>) {
+        match step.group.as_ref().filter(|group| group.is_open()) {
+            Some(group) => {
+                self.held.insert(group.number, step);
+            }
+            None => self.finish_step(*step),
+        }
+    }
+
+    /// Finishes the steps of groups in which nothing is under way any more, the innermost first.
+    pub(super) fn let_go(&mut self, idle: Vec<u64>) {
+        for number in idle {
+            if let Some(step) = self.held.remove(&number) {
+                self.finish_step(*step);
+            }
+        }
+    }
+
+    fn finish_step(&mut self, step: OpenStep) {
+        let OpenStep { scope, group, kind, name, at, began, ended, failure, outcome, .. } = step;
+        let Some(span) = scope.span().cloned() else { return };
+        let around = group.as_ref().map_or(scope.group(), |group| group.parent());
+        for (depth, group) in chain(around).enumerate() {
+            group.step(kind, depth == 0);
+        }
+        let mut record = Record {
+            kind: Kind::Step,
+            step: Some(kind),
+            name: Some(name.into_owned()),
+            timestamp: Some(at),
+            request_id: contained(|| self.recorder.ids().request_id(at)),
+            total_latency_ms: Some(millis(ended.saturating_sub(began))),
+            outcome: Some(outcome),
+            ..Record::default()
+        };
+        if let Some(kind) = failure {
+            record.error = Some(Box::new(Failure { kind, ..Failure::default() }));
+        }
+        if let Some(group) = group {
+            sum_up(&group, kind, &mut record);
+        }
+        describe(&mut record, Some(&scope), &span);
+        self.accept(record, Some(span));
+    }
+}
+
+/// Tells the groups around a call that it has ended; gives those that it was the last one of.
+pub(super) fn close_groups(call: &CallShared, record: Option<&Record>) -> Vec<u64> {
+    let groups = chain(call.group()).enumerate();
+    groups
+        .filter(|(depth, group)| group.closed(record, call.fallback_attempt, *depth == 0))
+        .map(|(_, group)| group.number)
+        .collect()
+}
+
+fn sum_up(group: &Group, kind: StepKind, record: &mut Record) {
+    let Sums { totals, last, .. } = group.take();
+    record.totals = Some(Box::new(totals));
+    let Some(last) = last.filter(|_| kind == StepKind::Fallback) else { return };
+    record.fallback = Some(FallbackAttempt { attempt: last.attempt, span_id: None });
+    (record.provider, record.model) = (last.provider, last.model);
+    record.model_version = last.model_version;
+    // The function may return before the answer has been read: the answer's own end counts.
+    record.outcome = last.outcome.or(record.outcome);
+    record.error = last.error;
+}
