@@ -16,6 +16,9 @@ pub(crate) struct Environment {
     pub(crate) file_keep: Option<usize>,
     pub(crate) capture: Option<Capture>,
     pub(crate) usage: Option<UsagePolicy>,
+    pub(crate) propagate_to: Vec<String>,
+    pub(crate) propagate_baggage: Option<bool>,
+    pub(crate) user_id_key: Option<String>,
     pub(crate) limits: Limits,
     pub(crate) shutdown_timeout: Option<Duration>,
 }
@@ -83,6 +86,9 @@ impl Environment {
             file_keep: number(&text, "LLMOBS_FILE_KEEP")?,
             capture: capture(&text)?,
             usage: usage(&text)?,
+            propagate_to: list(&text, "LLMOBS_PROPAGATE_TO"),
+            propagate_baggage: flag(&text, "LLMOBS_PROPAGATE_BAGGAGE")?,
+            user_id_key: text("LLMOBS_USER_ID_KEY"),
             limits,
             shutdown_timeout: number(&text, "LLMOBS_SHUTDOWN_TIMEOUT_MS")?
                 .map(Duration::from_millis),
@@ -111,6 +117,11 @@ fn flag(
             _ => Err(EnvironmentError { name, value, expected: "true or false" }),
         })
         .transpose()
+}
+
+fn list(text: &dyn Fn(&'static str) -> Option<String>, name: &'static str) -> Vec<String> {
+    let list = text(name).unwrap_or_default();
+    list.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
 }
 
 fn usage(

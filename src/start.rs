@@ -27,6 +27,9 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_ENVIRONMENT` | deployment environment | |
 /// | `LLMOBS_CAPTURE` | `none`, `all`, or a list of `input`, `output`, `tools`, `errors` | `none` |
 /// | `LLMOBS_USAGE` | `auto`, `always` or `never`: when streamed chats ask for usage in your place | `auto` |
+/// | `LLMOBS_PROPAGATE_TO` | hosts that calls carry `traceparent` to, with commas between | none |
+/// | `LLMOBS_PROPAGATE_BAGGAGE` | `true`: they carry session, user and tags as well | `false` |
+/// | `LLMOBS_USER_ID_KEY` | user ids are hashed with this key before they leave | |
 /// | `LLMOBS_MAX_OPERATIONS`, `LLMOBS_MAX_PAYLOAD_BYTES` | bounds of the queue | 65,536, 128 MiB |
 /// | `LLMOBS_SHUTDOWN_TIMEOUT_MS` | how long the drop may wait | 5,000 |
 ///
@@ -126,6 +129,15 @@ impl Builder {
         if let Some(policy) = environment.usage {
             core = core.usage(policy);
         }
+        for host in &environment.propagate_to {
+            core = core.propagate_to(host);
+        }
+        if let Some(propagate) = environment.propagate_baggage {
+            core = core.propagate_baggage(propagate);
+        }
+        if let Some(key) = &environment.user_id_key {
+            core = core.hash_user_ids(key);
+        }
         if let Some(timeout) = environment.shutdown_timeout {
             core = core.shutdown_timeout(timeout);
         }
@@ -208,6 +220,24 @@ impl Builder {
     /// [`UsagePolicy::Auto`]: where the host is known to take it. `CallLayer::usage` goes before it.
     pub fn usage(self, policy: UsagePolicy) -> Self {
         self.core(|core| core.usage(policy))
+    }
+
+    /// Adds a host that calls carry their trace to, as a `traceparent` header: a model server or a
+    /// gateway of yours, whose own spans then join the trace. `.example.com` means every host below
+    /// that one. Defaults to no host.
+    pub fn propagate_to(self, host: &str) -> Self {
+        self.core(|core| core.propagate_to(host))
+    }
+
+    /// Whether calls to those hosts also carry session, user and tags, as a `baggage` header.
+    /// Defaults to no.
+    pub fn propagate_baggage(self, propagate: bool) -> Self {
+        self.core(|core| core.propagate_baggage(propagate))
+    }
+
+    /// Hashes user ids with this key before they leave, by HMAC-SHA256. Defaults to ids as they are.
+    pub fn hash_user_ids(self, key: impl AsRef<[u8]>) -> Self {
+        self.core(|core| core.hash_user_ids(key))
     }
 
     /// Sets the bounds of what is held in memory.

@@ -1,5 +1,6 @@
 //! One logical call, from the moment it is issued to its one end.
 
+mod propagation;
 mod request;
 mod tap;
 mod within;
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+pub use self::propagation::Propagation;
 pub use self::request::RequestTap;
 pub(crate) use self::request::Sent;
 pub use self::tap::Tap;

@@ -12,6 +12,7 @@ mod decoder;
 mod delivery;
 mod fallback;
 mod group;
+mod hosts;
 mod id;
 #[cfg(feature = "layer")]
 mod layer;
@@ -34,9 +35,12 @@ mod stream;
 pub mod testing;
 mod time;
 mod usage;
+mod user_id;
 mod worker;
 
-pub use self::call::{Attempt, BodyEnd, Call, CallRef, CallStart, RequestTap, Tap, TransportError};
+pub use self::call::{
+    Attempt, BodyEnd, Call, CallRef, CallStart, Propagation, RequestTap, Tap, TransportError,
+};
 pub use self::capture::Capture;
 pub use self::decoder::{
     Closing, Decoder, Event, EventFacts, Fold, Headers, Reasoning, Route, Target,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::Decoder;
 use crate::delivery::{Backoff, Delivery};
+use crate::hosts::Hosts;
 use crate::id::{Ids, RandomIds};
 use crate::processor::Processor;
 use crate::queue::{Pool, Queue, lock};
@@ -18,6 +19,7 @@ use crate::sink::Sink;
 use crate::span::{LocalBackend, TraceBackend};
 use crate::time::{Clock, SystemClock};
 use crate::usage::UsagePolicy;
+use crate::user_id::UserIdKey;
 use crate::worker::{Worker, meta};
 
 /// Configures a recorder in code; the facade's `llmobs::builder()` begins with the environment.
@@ -34,6 +36,9 @@ pub struct Builder {
     ids: Arc<dyn Ids>,
     capture: Capture,
     usage: UsagePolicy,
+    propagate_to: Hosts,
+    propagate_baggage: bool,
+    user_id_key: Option<UserIdKey>,
     limits: Limits,
     backoff: Backoff,
     enabled: bool,
@@ -54,6 +59,9 @@ impl Default for Builder {
             ids: Arc::new(RandomIds),
             capture: Capture::NONE,
             usage: UsagePolicy::Auto,
+            propagate_to: Hosts::default(),
+            propagate_baggage: false,
+            user_id_key: None,
             limits: Limits::default(),
             backoff: Backoff::new(),
             enabled: true,
@@ -130,6 +138,29 @@ impl Builder {
         self
     }
 
+    /// Adds a host that calls carry their trace to, as a `traceparent` header: a model server or a
+    /// gateway of yours, whose own spans then join the trace. `.example.com` means every host below
+    /// that one. A request that has the header already is left as it is. Defaults to no host.
+    pub fn propagate_to(mut self, host: &str) -> Self {
+        self.propagate_to.add(host);
+        self
+    }
+
+    /// Whether calls to those hosts also carry session, user and tags, as a `baggage` header.
+    /// Defaults to no.
+    pub fn propagate_baggage(mut self, propagate: bool) -> Self {
+        self.propagate_baggage = propagate;
+        self
+    }
+
+    /// Hashes user ids with this key before they leave: in every record, and in what calls carry to
+    /// other hosts. The same key gives the same hash everywhere. Defaults to ids as they are; so does
+    /// an empty key.
+    pub fn hash_user_ids(mut self, key: impl AsRef<[u8]>) -> Self {
+        self.user_id_key = UserIdKey::new(key.as_ref());
+        self
+    }
+
     /// Sets the bounds of what is held in memory. Defaults to [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -185,6 +216,9 @@ impl Builder {
             decoders: self.decoders,
             capture: CapturePolicy::new(self.capture),
             usage: self.usage,
+            propagate_to: self.propagate_to,
+            propagate_baggage: self.propagate_baggage,
+            user_id_key: self.user_id_key,
             enabled: AtomicBool::new(self.enabled),
             limits: self.limits,
             service: self.service,

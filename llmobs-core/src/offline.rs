@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::call::{BodyEnd, CallStart, Surroundings};
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Target};
+use crate::hosts::Hosts;
 use crate::id::{Ids, RandomIds};
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
@@ -175,6 +176,9 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         decoders: vec![Arc::clone(decoder)],
         capture: CapturePolicy::new(Capture::NONE),
         usage: UsagePolicy::Never,
+        propagate_to: Hosts::default(),
+        propagate_baggage: false,
+        user_id_key: None,
         enabled: AtomicBool::new(true),
         limits,
         service: None,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Route, Target};
 use crate::delivery::Delivery;
+use crate::hosts::Hosts;
 use crate::id::Ids;
 use crate::loss::{LossCause, LossCounts, Losses};
 use crate::queue::{Pool, Queue};
@@ -17,6 +18,7 @@ use crate::scope::{Place, Scope, here};
 use crate::span::{OpenSpan, TraceBackend};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::usage::UsagePolicy;
+use crate::user_id::UserIdKey;
 use crate::worker::{FlushRequest, Message};
 
 /// A handle to a running recorder: cheap to clone, good for any thread.
@@ -35,6 +37,10 @@ pub(crate) struct Shared {
     pub(crate) decoders: Vec<Arc<dyn Decoder>>,
     pub(crate) capture: CapturePolicy,
     pub(crate) usage: UsagePolicy,
+    /// Hosts that calls carry their trace to.
+    pub(crate) propagate_to: Hosts,
+    pub(crate) propagate_baggage: bool,
+    pub(crate) user_id_key: Option<UserIdKey>,
     pub(crate) enabled: AtomicBool,
     pub(crate) limits: Limits,
     pub(crate) service: Option<String>,

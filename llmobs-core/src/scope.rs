@@ -1,6 +1,7 @@
 //! Who a call is made for, and what it is a child of.
 
 mod future;
+mod propagation;
 mod stack;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use self::future::{InScope, ScopeExt};
+pub(crate) use self::propagation::traceparent;
 pub(crate) use self::stack::{Place, enter, here};
 #[cfg(feature = "layer")]
 pub(crate) use self::stack::{TracingSpan, enter_tracing, exit_tracing};

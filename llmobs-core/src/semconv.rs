@@ -164,6 +164,16 @@ pub mod attribute {
     pub const LLMOBS_TAG_PREFIX: &str = "llmobs.tag.";
 }
 
+/// Keys of W3C Baggage.
+pub mod baggage {
+    /// Session the application named.
+    pub const SESSION_ID: &str = "session.id";
+    /// User the application named.
+    pub const USER_ID: &str = "user.id";
+    /// A tag of the application's; its name follows.
+    pub const TAG_PREFIX: &str = "llmobs.tag.";
+}
+
 /// Attributes of the resource: the observed service.
 pub mod resource {
     /// Name of the service.

@@ -166,6 +166,9 @@ impl Worker {
     /// Sends a record through the processors, to its span, and towards the sinks.
     fn accept(&mut self, mut record: Record, span: Option<OpenSpan>) {
         let shared = self.recorder.shared();
+        if let Some(key) = &shared.user_id_key {
+            record.user_id = record.user_id.map(|id| key.hash(&id));
+        }
         record.service = record.service.or_else(|| shared.service.clone());
         record.environment = record.environment.or_else(|| shared.environment.clone());
         let processors = &mut self.processors;

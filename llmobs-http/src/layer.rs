@@ -14,6 +14,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::body::{TapBody, tap_headers};
+use crate::propagate::propagate;
 use crate::request_body::{RequestBody, in_memory};
 
 /// Observes the calls that pass through a service of [`http::Request`]s: hyper-util's client, a
@@ -155,6 +156,9 @@ where
         let body = in_memory(request.body());
         let watched = body.is_none();
         let call = recorder.and_then(|recorder| open(&recorder, &mut request, body));
+        if let Some(call) = &call {
+            propagate(&call.handle(), request.headers_mut());
+        }
         let request = match &call {
             Some(call) if watched => {
                 request.map(|body| RequestBody::new(body, call.handle().request()))

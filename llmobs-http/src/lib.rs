@@ -8,6 +8,7 @@ mod body;
 mod layer;
 #[cfg(feature = "reqwest-middleware")]
 mod middleware;
+mod propagate;
 mod request_body;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
@@ -16,4 +17,5 @@ pub use self::body::{TapBody, tap_headers};
 pub use self::layer::{Observe, ObserveFuture, ObserveLayer};
 #[cfg(feature = "reqwest-middleware")]
 pub use self::middleware::ObserveMiddleware;
+pub use self::propagate::propagate;
 pub use self::request_body::RequestBody;

@@ -9,6 +9,7 @@ use llmobs_core::{Attempt, Recorder, RequestTap, TransportError};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use crate::body::{TapBody, tap_headers};
+use crate::propagate::propagate;
 use crate::request_body::RequestBody;
 use crate::reqwest::{self, with_body};
 
@@ -80,6 +81,7 @@ impl Middleware for ObserveMiddleware {
         if request.body().is_some_and(|body| body.as_bytes().is_none()) {
             watch(&mut request, call.handle().request());
         }
+        propagate(&call.handle(), request.headers_mut());
         if self.retries_inside {
             call.attempts_unseen();
         }

@@ -10,6 +10,7 @@ mod examples;
 mod fallbacks;
 mod fidelity;
 mod outcomes;
+mod propagation;
 mod retries;
 mod start;
 mod support;

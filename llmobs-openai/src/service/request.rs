@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
 use llmobs_core::{CallRef, UsagePolicy};
+use llmobs_http::propagate;
 use reqwest::Request;
 
 use super::hand_over::{self, InHand};
@@ -32,6 +33,7 @@ pub(super) fn factory(
             let Some(call) = call else { return Ok(request) };
             let unasked =
                 if hand_over::is_awaited() { usage::ask(policy, &mut request) } else { 0 };
+            propagate(&call, request.headers_mut());
             let attempt = call.attempt();
             if unasked > 0 {
                 attempt.usage_injected();
