@@ -121,6 +121,21 @@ pub struct OpenSpan {
     pub handle: Option<Arc<dyn Any + Send + Sync>>,
 }
 
+/// In the place of a handle: the span is another process's.
+struct Remote;
+
+impl OpenSpan {
+    /// A span of another process, to nest below.
+    pub fn remote(identity: SpanIdentity) -> Self {
+        Self { identity, parent_span_id: None, handle: Some(Arc::new(Remote)) }
+    }
+
+    /// Whether it is another process's: known to whoever collects that one's spans, and ended there.
+    pub fn is_remote(&self) -> bool {
+        self.handle.as_deref().is_some_and(|handle| handle.is::<Remote>())
+    }
+}
+
 impl fmt::Debug for OpenSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenSpan")

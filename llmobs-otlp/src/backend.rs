@@ -17,7 +17,7 @@ use llmobs_core::{
 use opentelemetry::trace::{SpanBuilder, Status, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue, global};
 
-use self::ids::{identity, span_context};
+use self::ids::{identity, remote_context, span_context};
 use self::parent::{Parent, Source};
 pub(crate) use self::sampler::{Sampler, Share};
 use crate::compat::Compat;
@@ -141,6 +141,7 @@ impl TraceBackend for OtelBackend {
     fn attach(&self, span: &OpenSpan, run: &mut dyn FnMut()) {
         let context = match handle(span) {
             Some(handle) => Some(handle.context.clone()),
+            None if span.is_remote() => remote_context(span.identity),
             // A span the user's provider knows nothing of would be a parent nobody can find.
             None if self.mode.is_attached() => None,
             None => {

@@ -40,8 +40,8 @@ impl Scope {
     /// Continues the trace of a caller: `header` is the `traceparent` of its request, by [W3C Trace
     /// Context](https://www.w3.org/TR/trace-context/). One that is not valid changes nothing.
     ///
-    /// Where OpenTelemetry or a `tracing` span already continues the trace here, that one is nearer
-    /// and wins.
+    /// Where a span is open here, that one is nearer and stays the parent: the server span of a
+    /// service that uses OpenTelemetry continues the caller's trace already.
     ///
     /// ```
     /// let scope = llmobs_core::scope()
@@ -52,8 +52,8 @@ impl Scope {
     /// ```
     #[must_use]
     pub fn traceparent(mut self, header: &str) -> Self {
-        if let Some(identity) = parse(header) {
-            self.span = Some(OpenSpan { identity, parent_span_id: None, handle: None });
+        if self.span.is_none() {
+            self.span = parse(header).map(OpenSpan::remote);
         }
         self
     }

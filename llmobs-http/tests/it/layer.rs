@@ -7,11 +7,12 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, Empty, Full};
+use llmobs_core::testing::Recording;
 use llmobs_core::{Limits, Outcome, TransportError};
 use llmobs_http::{Observe, ObserveLayer, RequestBody};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use crate::toy::{Pieces, recording, recording_with};
+use crate::toy::{Pieces, Toy, recording, recording_with};
 
 const URL: &str = "http://model.example:8000/chat?key=1";
 
@@ -231,4 +232,33 @@ async fn a_transport_that_sends_another_request_for_the_call_makes_one_record() 
         assert_eq!(read(answer.expect("it answers").into_body()).await, "m");
         assert_eq!(recording.take().len(), expected, "{url}");
     }
+}
+
+/// Answers with the headers that carry a trace.
+async fn carried<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let carried = [header("traceparent"), header("baggage")].map(Option::unwrap_or_default);
+    Ok(Response::new(Full::from(carried.join("\n"))))
+}
+
+#[tokio::test]
+async fn a_host_that_was_named_is_told_the_trace() {
+    let recording = Recording::with(|builder| {
+        builder.decoder(Toy::default()).propagate_to(".example").propagate_baggage(true)
+    });
+    let ask = async |request| {
+        let service = observed(recording.recorder(), service_fn(carried));
+        let answer = recording.scope().session("s-1").run(service.oneshot(request)).await;
+        read(answer.expect("it answers").into_body()).await
+    };
+    let told = ask(post(Full::from("m"))).await;
+    let records = recording.take();
+    let call = records.only();
+    let ids = (call.trace_id.expect("a trace"), call.span_id.expect("a span"));
+    assert_eq!(told, format!("00-{}-{}-01\nsession.id=s-1", ids.0, ids.1));
+
+    // What the application carries itself stays.
+    let mut request = post(Full::from("m"));
+    request.headers_mut().insert("traceparent", "mine".parse().expect("a value"));
+    assert_eq!(ask(request).await, "mine\nsession.id=s-1");
 }

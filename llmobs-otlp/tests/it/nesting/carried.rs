@@ -182,3 +182,36 @@ fn the_parent_is_taken_when_the_call_is_made_not_when_its_body_is_read() {
         assert_tree(&scene.receiver, &["work <", "later <", "chat m < work"]);
     });
 }
+
+#[test]
+fn a_scope_that_continues_a_callers_trace_nests_below_the_caller() {
+    in_both_modes(|scene, _| {
+        let caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        scene.scope().traceparent(caller).run_sync(|| {
+            let step = Step::start(StepKind::Chain, "work");
+            step.run_sync(|| quick_call(scene.recorder(), "a"));
+            step.end();
+        });
+        scene.flush();
+        assert_tree(&scene.receiver, &["work < (missing)", "chat a < work"]);
+        for span in scene.receiver.spans() {
+            let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+            assert_eq!(hex(&span.trace_id), caller[3..35]);
+            if span.name == "work" {
+                assert_eq!(hex(&span.parent_span_id), caller[36..52]);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_span_of_this_process_is_nearer_than_the_callers() {
+    in_both_modes(|scene, provider| {
+        let caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        provider.tracer("app").in_span("GET /", |_| {
+            scene.scope().traceparent(caller).run_sync(|| quick_call(scene.recorder(), "a"));
+        });
+        scene.flush();
+        assert_tree(&scene.receiver, &["GET / <", "chat a < GET /"]);
+    });
+}
