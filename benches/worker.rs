@@ -2,6 +2,10 @@
 #![expect(clippy::print_stdout, reason = "a bench reports")]
 #![expect(clippy::indexing_slicing, reason = "a bench may stop over its own data")]
 
+#[expect(dead_code, reason = "other benches use the rest")]
+#[path = "support/callgrind.rs"]
+mod callgrind;
+
 use std::hint::black_box;
 use std::io::Read as _;
 use std::path::Path;
@@ -16,14 +20,24 @@ use serde_json::Value;
 
 /// One exchange, as it was sent.
 struct Exchange {
+    method: String,
     path: String,
     request: Vec<u8>,
     response: Vec<u8>,
 }
 
+const RECORDED: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/recordings/recordings.jsonl.gz");
+
 fn main() {
+    let args: Vec<_> = std::env::args().collect();
+    if let [_, child, api] = args.as_slice()
+        && child == "child"
+    {
+        return counted(api);
+    }
     // Not a run of the tests, which build this too.
-    if !std::env::args().any(|arg| arg == "--bench") {
+    if !args.iter().any(|arg| arg == "--bench") {
         return;
     }
     println!(
@@ -32,10 +46,48 @@ fn main() {
     println!("|---|--:|--:|---|--:|--:|--:|");
     report("a text answer of 200 tokens", &[text()]);
     report("a tool call of 100 pieces", &[tool_call()]);
-    let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/recordings/recordings.jsonl.gz");
-    match recordings(Path::new(recorded)) {
-        Some(exchanges) => report(&format!("{} recorded streams", exchanges.len()), &exchanges),
-        None => println!("\nThe recordings are not there: nothing of real hosts."),
+    let Some(exchanges) = recordings(Path::new(RECORDED), "") else {
+        println!("\nThe recordings are not there: nothing of real hosts.");
+        return;
+    };
+    report(&format!("{} recorded streams", exchanges.len()), &exchanges);
+    if callgrind::available() {
+        instructions();
+    } else {
+        println!("\nvalgrind is not installed: no instruction counts.");
+    }
+}
+
+/// Instructions an event over the recorded streams, which repeat.
+fn instructions() {
+    println!(
+        "\n| recorded streams | events | skipping, instructions an event | decoding | ratio |"
+    );
+    println!("|---|--:|--:|--:|--:|");
+    let mut all = [0.0; 3];
+    for api in ["chat_completions", "responses", "completions"] {
+        let exchanges = recordings(Path::new(RECORDED), api).unwrap_or_default();
+        let threads = callgrind::run(&["child".to_owned(), api.to_owned()]);
+        let took = |name| threads.iter().map(|thread| thread.function(name)).sum::<f64>();
+        let counts = [events(&exchanges) as f64, took("worker::skip"), took("worker::decode")];
+        for (sum, count) in all.iter_mut().zip(counts) {
+            *sum += count;
+        }
+        print_counts(api, counts);
+    }
+    print_counts("all", all);
+}
+
+fn print_counts(name: &str, [events, skipping, decoding]: [f64; 3]) {
+    let (skipped, decoded) = (skipping / events, decoding / events);
+    println!("| {name} | {events} | {skipped:.0} | {decoded:.0} | {:.2} |", decoding / skipping);
+}
+
+/// What callgrind counts.
+fn counted(api: &str) {
+    for exchange in recordings(Path::new(RECORDED), api).expect("the recordings are there") {
+        skip(&exchange);
+        black_box(decode(&exchange, Capture::NONE));
     }
 }
 
@@ -54,35 +106,34 @@ fn sampled(script: &ChatScript) -> Exchange {
     let events = chat_chunks(script).into_iter().map(|chunk| format!("data: {chunk}\n\n"));
     let request = br#"{"model":"gpt-4o-mini","stream":true,"messages":[]}"#;
     Exchange {
+        method: "POST".into(),
         path: "/v1/chat/completions".into(),
         request: request.to_vec(),
         response: events.collect::<String>().into_bytes(),
     }
 }
 
-/// The recorded streams of chat completions.
-fn recordings(path: &Path) -> Option<Vec<Exchange>> {
+/// The recorded streams of one API; of all when its name is empty.
+fn recordings(path: &Path, api: &str) -> Option<Vec<Exchange>> {
     let mut text = String::new();
     let file = std::fs::File::open(path).ok()?;
     flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("it is gzip");
     let all = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
-    let chat =
-        all.filter(|exchange| exchange["api"] == "chat_completions" && exchange["stream"] == true);
+    let wanted = |exchange: &Value| api.is_empty() || exchange["api"] == api;
+    let streams = all.filter(|exchange| exchange["stream"] == true).filter(wanted);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let read = |exchange: Value| Exchange {
+        method: text(&exchange["method"]),
         path: text(&exchange["path"]),
         request: text(&exchange["request"]).into_bytes(),
         response: text(&exchange["response"]).into_bytes(),
     };
-    Some(chat.map(read).collect())
+    Some(streams.map(read).collect())
 }
 
 fn report(name: &str, exchanges: &[Exchange]) {
     let bytes: usize = exchanges.iter().map(|exchange| exchange.response.len()).sum();
-    let mut events = 0;
-    for exchange in exchanges {
-        SseParser::new(1 << 20).feed(&exchange.response, |_| events += 1);
-    }
+    let events = events(exchanges);
     let skipping = fastest(events, || exchanges.iter().for_each(skip));
     for (mode, capture) in [("off", Capture::NONE), ("on", Capture::ALL)] {
         let decoding = fastest(events, || {
@@ -99,6 +150,14 @@ fn report(name: &str, exchanges: &[Exchange]) {
     }
 }
 
+fn events(exchanges: &[Exchange]) -> usize {
+    let mut events = 0;
+    for exchange in exchanges {
+        SseParser::new(1 << 20).feed(&exchange.response, |_| events += 1);
+    }
+    events
+}
+
 /// Best of many runs, in nanoseconds an event.
 fn fastest(events: usize, run: impl Fn()) -> f64 {
     let rounds = (2_000_000 / events).clamp(10, 2_000);
@@ -112,6 +171,7 @@ fn fastest(events: usize, run: impl Fn()) -> f64 {
 }
 
 /// Splits a stream and reads the JSON of its events without looking at it.
+#[inline(never)]
 fn skip(exchange: &Exchange) {
     let mut parser = SseParser::new(1 << 20);
     parser.feed(&exchange.response, |event| {
@@ -120,11 +180,16 @@ fn skip(exchange: &Exchange) {
 }
 
 /// Reads an exchange as the worker does.
+#[inline(never)]
 fn decode(exchange: &Exchange, capture: Capture) -> Record {
     let decoder = OpenAi::new();
-    let target =
-        Target { method: "POST", host: "api.openai.com", port: None, path: &exchange.path };
-    let route = decoder.route(&target).expect("a chat completion");
+    let target = Target {
+        method: &exchange.method,
+        host: "api.openai.com",
+        port: None,
+        path: &exchange.path,
+    };
+    let route = decoder.route(&target).expect("a format of OpenAI's");
     let mut record = Record::default();
     decoder.request(&route, &exchange.request, capture, &mut record);
     let mut fold = decoder.fold(&route, &record, capture);
