@@ -3,8 +3,8 @@
 mod future;
 mod propagation;
 mod stack;
+mod tags;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ pub(crate) use self::propagation::traceparent;
 pub(crate) use self::stack::{Place, enter, here};
 #[cfg(feature = "layer")]
 pub(crate) use self::stack::{TracingSpan, enter_tracing, exit_tracing};
+use self::tags::Tags;
 use crate::capture::Capture;
 use crate::group::Group;
 use crate::record::Prompt;
@@ -55,7 +56,7 @@ pub struct Scope {
 pub(crate) struct Attributes {
     pub(crate) session_id: Option<String>,
     pub(crate) user_id: Option<String>,
-    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) tags: Tags,
     pub(crate) prompt: Option<Prompt>,
     pub(crate) capture: Option<Capture>,
 }
@@ -106,6 +107,10 @@ impl Scope {
     }
 
     /// Adds a tag; a later value of the same name replaces the earlier one.
+    ///
+    /// A scope has up to 64 tags, with names of up to 128 bytes and values of up to 256; control
+    /// characters are replaced. What does not fit is left out, and the records count it in
+    /// [`Cut::tags`](crate::Cut::tags).
     #[must_use]
     pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.edit().tags.insert(name.into(), value.into());

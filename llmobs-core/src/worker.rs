@@ -260,7 +260,10 @@ fn describe(record: &mut Record, scope: Option<&Scope>, span: &OpenSpan) {
         let attributes = scope.attributes();
         record.session_id.clone_from(&attributes.session_id);
         record.user_id.clone_from(&attributes.user_id);
-        record.tags.clone_from(&attributes.tags);
+        record.tags.clone_from(attributes.tags.list());
+        if attributes.tags.cut() > 0 {
+            record.cut.get_or_insert_default().tags = Some(attributes.tags.cut());
+        }
         record.prompt.clone_from(&attributes.prompt);
     }
 }

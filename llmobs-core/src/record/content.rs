@@ -33,6 +33,9 @@ pub struct Cut {
     /// The response body was not read whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_body: Option<CutField>,
+    /// Tags that were shortened or left out, by their number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<u64>,
     /// Captured content was shortened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<CutField>,

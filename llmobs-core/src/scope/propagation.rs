@@ -1,6 +1,5 @@
 //! Scopes that come from another service, and go to one: W3C Trace Context and Baggage.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
@@ -13,8 +12,6 @@ use crate::span::{OpenSpan, SpanIdentity};
 /// Longest baggage that is read or written, in bytes: what the recommendation asks everybody to
 /// carry.
 const MAX_BAGGAGE: usize = 8192;
-/// Tags taken from one baggage.
-const MAX_TAGS: usize = 32;
 /// Longest value taken from baggage, in bytes: it is somebody else's.
 const MAX_VALUE: usize = 256;
 
@@ -60,8 +57,7 @@ impl Scope {
 
     /// Takes session, user and tags from the `baggage` of a caller's request, by [W3C
     /// Baggage](https://www.w3.org/TR/baggage/): `session.id`, `user.id` and `llmobs.tag.NAME`.
-    /// Whatever else is in there is not ours. Values over 256 bytes, and tags after the 32nd, are
-    /// left out.
+    /// Whatever else is in there is not ours. Values over 256 bytes are left out.
     ///
     /// Only call it for callers you trust: they say who the calls are for.
     #[must_use]
@@ -95,7 +91,7 @@ impl Scope {
         let Attributes { session_id, user_id, tags, .. } = &*self.attributes;
         let named = [(SESSION_ID, session_id), (USER_ID, user_id)];
         let named = named.into_iter().filter_map(|(key, value)| Some((key, "", value.as_ref()?)));
-        let tags = tags.iter().map(|(name, value)| (TAG_PREFIX, name.as_str(), value));
+        let tags = tags.list().iter().map(|(name, value)| (TAG_PREFIX, name.as_str(), value));
         let mut out = String::new();
         for (key, rest, value) in named.chain(tags) {
             let before = out.len();
@@ -117,16 +113,9 @@ impl Attributes {
         match (key, key.strip_prefix(TAG_PREFIX)) {
             (SESSION_ID, _) => self.session_id = Some(value),
             (USER_ID, _) => self.user_id = Some(value),
-            (_, Some(name)) => carry_tag(&mut self.tags, name, value),
+            (_, Some(name)) if !name.is_empty() => self.tags.insert(name.to_owned(), value),
             _ => {}
         }
-    }
-}
-
-fn carry_tag(tags: &mut BTreeMap<String, String>, name: &str, value: String) {
-    let room = tags.len() < MAX_TAGS || tags.contains_key(name);
-    if room && !name.is_empty() && name.len() <= MAX_VALUE {
-        tags.insert(name.to_owned(), value);
     }
 }
 

@@ -220,6 +220,7 @@ pub fn cut() -> Record {
         http_status: Some(200),
         total_latency_ms: Some(90_000.0),
         cut: Some(Box::new(Cut {
+            tags: None,
             request_body: field(10_485_760, 10_485_760, None),
             response_body: field(81_234, 1_234, None),
             content: field(20_000, 3_616, Some("ab".repeat(32))),

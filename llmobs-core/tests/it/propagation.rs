@@ -76,8 +76,8 @@ fn baggage_of_others_is_bounded_and_what_is_not_ours_is_left() {
     let scope = scope().baggage(&header);
     assert_eq!((scope.session_id(), scope.user_id()), (Some("s-1"), None));
     let carried = scope.to_baggage().expect("it has tags");
-    assert_eq!(carried.matches("llmobs.tag.t").count(), 32);
-    assert_eq!(carried.matches(',').count(), 32, "{carried}");
+    assert_eq!(carried.matches("llmobs.tag.t").count(), 64);
+    assert_eq!(carried.matches(',').count(), 64, "{carried}");
 }
 
 #[test]
@@ -97,3 +97,18 @@ fn user_ids_leave_hashed_where_there_is_a_key() {
 
 /// The first 128 bits.
 const EXPECTED: &str = "d1da3149b0fa35cd09c21c293552aeb7";
+
+#[test]
+fn tags_are_bounded_and_what_was_cut_is_counted() {
+    let recording = Recording::new();
+    let mut inside = recording.scope().tag("line", "a\nb").tag("long", "ä".repeat(200));
+    for n in 0..10_000 {
+        inside = inside.tag(format!("t{n}"), "v");
+    }
+    inside.run_sync(|| recording.recorder().step(StepKind::Tool, "look up").end());
+    let record = recording.observed().only().clone();
+    assert_eq!(record.tags.len(), 64);
+    assert_eq!(record.tags["line"], "a\u{fffd}b");
+    assert_eq!(record.tags["long"], "ä".repeat(128));
+    assert_eq!(record.cut.and_then(|cut| cut.tags), Some(2 + 10_000 - 62));
+}
