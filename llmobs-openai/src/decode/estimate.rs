@@ -7,6 +7,8 @@ mod encoding;
 #[cfg(feature = "estimate")]
 mod input;
 #[cfg(feature = "estimate")]
+mod model;
+#[cfg(feature = "estimate")]
 mod tools;
 
 #[cfg_attr(feature = "estimate", path = "estimate/enabled.rs")]

@@ -67,7 +67,7 @@ impl Decoder for Estimate {
         // What a stored response took was counted when it was made.
         let meter = match route.operation {
             operation::FETCH_RESPONSE => Meter::default(),
-            _ => Meter::on(record),
+            _ => Meter::on(route.api == RESPONSES, record),
         };
         crate::decode::fold(route, record, capture, meter)
     }

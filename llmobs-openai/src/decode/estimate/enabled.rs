@@ -6,7 +6,8 @@ use std::fmt;
 use llmobs_core::{Record, Usage, UsageSource};
 
 use super::Slot;
-use super::encoding::{Counter, Encoding};
+use super::encoding::Counter;
+use super::model::Model;
 
 /// Text of one answer that waits to be counted, in bytes.
 const MAX_WAITING: usize = 64 * 1024;
@@ -18,7 +19,8 @@ const MAX_SLOTS: usize = 4096;
 pub(in crate::decode) struct Meter(Option<Box<Counts>>);
 
 struct Counts {
-    encoding: Encoding,
+    model: Model,
+    responses: bool,
     slots: HashMap<Slot, Counter>,
     waiting: usize,
     /// Tokens of texts beyond those that are told apart.
@@ -31,9 +33,10 @@ struct Counts {
 
 impl Meter {
     /// Counts the answer to the request that `record` holds.
-    pub(in crate::decode) fn on(record: &Record) -> Self {
+    pub(in crate::decode) fn on(responses: bool, record: &Record) -> Self {
         Self(Some(Box::new(Counts {
-            encoding: Encoding::of_model(record.model.as_deref()),
+            model: Model::of(record.model.as_deref()),
+            responses,
             slots: HashMap::new(),
             waiting: 0,
             others: 0,
@@ -107,28 +110,37 @@ impl Meter {
 impl Counts {
     fn push(&mut self, slot: Slot, piece: &str) {
         if self.slots.len() >= MAX_SLOTS && !self.slots.contains_key(&slot) {
-            self.others += self.encoding.count(piece);
+            self.others += self.model.encoding.count(piece);
             return;
         }
         let counter = self.slots.entry(slot).or_default();
         let before = counter.waiting();
-        counter.push(self.encoding, piece);
+        counter.push(self.model.encoding, piece);
         self.waiting = self.waiting + counter.waiting() - before;
         if self.waiting > MAX_WAITING {
             for counter in self.slots.values_mut() {
-                counter.settle(self.encoding);
+                counter.settle(self.model.encoding);
             }
             self.waiting = 0;
         }
     }
 
-    /// All tokens seen, those of the names of called tools included.
+    /// All tokens seen, with those of the names of called tools and of what frames an answer; 0 when
+    /// nothing was seen.
     fn total(mut self, record: &Record) -> u64 {
-        let encoding = self.encoding;
+        let encoding = self.model.encoding;
         let names = record.tool_calls.iter().filter_map(|call| call.name.as_deref());
-        let names: u64 = names.map(|name| encoding.count(name) + encoding.per_call()).sum();
+        let names: u64 = names.map(|name| encoding.count(name)).sum();
         let texts: u64 = self.slots.values_mut().map(|counter| counter.total(encoding)).sum();
-        texts + names + self.others
+        let seen = texts + names + self.others;
+        if seen == 0 {
+            return 0;
+        }
+        let mut choices: Vec<_> = record.tool_calls.iter().map(|call| call.choice).collect();
+        choices.sort_unstable();
+        let calls = choices.chunk_by(|a, b| a == b).map(|calls| calls.len() as u64);
+        let calls: u64 = calls.map(|calls| self.model.around_calls(calls)).sum();
+        seen + calls + self.model.around_answer(self.responses)
     }
 }
 

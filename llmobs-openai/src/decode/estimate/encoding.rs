@@ -16,18 +16,6 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    /// The vocabulary of a model, by its name.
-    pub(super) fn of_model(model: Option<&str>) -> Self {
-        const NEWER: [&str; 3] = ["gpt-4o", "gpt-4.", "chatgpt-4o"];
-        const OLDER: [&str; 7] =
-            ["gpt-4", "gpt-3.5", "gpt-35", "text-", "davinci", "babbage", "code-search"];
-        let name = model.unwrap_or_default();
-        let name = name.strip_prefix("ft:").unwrap_or(name);
-        let name = name.rsplit('/').next().unwrap_or_default();
-        let starts = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
-        if !starts(&NEWER) && starts(&OLDER) { Self::Cl100k } else { Self::O200k }
-    }
-
     fn tokenizer(self) -> &'static Tokenizer {
         match self {
             Self::Cl100k => bpe_openai::cl100k_base(),
@@ -40,11 +28,6 @@ impl Encoding {
         let mut counter = Counter::default();
         counter.push(self, text);
         counter.total(self)
-    }
-
-    /// Tokens that frame the call of a tool.
-    pub(super) fn per_call(self) -> u64 {
-        0
     }
 }
 

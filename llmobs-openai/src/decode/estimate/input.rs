@@ -3,7 +3,8 @@
 //! A request that holds, or stands for, anything but text has no count: an image's tokens, or those of
 //! a conversation that the server remembers, are not known here.
 
-use super::encoding::{Counter, Encoding};
+use super::encoding::Counter;
+use super::model::Model;
 use super::tools;
 use crate::decode::json::{
     Maybe, Raw, each, has_members, has_text, member, object, some_text, text,
@@ -11,8 +12,8 @@ use crate::decode::json::{
 
 /// Tokens that frame every message.
 const PER_MESSAGE: u64 = 3;
-/// Tokens that lead to the answer.
-const PRIMING: u64 = 3;
+/// Tokens that a system message saves where there are tools: they share a message.
+const SHARED_WITH_TOOLS: u64 = 4;
 
 object! {
     struct Request<'a> {
@@ -26,6 +27,8 @@ object! {
         functions: Raw<'a> = "functions",
         previous_response_id: Raw<'a> = "previous_response_id",
         conversation: Raw<'a> = "conversation",
+        response_format: Maybe<Format<'a>> = "response_format",
+        text: Maybe<TextFormat<'a>> = "text",
     }
 }
 
@@ -71,6 +74,25 @@ object! {
     }
 }
 
+object! {
+    struct TextFormat<'a> {
+        format: Maybe<Format<'a>> = "format",
+    }
+}
+
+object! {
+    struct Format<'a> {
+        json_schema: Maybe<Schema<'a>> = "json_schema",
+        schema: Raw<'a> = "schema",
+    }
+}
+
+object! {
+    struct Schema<'a> {
+        schema: Raw<'a> = "schema",
+    }
+}
+
 /// The API a request is written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::decode) enum Api {
@@ -85,7 +107,7 @@ pub(in crate::decode) fn count_request(api: Api, body: &[u8]) -> Option<u64> {
     let json = crate::decode::json::utf8(body);
     let request = crate::decode::json::read::<Request<'_>>(&json)?;
     let model = text(request.model);
-    let mut sum = Sum { encoding: Encoding::of_model(model.as_deref()), tokens: 0, known: true };
+    let mut sum = Sum { model: Model::of(model.as_deref()), tokens: 0, known: true, system: false };
     match api {
         Api::Chat => sum.chat(&request),
         Api::Responses => sum.responses(&request),
@@ -99,10 +121,12 @@ pub(in crate::decode) fn count_request(api: Api, body: &[u8]) -> Option<u64> {
 }
 
 struct Sum {
-    encoding: Encoding,
+    model: Model,
     tokens: u64,
     /// All of it was text so far.
     known: bool,
+    /// There is a system message.
+    system: bool,
 }
 
 impl Sum {
@@ -112,8 +136,7 @@ impl Sum {
             Some(message) => self.message(&message),
             None => self.known = false,
         });
-        self.tools(request);
-        self.tokens += PRIMING;
+        self.around(request);
     }
 
     fn responses(&mut self, request: &Request<'_>) {
@@ -126,6 +149,7 @@ impl Sum {
         if has_text(request.instructions) {
             self.tokens += PER_MESSAGE + 1;
             self.text(request.instructions);
+            self.system = true;
         }
         if has_text(request.input) {
             self.tokens += PER_MESSAGE + 1;
@@ -135,15 +159,14 @@ impl Sum {
             Some(item) => self.item(&item),
             None => self.known = false,
         });
-        self.tools(request);
-        self.tokens += PRIMING;
+        self.around(request);
     }
 
     fn item(&mut self, item: &Item<'_>) {
         match text(item.kind).as_deref() {
             None | Some("message") => self.message(item),
             Some("function_call" | "custom_tool_call") => {
-                self.tokens += PER_MESSAGE + self.encoding.per_call();
+                self.tokens += PER_MESSAGE + self.model.around_calls(1);
                 self.text(item.name);
                 self.text(item.arguments);
                 self.text(item.input);
@@ -160,6 +183,8 @@ impl Sum {
         self.known &= !has_members(message.audio);
         self.tokens += PER_MESSAGE;
         self.text(message.role);
+        self.system |=
+            text(message.role).is_some_and(|role| role == "system" || role == "developer");
         self.content(message.content);
         self.text(message.reasoning_content);
         self.text(message.refusal);
@@ -167,13 +192,16 @@ impl Sum {
             self.tokens += 1;
             self.text(message.name);
         }
+        let mut calls = u64::from(message.function_call.0.is_some());
         each(message.tool_calls, |Maybe(call): Maybe<Call<'_>>| {
             let function = call.and_then(|call| call.function.0.or(call.custom.0));
             self.call(function.as_ref());
+            calls += 1;
         });
         if message.function_call.0.is_some() {
             self.call(message.function_call.0.as_ref());
         }
+        self.tokens += self.model.around_calls(calls);
     }
 
     fn call(&mut self, function: Option<&Function<'_>>) {
@@ -181,7 +209,6 @@ impl Sum {
             self.known = false;
             return;
         };
-        self.tokens += self.encoding.per_call();
         self.text(function.name);
         self.text(function.arguments);
         self.text(function.input);
@@ -223,18 +250,38 @@ impl Sum {
         }
     }
 
-    fn tools(&mut self, request: &Request<'_>) {
+    /// What is told of tools and of the answer's form, and what is around it all.
+    fn around(&mut self, request: &Request<'_>) {
+        self.tokens += self.model.around_messages();
+        let format = request.response_format.0.as_ref();
+        let format = format.or(request.text.0.as_ref().and_then(|text| text.format.0.as_ref()));
+        if let Some(format) = format {
+            let nested = format.json_schema.0.as_ref().and_then(|format| format.schema);
+            self.json(nested.or(format.schema));
+        }
+        let tools = [request.tools, request.functions].into_iter().find(|raw| has_members(*raw));
+        let Some(tools) = tools else { return };
         let mut counter = Counter::default();
-        let known = tools::describe(request.tools, request.functions, &mut |piece| {
-            counter.push(self.encoding, piece);
-        });
-        self.known &= known.is_some();
-        self.tokens += counter.total(self.encoding) + known.unwrap_or(0);
+        let encoding = self.model.encoding;
+        match tools::describe(tools, &mut |piece| counter.push(encoding, piece)) {
+            Some(around) if self.model.declares_tools() => {
+                self.tokens += counter.total(encoding) + around;
+                self.tokens -= if self.system { SHARED_WITH_TOOLS } else { 0 };
+            }
+            Some(_) => self.json(tools),
+            None => self.known = false,
+        }
+    }
+
+    fn json(&mut self, raw: Raw<'_>) {
+        if let Some(raw) = raw {
+            self.tokens += self.model.encoding.count(raw.get());
+        }
     }
 
     fn text(&mut self, raw: Raw<'_>) {
         if let Some(text) = some_text(raw) {
-            self.tokens += self.encoding.count(&text);
+            self.tokens += self.model.encoding.count(&text);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::decode::json::{Raw, has_members};
+use crate::decode::json::Raw;
 
 /// Tokens around all declarations.
 const AROUND: u64 = 9;
@@ -12,12 +12,10 @@ const MAX_DEPTH: usize = 16;
 /// Where declarations go, piece by piece.
 type Out<'o> = &'o mut dyn FnMut(&str);
 
-/// Declares the tools of a request and tells the tokens that frame them; `None` when there is one that
+/// Declares tools and tells the tokens that frame them; `None` when there is one that
 /// the server brings, whose words and results are not known.
-pub(super) fn describe(tools: Raw<'_>, functions: Raw<'_>, out: Out<'_>) -> Option<u64> {
-    let offered = [tools, functions].into_iter().find(|raw| has_members(*raw));
-    let Some(offered) = offered else { return Some(0) };
-    let offered: Vec<Value> = serde_json::from_str(offered?.get()).ok()?;
+pub(super) fn describe(tools: Raw<'_>, out: Out<'_>) -> Option<u64> {
+    let offered: Vec<Value> = serde_json::from_str(tools?.get()).ok()?;
     out("namespace functions {\n\n");
     for tool in &offered {
         let function = tool.get("function").unwrap_or(tool);
