@@ -16,6 +16,7 @@ pub(crate) struct Environment {
     pub(crate) file_keep: Option<usize>,
     pub(crate) capture: Option<Capture>,
     pub(crate) usage: Option<UsagePolicy>,
+    pub(crate) estimate: Option<bool>,
     pub(crate) limits: Limits,
     pub(crate) shutdown_timeout: Option<Duration>,
 }
@@ -83,6 +84,7 @@ impl Environment {
             file_keep: number(&text, "LLMOBS_FILE_KEEP")?,
             capture: capture(&text)?,
             usage: usage(&text)?,
+            estimate: estimate(&text)?,
             limits,
             shutdown_timeout: number(&text, "LLMOBS_SHUTDOWN_TIMEOUT_MS")?
                 .map(Duration::from_millis),
@@ -111,6 +113,20 @@ fn flag(
             _ => Err(EnvironmentError { name, value, expected: "true or false" }),
         })
         .transpose()
+}
+
+fn estimate(
+    text: &dyn Fn(&'static str) -> Option<String>,
+) -> Result<Option<bool>, EnvironmentError> {
+    let name = "LLMOBS_ESTIMATE";
+    let estimate = flag(text, name)?;
+    match (estimate, text(name)) {
+        // Whoever asks for counts should not learn from their absence that there are none.
+        (Some(true), Some(value)) if cfg!(not(feature = "estimate")) => {
+            Err(EnvironmentError { name, value, expected: "false, without the feature `estimate`" })
+        }
+        _ => Ok(estimate),
+    }
 }
 
 fn usage(

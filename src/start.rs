@@ -27,6 +27,7 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_ENVIRONMENT` | deployment environment | |
 /// | `LLMOBS_CAPTURE` | `none`, `all`, or a list of `input`, `output`, `tools`, `errors` | `none` |
 /// | `LLMOBS_USAGE` | `auto`, `always` or `never`: when streamed chats ask for usage in your place | `auto` |
+/// | `LLMOBS_ESTIMATE` | `true` counts tokens where the host sends none; needs the feature `estimate` | `false` |
 /// | `LLMOBS_MAX_OPERATIONS`, `LLMOBS_MAX_PAYLOAD_BYTES` | bounds of the queue | 65,536, 128 MiB |
 /// | `LLMOBS_SHUTDOWN_TIMEOUT_MS` | how long the drop may wait | 5,000 |
 ///
@@ -70,6 +71,8 @@ pub struct Builder {
     file: Option<FileSetting>,
     rotation: Option<Rotation>,
     own_decoders: bool,
+    #[cfg(feature = "openai")]
+    estimate: bool,
     #[cfg(feature = "otlp")]
     otlp: Result<llmobs_otlp::Otlp, llmobs_otlp::OtlpError>,
     attached: bool,
@@ -101,6 +104,8 @@ impl Builder {
             file: None,
             rotation: None,
             own_decoders: true,
+            #[cfg(feature = "openai")]
+            estimate: false,
             #[cfg(feature = "otlp")]
             otlp: llmobs_otlp::Otlp::from_lookup(lookup),
             attached: false,
@@ -128,6 +133,10 @@ impl Builder {
         }
         if let Some(timeout) = environment.shutdown_timeout {
             core = core.shutdown_timeout(timeout);
+        }
+        #[cfg(feature = "openai")]
+        {
+            self.estimate = environment.estimate.unwrap_or(false);
         }
         self.core = core;
         self.file.clone_from(&environment.file);
@@ -210,6 +219,15 @@ impl Builder {
         self.core(|core| core.usage(policy))
     }
 
+    /// Whether tokens are counted where the host sends no counts, such as of streams that nobody reads
+    /// to their end. Defaults to no. What is counted, and how near it comes, is told at
+    /// [`Estimate`](llmobs_openai::Estimate).
+    #[cfg(feature = "estimate")]
+    pub fn estimate(mut self, estimate: bool) -> Self {
+        self.estimate = estimate;
+        self
+    }
+
     /// Sets the bounds of what is held in memory.
     pub fn limits(self, limits: Limits) -> Self {
         self.core(|core| core.limits(limits))
@@ -240,7 +258,11 @@ impl Builder {
         let mut core = self.core;
         #[cfg(feature = "openai")]
         if self.own_decoders {
-            core = core.decoder(llmobs_openai::OpenAi::new());
+            core = match self.estimate {
+                #[cfg(feature = "estimate")]
+                true => core.decoder(llmobs_openai::OpenAi::new().estimate()),
+                _ => core.decoder(llmobs_openai::OpenAi::new()),
+            };
         }
         #[cfg_attr(not(feature = "otlp"), expect(unused_mut, reason = "only OTLP changes it"))]
         let mut exports = core.has_sinks();

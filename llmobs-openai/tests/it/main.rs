@@ -2,6 +2,8 @@
 
 mod deviations;
 #[cfg(feature = "estimate")]
+mod estimate;
+#[cfg(feature = "estimate")]
 mod estimate_recordings;
 mod exchange;
 mod fuzz;
