@@ -250,14 +250,14 @@ fn text_in_small_pieces_counts_as_text_in_one() {
 #[test]
 fn texts_without_an_end_of_a_word_are_counted_too() {
     for unit in ["a", " ", "\n", "aA", "1", "東", "\u{301}", "-", "\n ", "🏳\u{200d}"] {
-        let small = streamed(&[delta(&unit.repeat((16 << 10) / unit.len()))], BodyEnd::Complete);
-        let large = streamed(&[delta(&unit.repeat((256 << 10) / unit.len()))], BodyEnd::Complete);
+        let small = streamed(&[delta(&unit.repeat((8 << 10) / unit.len()))], BodyEnd::Complete);
+        let large = streamed(&[delta(&unit.repeat((128 << 10) / unit.len()))], BodyEnd::Complete);
         let (small, large) = (small.output_tokens, large.output_tokens);
         let (small, large) = (small.expect("a count"), large.expect("a count"));
         assert!(large.abs_diff(16 * small) <= large / 20, "{unit:?}: {small} and {large}");
     }
-    let text = "a".repeat(256 << 10);
-    let pieces: Vec<_> = (0..32 << 10).map(|_| delta("aaaaaaaa")).collect();
+    let text = "a".repeat(128 << 10);
+    let pieces: Vec<_> = (0..16 << 10).map(|_| delta("aaaaaaaa")).collect();
     let one = streamed(&[delta(&text)], BodyEnd::Complete).output_tokens;
     assert_eq!(streamed(&pieces, BodyEnd::Complete).output_tokens, one);
 }
