@@ -21,7 +21,25 @@ use crate::decode::{COMPLETIONS, EMBEDDINGS, OpenAi, RESPONSES};
 ///
 /// Vocabularies are those of OpenAI: `cl100k_base` for GPT-4, GPT-3.5 and embeddings, `o200k_base` for
 /// everything newer. Models of other makers are counted with `o200k_base` too, which is an
-/// approximation.
+/// approximation: their vocabularies differ, and what their templates add to a conversation is not
+/// known, above all where tools are offered.
+///
+/// Against what was reported for 2,751 recorded exchanges, most of them short, the error of one
+/// estimate (median, 95th percentile) and of all together was, in percent:
+///
+/// | model | input | input with tools | output | output with calls |
+/// |---|---|---|---|---|
+/// | OpenAI, chats | 0.0, 8.2, −0.1 | 1.0, 9.3, +1.0 | 0.0, 12.5, −0.7 | 0.0, 37.5, −1.3 |
+/// | OpenAI, completions and embeddings | 0.0, 0.0, 0.0 | | 0.0, 0.0, −0.4 | |
+/// | gpt-oss | 2.5, 82.2, −4.9 | 10.9, 33.9, −3.1 | 4.9, 20.0, −1.9 | 12.6, 24.1, −10.5 |
+/// | Qwen | 14.6, 140.5, +7.8 | 41.9, 72.3, −17.2 | 9.0, 82.1, −5.9 | 12.8, 31.6, −8.9 |
+/// | Llama | 60.9, 68.3, −54.4 | 73.5, 270.6, −58.3 | 1.4, 25.0, −1.1 | 30.8, 240.0, −49.3 |
+/// | Mistral | 28.6, 53.2, −17.6 | 18.8, 100.0, −15.7 | 7.1, 50.0, −4.7 | 53.3, 160.0, +36.2 |
+/// | DeepSeek | 23.1, 84.4, −8.1 | 60.2, 100.0, −56.2 | 3.6, 100.0, −2.1 | 31.2, 53.8, −37.3 |
+/// | Claude | 12.5, 71.8, −20.2 | 82.0, 90.2, −62.4 | 16.7, 44.4, −11.5 | 55.6, 62.7, −55.7 |
+/// | Grok | 81.9, 93.0, −72.1 | 52.4, 73.7, −25.1 | 5.9, 25.0, +3.8 | 25.9, 35.1, −24.2 |
+///
+/// Templates weigh less in longer conversations than in these.
 ///
 /// All of it happens on the recorder's thread. A vocabulary is loaded when the first text is counted
 /// with it, and stays in memory. Of a text being generated the last words, at most 4 KiB, wait in memory

@@ -3,6 +3,8 @@
 //! A request that holds, or stands for, anything but text has no count: an image's tokens, or those of
 //! a conversation that the server remembers, are not known here.
 
+use serde_json::Value;
+
 use super::encoding::Counter;
 use super::model::Model;
 use super::tools;
@@ -136,7 +138,7 @@ impl Sum {
             Some(message) => self.message(&message),
             None => self.known = false,
         });
-        self.around(request);
+        self.around(Api::Chat, request);
     }
 
     fn responses(&mut self, request: &Request<'_>) {
@@ -159,7 +161,7 @@ impl Sum {
             Some(item) => self.item(&item),
             None => self.known = false,
         });
-        self.around(request);
+        self.around(Api::Responses, request);
     }
 
     fn item(&mut self, item: &Item<'_>) {
@@ -251,7 +253,7 @@ impl Sum {
     }
 
     /// What is told of tools and of the answer's form, and what is around it all.
-    fn around(&mut self, request: &Request<'_>) {
+    fn around(&mut self, api: Api, request: &Request<'_>) {
         self.tokens += self.model.around_messages();
         let format = request.response_format.0.as_ref();
         let format = format.or(request.text.0.as_ref().and_then(|text| text.format.0.as_ref()));
@@ -263,19 +265,22 @@ impl Sum {
         let Some(tools) = tools else { return };
         let mut counter = Counter::default();
         let encoding = self.model.encoding;
-        match tools::describe(tools, &mut |piece| counter.push(encoding, piece)) {
-            Some(around) if self.model.declares_tools() => {
+        match tools::declare_all(tools, &mut |piece| counter.push(encoding, piece)) {
+            Some(()) if self.model.declares_tools() => {
+                let around = self.model.around_tools(api == Api::Responses);
                 self.tokens += counter.total(encoding) + around;
                 self.tokens -= if self.system { SHARED_WITH_TOOLS } else { 0 };
             }
-            Some(_) => self.json(tools),
+            Some(()) => self.json(tools),
             None => self.known = false,
         }
     }
 
+    /// JSON, which models get without the space that the application set it with.
     fn json(&mut self, raw: Raw<'_>) {
-        if let Some(raw) = raw {
-            self.tokens += self.model.encoding.count(raw.get());
+        let value = raw.and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
+        if let Some(value) = value {
+            self.tokens += self.model.encoding.count(&value.to_string());
         }
     }
 

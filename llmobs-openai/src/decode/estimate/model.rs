@@ -10,6 +10,8 @@ use super::encoding::Encoding;
 pub(super) struct Model {
     pub(super) encoding: Encoding,
     maker: Maker,
+    /// Chats with tools begin with instructions.
+    preamble: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ impl Model {
         } else {
             Maker::Other
         };
-        Self { encoding, maker }
+        Self { encoding, maker, preamble: starts(&["gpt-5"]) }
     }
 
     /// Tokens around the messages of a conversation.
@@ -55,6 +57,11 @@ impl Model {
             Maker::OpenAiReasoning => 2,
             Maker::OpenAiOpen => 65,
         }
+    }
+
+    /// Tokens that tell a model of OpenAI how to call the tools of a chat.
+    pub(super) fn around_tools(self, responses: bool) -> u64 {
+        if self.preamble && !responses { 88 } else { 9 }
     }
 
     /// Whether tools are declared in the manner of TypeScript, else as they are.

@@ -4,17 +4,15 @@ use serde_json::{Map, Value};
 
 use crate::decode::json::Raw;
 
-/// Tokens around all declarations.
-const AROUND: u64 = 9;
 /// How deep the types of arguments are followed.
 const MAX_DEPTH: usize = 16;
 
 /// Where declarations go, piece by piece.
 type Out<'o> = &'o mut dyn FnMut(&str);
 
-/// Declares tools and tells the tokens that frame them; `None` when there is one that
-/// the server brings, whose words and results are not known.
-pub(super) fn describe(tools: Raw<'_>, out: Out<'_>) -> Option<u64> {
+/// Declares tools; `None` when there is one that the server brings, whose words and results are not
+/// known.
+pub(super) fn declare_all(tools: Raw<'_>, out: Out<'_>) -> Option<()> {
     let offered: Vec<Value> = serde_json::from_str(tools?.get()).ok()?;
     out("namespace functions {\n\n");
     for tool in &offered {
@@ -26,7 +24,7 @@ pub(super) fn describe(tools: Raw<'_>, out: Out<'_>) -> Option<u64> {
         declare(function, out)?;
     }
     out("} // namespace functions");
-    Some(AROUND)
+    Some(())
 }
 
 fn declare(function: &Value, out: Out<'_>) -> Option<()> {
