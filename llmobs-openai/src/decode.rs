@@ -98,7 +98,7 @@ impl Decoder for OpenAi {
     }
 
     fn fold(&self, route: &Route, record: &Record, capture: Capture) -> Box<dyn Fold> {
-        fold(route, record, capture, Meter::default())
+        fold(route, record, capture, Meter::off())
     }
 }
 

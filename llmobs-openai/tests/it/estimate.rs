@@ -1,7 +1,5 @@
 //! Tokens are counted where the server sends no counts, and nowhere else.
 
-#![expect(clippy::indexing_slicing, reason = "JSON by name, in a test")]
-
 use bytes::Bytes;
 use llmobs_core::testing::kit;
 use llmobs_core::{
@@ -122,14 +120,14 @@ fn calls_that_failed_used_nothing() {
 #[test]
 fn an_input_of_more_than_text_is_unknown() {
     let text = json!({"type": "text", "text": "Hello there"});
-    let record = chat(&json!([{"role": "user", "content": [text.clone()]}]));
+    let record = chat(&json!([{"role": "user", "content": [text]}]));
     assert_eq!(tokens(&record), (INPUT, Some(1), ESTIMATED));
     for part in [
         json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}),
         json!({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}),
         json!({"type": "file", "file": {"file_id": "f"}}),
     ] {
-        let record = chat(&json!([{"role": "user", "content": [text.clone(), part.clone()]}]));
+        let record = chat(&json!([{"role": "user", "content": [text, part]}]));
         assert_eq!(tokens(&record), (None, Some(1), ESTIMATED), "{part}");
     }
     let answer = json!({"status": "completed", "output": [

@@ -84,7 +84,7 @@ impl Decoder for Estimate {
     fn fold(&self, route: &Route, record: &Record, capture: Capture) -> Box<dyn Fold> {
         // What a stored response took was counted when it was made.
         let meter = match route.operation {
-            operation::FETCH_RESPONSE => Meter::default(),
+            operation::FETCH_RESPONSE => Meter::off(),
             _ => Meter::on(route.api == RESPONSES, record),
         };
         crate::decode::fold(route, record, capture, meter)

@@ -5,10 +5,14 @@ use llmobs_core::Record;
 use super::Slot;
 
 /// Counts nothing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::decode) struct Meter;
 
 impl Meter {
+    pub(in crate::decode) fn off() -> Self {
+        Self
+    }
+
     pub(in crate::decode) fn is_on(&self) -> bool {
         false
     }

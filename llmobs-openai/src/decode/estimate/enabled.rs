@@ -15,7 +15,6 @@ const MAX_WAITING: usize = 64 * 1024;
 const MAX_SLOTS: usize = 4096;
 
 /// Counts the tokens of one answer; nothing unless it is on.
-#[derive(Default)]
 pub(in crate::decode) struct Meter(Option<Box<Counts>>);
 
 struct Counts {
@@ -32,6 +31,11 @@ struct Counts {
 }
 
 impl Meter {
+    /// Counts nothing.
+    pub(in crate::decode) fn off() -> Self {
+        Self(None)
+    }
+
     /// Counts the answer to the request that `record` holds.
     pub(in crate::decode) fn on(responses: bool, record: &Record) -> Self {
         Self(Some(Box::new(Counts {
