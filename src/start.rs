@@ -258,11 +258,7 @@ impl Builder {
         let mut core = self.core;
         #[cfg(feature = "openai")]
         if self.own_decoders {
-            core = match self.estimate {
-                #[cfg(feature = "estimate")]
-                true => core.decoder(llmobs_openai::OpenAi::new().estimate()),
-                _ => core.decoder(llmobs_openai::OpenAi::new()),
-            };
+            core = own_decoder(core, self.estimate);
         }
         #[cfg_attr(not(feature = "otlp"), expect(unused_mut, reason = "only OTLP changes it"))]
         let mut exports = core.has_sinks();
@@ -297,6 +293,17 @@ impl Builder {
         self.core = change(self.core);
         self
     }
+}
+
+#[cfg(feature = "estimate")]
+fn own_decoder(core: llmobs_core::Builder, estimate: bool) -> llmobs_core::Builder {
+    let decoder = llmobs_openai::OpenAi::new();
+    if estimate { core.decoder(decoder.estimate()) } else { core.decoder(decoder) }
+}
+
+#[cfg(all(feature = "openai", not(feature = "estimate")))]
+fn own_decoder(core: llmobs_core::Builder, _: bool) -> llmobs_core::Builder {
+    core.decoder(llmobs_openai::OpenAi::new())
 }
 
 fn rotation(environment: &Environment) -> Rotation {
