@@ -56,6 +56,8 @@ fn main() {
     } else {
         println!("\nvalgrind is not installed: no instruction counts.");
     }
+    #[cfg(feature = "estimate")]
+    prompts();
 }
 
 /// Instructions an event over the recorded streams, which repeat.
@@ -87,7 +89,7 @@ fn print_counts(name: &str, [events, skipping, decoding]: [f64; 3]) {
 fn counted(api: &str) {
     for exchange in recordings(Path::new(RECORDED), api).expect("the recordings are there") {
         skip(&exchange);
-        black_box(decode(&exchange, Capture::NONE));
+        black_box(decode(&exchange, &OpenAi::new(), Capture::NONE));
     }
 }
 
@@ -135,10 +137,10 @@ fn report(name: &str, exchanges: &[Exchange]) {
     let bytes: usize = exchanges.iter().map(|exchange| exchange.response.len()).sum();
     let events = events(exchanges);
     let skipping = fastest(events, || exchanges.iter().for_each(skip));
-    for (mode, capture) in [("off", Capture::NONE), ("on", Capture::ALL)] {
+    for (mode, decoder, capture) in modes() {
         let decoding = fastest(events, || {
             for exchange in exchanges {
-                black_box(decode(exchange, capture));
+                black_box(decode(exchange, &*decoder, capture));
             }
         });
         println!(
@@ -156,6 +158,46 @@ fn events(exchanges: &[Exchange]) -> usize {
         SseParser::new(1 << 20).feed(&exchange.response, |_| events += 1);
     }
     events
+}
+
+/// Ways to read a stream.
+fn modes() -> Vec<(&'static str, Box<dyn Decoder>, Capture)> {
+    vec![
+        ("off", Box::new(OpenAi::new()), Capture::NONE),
+        ("on", Box::new(OpenAi::new()), Capture::ALL),
+        #[cfg(feature = "estimate")]
+        ("off, estimated", Box::new(OpenAi::new().estimate()), Capture::NONE),
+    ]
+}
+
+/// What counting the tokens of a prompt costs.
+#[cfg(feature = "estimate")]
+fn prompts() {
+    println!("\n| prompt of 1 MiB | model | counting, MB/s |\n|---|---|--:|");
+    let prose = "The quick brown fox jumps over the lazy dog, and it does so 12 times a day.\n";
+    let code = "    let x = y; if (a[i] != b[j]) { return foo::bar(&x); } // compare\n";
+    let texts =
+        [("prose", prose), ("code", code), ("one letter", "a"), ("Chinese", "东京是日本的首都。")];
+    for (name, text) in texts {
+        let text = text.repeat((1 << 20) / text.len());
+        for model in ["gpt-4o", "gpt-4"] {
+            let message = serde_json::json!({"role": "user", "content": text});
+            let body = serde_json::json!({"model": model, "messages": [message]}).to_string();
+            let decoder = OpenAi::new().estimate();
+            let target =
+                Target { method: "POST", host: "h", port: None, path: "/v1/chat/completions" };
+            let route = decoder.route(&target).expect("a chat completion");
+            let nanos = (0..5).map(|_| {
+                let began = Instant::now();
+                let mut record = Record::default();
+                decoder.request(&route, body.as_bytes(), Capture::NONE, &mut record);
+                assert!(black_box(record.input_tokens).is_some());
+                began.elapsed().as_nanos() as f64
+            });
+            let fastest = nanos.fold(f64::MAX, f64::min);
+            println!("| {name} | {model} | {:.0} |", body.len() as f64 / fastest * 1e3);
+        }
+    }
 }
 
 /// Best of many runs, in nanoseconds an event.
@@ -181,8 +223,7 @@ fn skip(exchange: &Exchange) {
 
 /// Reads an exchange as the worker does.
 #[inline(never)]
-fn decode(exchange: &Exchange, capture: Capture) -> Record {
-    let decoder = OpenAi::new();
+fn decode(exchange: &Exchange, decoder: &dyn Decoder, capture: Capture) -> Record {
     let target = Target {
         method: &exchange.method,
         host: "api.openai.com",

@@ -19,6 +19,7 @@ pub(crate) struct Environment {
     pub(crate) propagate_to: Vec<String>,
     pub(crate) propagate_baggage: Option<bool>,
     pub(crate) user_id_key: Option<String>,
+    pub(crate) estimate: Option<bool>,
     pub(crate) limits: Limits,
     pub(crate) shutdown_timeout: Option<Duration>,
 }
@@ -89,6 +90,7 @@ impl Environment {
             propagate_to: list(&text, "LLMOBS_PROPAGATE_TO"),
             propagate_baggage: flag(&text, "LLMOBS_PROPAGATE_BAGGAGE")?,
             user_id_key: text("LLMOBS_USER_ID_KEY"),
+            estimate: estimate(&text)?,
             limits,
             shutdown_timeout: number(&text, "LLMOBS_SHUTDOWN_TIMEOUT_MS")?
                 .map(Duration::from_millis),
@@ -122,6 +124,20 @@ fn flag(
 fn list(text: &dyn Fn(&'static str) -> Option<String>, name: &'static str) -> Vec<String> {
     let list = text(name).unwrap_or_default();
     list.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
+fn estimate(
+    text: &dyn Fn(&'static str) -> Option<String>,
+) -> Result<Option<bool>, EnvironmentError> {
+    let name = "LLMOBS_ESTIMATE";
+    let estimate = flag(text, name)?;
+    match (estimate, text(name)) {
+        // Whoever asks for counts should not learn from their absence that there are none.
+        (Some(true), Some(value)) if cfg!(not(feature = "estimate")) => {
+            Err(EnvironmentError { name, value, expected: "false, without the feature `estimate`" })
+        }
+        _ => Ok(estimate),
+    }
 }
 
 fn usage(

@@ -45,6 +45,8 @@
 //! - `otlp` (default): spans and metrics over OTLP, or through an OpenTelemetry provider of yours.
 //! - `gzip` (default), `brotli`: answers that the client does not decompress itself. What comes in an
 //!   encoding that is not turned on is counted as [`Cut`]; the application gets it as ever.
+//! - `estimate`: token counts where hosts send none, by tokenizers in the binary (turned on by
+//!   `Builder::estimate` or `LLMOBS_ESTIMATE`).
 //! - `http` (default): a layer for any other client, and for proxies.
 //! - `reqwest-middleware`: a middleware for clients of that name.
 //! - `layer`: [`layer()`](https://docs.rs/llmobs), ids for `tracing` spans without OpenTelemetry.

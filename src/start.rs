@@ -30,6 +30,7 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_PROPAGATE_TO` | hosts that calls carry `traceparent` to, with commas between | none |
 /// | `LLMOBS_PROPAGATE_BAGGAGE` | `true`: they carry session, user and tags as well | `false` |
 /// | `LLMOBS_USER_ID_KEY` | user ids are hashed with this key before they leave | |
+/// | `LLMOBS_ESTIMATE` | `true` counts tokens where the host sends none; needs the feature `estimate` | `false` |
 /// | `LLMOBS_MAX_OPERATIONS`, `LLMOBS_MAX_PAYLOAD_BYTES` | bounds of the queue | 65,536, 128 MiB |
 /// | `LLMOBS_SHUTDOWN_TIMEOUT_MS` | how long the drop may wait | 5,000 |
 ///
@@ -73,6 +74,8 @@ pub struct Builder {
     file: Option<FileSetting>,
     rotation: Option<Rotation>,
     own_decoders: bool,
+    #[cfg(feature = "openai")]
+    estimate: bool,
     #[cfg(feature = "otlp")]
     otlp: Result<llmobs_otlp::Otlp, llmobs_otlp::OtlpError>,
     attached: bool,
@@ -104,6 +107,8 @@ impl Builder {
             file: None,
             rotation: None,
             own_decoders: true,
+            #[cfg(feature = "openai")]
+            estimate: false,
             #[cfg(feature = "otlp")]
             otlp: llmobs_otlp::Otlp::from_lookup(lookup),
             attached: false,
@@ -140,6 +145,10 @@ impl Builder {
         }
         if let Some(timeout) = environment.shutdown_timeout {
             core = core.shutdown_timeout(timeout);
+        }
+        #[cfg(feature = "openai")]
+        {
+            self.estimate = environment.estimate.unwrap_or(false);
         }
         self.core = core;
         self.file.clone_from(&environment.file);
@@ -240,6 +249,15 @@ impl Builder {
         self.core(|core| core.hash_user_ids(key))
     }
 
+    /// Whether tokens are counted where the host sends no counts, such as of streams that nobody reads
+    /// to their end. Defaults to no. What is counted, and how near it comes, is told at
+    /// [`Estimate`](llmobs_openai::Estimate).
+    #[cfg(feature = "estimate")]
+    pub fn estimate(mut self, estimate: bool) -> Self {
+        self.estimate = estimate;
+        self
+    }
+
     /// Sets the bounds of what is held in memory.
     pub fn limits(self, limits: Limits) -> Self {
         self.core(|core| core.limits(limits))
@@ -270,7 +288,7 @@ impl Builder {
         let mut core = self.core;
         #[cfg(feature = "openai")]
         if self.own_decoders {
-            core = core.decoder(llmobs_openai::OpenAi::new());
+            core = own_decoder(core, self.estimate);
         }
         #[cfg_attr(not(feature = "otlp"), expect(unused_mut, reason = "only OTLP changes it"))]
         let mut exports = core.has_sinks();
@@ -305,6 +323,17 @@ impl Builder {
         self.core = change(self.core);
         self
     }
+}
+
+#[cfg(feature = "estimate")]
+fn own_decoder(core: llmobs_core::Builder, estimate: bool) -> llmobs_core::Builder {
+    let decoder = llmobs_openai::OpenAi::new();
+    if estimate { core.decoder(decoder.estimate()) } else { core.decoder(decoder) }
+}
+
+#[cfg(all(feature = "openai", not(feature = "estimate")))]
+fn own_decoder(core: llmobs_core::Builder, _: bool) -> llmobs_core::Builder {
+    core.decoder(llmobs_openai::OpenAi::new())
 }
 
 fn rotation(environment: &Environment) -> Rotation {

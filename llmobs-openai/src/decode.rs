@@ -5,6 +5,7 @@ mod chat;
 mod choice;
 mod embeddings;
 mod error;
+mod estimate;
 mod headers;
 mod items;
 mod json;
@@ -23,6 +24,9 @@ use llmobs_core::{Capture, Decoder, Fold, Record, Route, Target};
 
 use self::chat::ChatFold;
 use self::embeddings::EmbeddingsFold;
+#[cfg(feature = "estimate")]
+pub use self::estimate::Estimate;
+use self::estimate::Meter;
 use self::responses::ResponsesFold;
 use crate::provider;
 
@@ -94,10 +98,14 @@ impl Decoder for OpenAi {
     }
 
     fn fold(&self, route: &Route, record: &Record, capture: Capture) -> Box<dyn Fold> {
-        match route.api {
-            EMBEDDINGS => Box::new(EmbeddingsFold::new(capture)),
-            RESPONSES => Box::new(ResponsesFold::new(capture)),
-            api => Box::new(ChatFold::new(api == COMPLETIONS, record, capture)),
-        }
+        fold(route, record, capture, Meter::off())
+    }
+}
+
+fn fold(route: &Route, record: &Record, capture: Capture, meter: Meter) -> Box<dyn Fold> {
+    match route.api {
+        EMBEDDINGS => Box::new(EmbeddingsFold::new(capture, meter)),
+        RESPONSES => Box::new(ResponsesFold::new(capture, meter)),
+        api => Box::new(ChatFold::new(api == COMPLETIONS, record, capture, meter)),
     }
 }

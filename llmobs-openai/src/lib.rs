@@ -15,5 +15,7 @@ pub use llmobs_core::UsagePolicy;
 
 pub use self::check::{Instrumentation, assert_instrumented, instrumentation};
 pub use self::client::{client, service};
+#[cfg(feature = "estimate")]
+pub use self::decode::Estimate;
 pub use self::decode::OpenAi;
 pub use self::service::{AttemptLayer, AttemptService, CallLayer, CallService};

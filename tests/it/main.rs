@@ -6,6 +6,8 @@ mod canary;
 mod chat;
 mod clients;
 mod ends;
+#[cfg(feature = "estimate")]
+mod estimate;
 mod examples;
 mod fallbacks;
 mod fidelity;

@@ -72,6 +72,15 @@ fn whether_usage_is_asked_for_is_said_by_the_environment_or_in_code() {
     assert_eq!(policy(in_code), UsagePolicy::Always);
 }
 
+#[cfg(not(feature = "estimate"))]
+#[test]
+fn counts_that_cannot_be_had_are_no_silent_wish() {
+    let failed = with(&[("LLMOBS_ESTIMATE", "true")]).no_file().start();
+    let err = failed.expect_err("the tokenizers are not there");
+    let cause = err.source().map(ToString::to_string).unwrap_or_default();
+    assert!(cause.ends_with("expected false, without the feature `estimate`"), "{cause}");
+}
+
 #[test]
 fn an_unknown_exporter_is_a_set_up_error() {
     let failed = with(&[("OTEL_TRACES_EXPORTER", "carrier-pigeon")]).no_file().start();

@@ -10,7 +10,7 @@ use crate::call::{CallShared, CallState, Ending, Frame, frames};
 use crate::decoder::{Closing, Headers};
 use crate::queue::lock;
 use crate::record::{
-    CutField, FallbackAttempt, Kind, Outcome, Record, Server, UsageSource, millis,
+    CutField, FallbackAttempt, Kind, Outcome, Record, Server, Usage, UsageSource, millis,
 };
 use crate::span::OpenSpan;
 
@@ -155,6 +155,7 @@ impl CallFold {
         record.attempts = Some(attempts).filter(|_| !unseen);
         let mut closing = Closing::default();
         let mut stream = false;
+        let answered = answer.is_some();
         if let Some(answer) = answer {
             (closing, stream) = answer.close(&call, ending, sent, &mut record);
         }
@@ -167,6 +168,14 @@ impl CallFold {
 
         let outcome = outcome(ending, status, &closing, stream);
         record.outcome = Some(outcome);
+        let estimated = |usage: &Usage| usage.source == Some(UsageSource::Estimated);
+        if !answered
+            && (outcome == Outcome::Failed || attempts == 0)
+            && record.usage.as_ref().is_some_and(estimated)
+        {
+            // What a call would have used that nobody took is no use.
+            (record.input_tokens, record.usage) = (None, None);
+        }
         // A reader that stays after the end marker waits for nothing.
         let ended = match (outcome, stream && closing.complete, last_read) {
             (Outcome::Completed, true, Some(last)) => last.min(ended),

@@ -5,8 +5,9 @@ use llmobs_core::{Capture, Closing, Event, EventFacts, Fold, Headers, Reasoning,
 use super::answer::Answer;
 use super::choice::{Choice, Keep, MAX_CHOICES, Said};
 use super::error::ErrorFacts;
+use super::estimate::Meter;
 use super::json::{Few, Maybe, Raw, count, has_members, has_text, member, object};
-use super::kept::{Budget, Name};
+use super::kept::Name;
 use super::logprobs::LogprobSums;
 use super::timing::{TimeInfo, Timings};
 use super::usage::{Place, UsageFold};
@@ -69,10 +70,10 @@ pub(super) struct ChatFold {
 }
 
 impl ChatFold {
-    pub(super) fn new(legacy: bool, record: &Record, capture: Capture) -> Self {
+    pub(super) fn new(legacy: bool, record: &Record, capture: Capture, meter: Meter) -> Self {
         Self {
             answer: Answer::new(capture),
-            keep: Keep { capture, budget: Budget::default() },
+            keep: Keep::new(capture, meter),
             legacy,
             requested: record.params.as_ref().and_then(|params| params.n).unwrap_or(1),
             fingerprint: Name::default(),
@@ -90,6 +91,9 @@ impl ChatFold {
         self.answer.model.last(chunk.model);
         self.answer.tier.last(chunk.service_tier);
         self.fingerprint.last(chunk.system_fingerprint);
+        if has_members(chunk.usage) {
+            self.keep.meter.stop();
+        }
         let (mut output, mut finished) = (false, false);
         for (position, choice) in chunk.choices.iter().enumerate() {
             if let Some(choice) = &choice.0 {
@@ -222,6 +226,7 @@ impl Fold for ChatFold {
         self.logprobs.finish(record);
         self.answer.finish(refused, record);
         write_choices(self.choices, &self.keep, record);
+        self.keep.meter.finish(failed, record);
         closing
     }
 }

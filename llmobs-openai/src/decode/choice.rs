@@ -6,6 +6,7 @@ use llmobs_core::semconv::error_type;
 use llmobs_core::{Capture, Reasoning, ToolCall};
 use serde_json::{Value, json};
 
+use super::estimate::{Kind, Meter, Slot};
 use super::json::{Few, Maybe, Raw, each, has_members, has_text, member, object, some_text, text};
 use super::kept::{Budget, Text, identifier};
 use super::tools::{Fragment, Function, Tools};
@@ -55,6 +56,40 @@ pub(super) const MAX_CHOICES: usize = 256;
 pub(super) struct Keep {
     pub(super) capture: Capture,
     pub(super) budget: Budget,
+    /// Counts what was generated, kept or not.
+    pub(super) meter: Meter,
+}
+
+impl Keep {
+    pub(super) fn new(capture: Capture, meter: Meter) -> Self {
+        Self { capture, budget: Budget::default(), meter }
+    }
+
+    /// Whether text that was generated is wanted.
+    pub(super) fn reads_output(&self) -> bool {
+        self.capture.has_output() || self.meter.is_on()
+    }
+
+    /// Takes a piece of text that was generated.
+    pub(super) fn output(&mut self, text: &mut Text, slot: Slot, piece: &str) {
+        self.meter.push(slot, piece);
+        if self.capture.has_output() {
+            text.push(piece, &mut self.budget);
+        }
+    }
+
+    /// Whether what tools are called with is wanted.
+    pub(super) fn reads_arguments(&self) -> bool {
+        self.capture.has_tools() || self.meter.is_on()
+    }
+
+    /// Takes a piece of what a tool is called with.
+    pub(super) fn arguments(&mut self, text: &mut Text, slot: Slot, piece: &str) {
+        self.meter.push(slot, piece);
+        if self.capture.has_tools() {
+            text.push(piece, &mut self.budget);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -125,11 +160,13 @@ impl Choice {
         let (thought_within, mut answered) = self.take_content(said.content, keep);
         thought |= thought_within;
         answered |= self.take_refusal(said.refusal, keep);
-        answered |= self.tools.take(&said.tool_calls, keep.capture, &mut keep.budget);
-        let function = &said.function_call;
-        answered |= self.tools.take_function(function, keep.capture, &mut keep.budget);
+        answered |= self.tools.take(&said.tool_calls, self.index, keep);
+        answered |= self.tools.take_function(&said.function_call, self.index, keep);
         answered |= self.take_audio(&said.audio, keep);
-        answered |= has_members(said.images);
+        if has_members(said.images) {
+            keep.meter.lose();
+            answered = true;
+        }
         self.count(thought || answered, answered)
     }
 
@@ -148,10 +185,11 @@ impl Choice {
     /// Takes a text, or parts; tells whether there was thinking in it, and whether an answer.
     fn take_content(&mut self, raw: Raw<'_>, keep: &mut Keep) -> (bool, bool) {
         if !raw.is_some_and(|raw| raw.get().starts_with('[')) {
-            if keep.capture.has_output()
+            if keep.reads_output()
                 && let Some(text) = some_text(raw)
             {
-                self.text.push(&text, &mut keep.budget);
+                let slot = Slot::new(self.index.into(), Kind::Text);
+                keep.output(&mut self.text, slot, &text);
             }
             return (false, has_text(raw));
         }
@@ -203,9 +241,8 @@ impl Choice {
         let Some(text) = text else { return false };
         self.reasoned = true;
         self.reasoned_partly |= self.answered;
-        if keep.capture.has_output() {
-            self.reasoning.push(&text, &mut keep.budget);
-        }
+        let slot = Slot::new(self.index.into(), Kind::Reasoning);
+        keep.output(&mut self.reasoning, slot, &text);
         true
     }
 
@@ -213,10 +250,11 @@ impl Choice {
         let refused = has_text(raw);
         self.refused |= refused;
         if refused
-            && keep.capture.has_output()
+            && keep.reads_output()
             && let Some(text) = text(raw)
         {
-            self.refusal.push(&text, &mut keep.budget);
+            let slot = Slot::new(self.index.into(), Kind::Refusal);
+            keep.output(&mut self.refusal, slot, &text);
         }
         refused
     }
@@ -228,7 +266,11 @@ impl Choice {
         {
             self.transcript.push(&text, &mut keep.budget);
         }
-        has_text(audio.data) || has_text(audio.transcript)
+        let spoke = has_text(audio.data) || has_text(audio.transcript);
+        if spoke {
+            keep.meter.lose();
+        }
+        spoke
     }
 
     /// What was seen of this choice's reasoning.

@@ -4,6 +4,7 @@ use llmobs_core::{Capture, Closing, Event, EventFacts, Fold, Headers, Record};
 
 use super::answer::Answer;
 use super::error::ErrorFacts;
+use super::estimate::Meter;
 use super::json::{Raw, has_members, has_text, object};
 use super::usage::{Place, UsageFold};
 
@@ -22,11 +23,12 @@ pub(super) struct EmbeddingsFold {
     answer: Answer,
     capture: Capture,
     usage: UsageFold,
+    meter: Meter,
 }
 
 impl EmbeddingsFold {
-    pub(super) fn new(capture: Capture) -> Self {
-        Self { answer: Answer::new(capture), capture, usage: UsageFold::default() }
+    pub(super) fn new(capture: Capture, meter: Meter) -> Self {
+        Self { answer: Answer::new(capture), capture, usage: UsageFold::default(), meter }
     }
 }
 
@@ -58,6 +60,7 @@ impl Fold for EmbeddingsFold {
         let failed = self.answer.has_failed();
         self.usage.finish(1, record);
         self.answer.finish(false, record);
+        self.meter.finish(failed, record);
         Closing { failed, ..Closing::default() }
     }
 }

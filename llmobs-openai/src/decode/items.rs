@@ -4,6 +4,7 @@ use llmobs_core::{Capture, ToolCall};
 use serde_json::{Value, json};
 
 use super::choice::Keep;
+use super::estimate::{Kind, Slot};
 use super::json::{Few, Maybe, Raw, each, has_members, has_text, object, some_text, text};
 use super::kept::{Name, Text};
 use super::logprobs::LogprobSums;
@@ -138,17 +139,23 @@ impl Item {
     /// Takes an item as it was announced or as it is when done; tells whether it holds a refusal.
     pub(super) fn take(&mut self, sent: &SentItem<'_>, keep: &mut Keep) -> bool {
         self.kind.last(sent.kind);
+        if text(sent.kind).is_some_and(|kind| kind == "image_generation_call") {
+            keep.meter.lose();
+        }
         self.call_id.last(sent.call_id);
         self.name.last(sent.name);
         let arguments = some_text(sent.arguments).or_else(|| some_text(sent.input));
-        if keep.capture.has_tools()
+        if keep.reads_arguments()
             && let Some(arguments) = arguments
         {
-            self.arguments.replace(&arguments, &mut keep.budget);
+            keep.meter.replace(Slot::new(self.index, Kind::Arguments), &arguments);
+            if keep.capture.has_tools() {
+                self.arguments.replace(&arguments, &mut keep.budget);
+            }
         }
         let parts = || sent.content.iter().filter_map(|part| part.0.as_ref());
         let refused = parts().any(|part| has_text(part.refusal));
-        if keep.capture.has_output() {
+        if keep.reads_output() {
             let whole = |kind: &str, field: for<'p> fn(&SentPart<'p>) -> Raw<'p>| -> String {
                 parts()
                     .filter(|part| text(part.kind).is_some_and(|it| it == kind))
@@ -156,15 +163,21 @@ impl Item {
                     .collect()
             };
             let wholes = [
-                (&mut self.text, whole("output_text", |part| part.text)),
-                (&mut self.refusal, whole("refusal", |part| part.refusal)),
-                (&mut self.reasoning, whole("reasoning_text", |part| part.text)),
+                (&mut self.text, Kind::Text, whole("output_text", |part| part.text)),
+                (&mut self.refusal, Kind::Refusal, whole("refusal", |part| part.refusal)),
+                (&mut self.reasoning, Kind::Reasoning, whole("reasoning_text", |part| part.text)),
             ];
-            for (kept, whole) in wholes {
-                if !whole.is_empty() {
+            for (kept, kind, whole) in wholes {
+                if whole.is_empty() {
+                    continue;
+                }
+                keep.meter.replace(Slot::new(self.index, kind), &whole);
+                if keep.capture.has_output() {
                     kept.replace(&whole, &mut keep.budget);
                 }
             }
+        }
+        if keep.capture.has_output() {
             for (index, part) in sent.summary.iter().enumerate() {
                 let text = part.0.as_ref().and_then(|part| text(part.text));
                 if let (Some(text), Some(summary)) = (text, self.summary(index as u64)) {

@@ -6,9 +6,10 @@ use serde_json::json;
 use super::answer::Answer;
 use super::choice::Keep;
 use super::error::ErrorFacts;
+use super::estimate::{Kind, Meter, Slot};
 use super::items::{Items, SentItem};
 use super::json::{Maybe, Raw, count, has_members, has_text, object, some_text, text};
-use super::kept::{Budget, Name};
+use super::kept::Name;
 use super::logprobs::LogprobSums;
 use super::usage::{Place, UsageFold};
 
@@ -66,13 +67,15 @@ pub(super) struct ResponsesFold {
     /// The event that ends a stream was seen.
     ended: bool,
     done: bool,
+    /// It came at once.
+    whole: bool,
 }
 
 impl ResponsesFold {
-    pub(super) fn new(capture: Capture) -> Self {
+    pub(super) fn new(capture: Capture, meter: Meter) -> Self {
         Self {
             answer: Answer::new(capture),
-            keep: Keep { capture, budget: Budget::default() },
+            keep: Keep::new(capture, meter),
             status: Name::default(),
             incomplete: Name::default(),
             items: Items::default(),
@@ -84,6 +87,7 @@ impl ResponsesFold {
             reasoning: Reasoning::Hidden,
             ended: false,
             done: false,
+            whole: false,
         }
     }
 
@@ -95,6 +99,9 @@ impl ResponsesFold {
         self.status.last(response.status);
         if let Some(details) = &response.incomplete_details.0 {
             self.incomplete.last(details.reason);
+        }
+        if has_members(response.usage) {
+            self.keep.meter.stop();
         }
         self.usage.take(response.usage, Place::Whole, &mut self.answer.headers.timing);
         self.answer.error(ErrorFacts::of_member(response.error, self.keep.capture));
@@ -158,32 +165,40 @@ impl ResponsesFold {
     }
 
     fn keep_delta(&mut self, kind: &str, sent: &Sent<'_>) {
-        let Keep { capture, budget } = &mut self.keep;
+        let keep = &mut self.keep;
         let arguments = matches!(
             kind,
             "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta"
         );
-        if !(if arguments { capture.has_tools() } else { capture.has_output() }) {
+        if kind.contains("audio") {
+            keep.meter.lose();
+        }
+        if !(if arguments { keep.reads_arguments() } else { keep.reads_output() }) {
             return;
         }
         let index = count(sent.output_index).unwrap_or(0);
         let (Some(delta), Some(item)) = (some_text(sent.delta), self.items.at(index)) else {
             return;
         };
-        let place = match kind {
-            "response.output_text.delta" => &mut item.text,
-            "response.refusal.delta" => &mut item.refusal,
-            "response.reasoning_text.delta" => &mut item.reasoning,
-            "response.reasoning_summary_text.delta" => {
-                match item.summary(count(sent.summary_index).unwrap_or(0)) {
-                    Some(summary) => summary,
-                    None => return,
+        let slot = |kind| Slot::new(index, kind);
+        match kind {
+            "response.output_text.delta" => keep.output(&mut item.text, slot(Kind::Text), &delta),
+            "response.refusal.delta" => keep.output(&mut item.refusal, slot(Kind::Refusal), &delta),
+            "response.reasoning_text.delta" => {
+                keep.output(&mut item.reasoning, slot(Kind::Reasoning), &delta);
+            }
+            // The reasoning that a summary stands for is not seen.
+            "response.reasoning_summary_text.delta" if keep.capture.has_output() => {
+                let part = count(sent.summary_index).unwrap_or(0);
+                if let Some(summary) = item.summary(part) {
+                    summary.push(&delta, &mut keep.budget);
                 }
             }
-            _ if arguments => &mut item.arguments,
-            _ => return,
-        };
-        place.push(&delta, budget);
+            "response.reasoning_summary_text.delta" => {}
+            _ if arguments => keep.arguments(&mut item.arguments, slot(Kind::Arguments), &delta),
+            // What the provider's own tools are called with is generated too.
+            _ => keep.meter.push(slot(Kind::Arguments), &delta),
+        }
     }
 
     fn error(&mut self, json: &str, sent: &Sent<'_>) {
@@ -222,6 +237,7 @@ impl Fold for ResponsesFold {
             return true;
         }
         let Some(response) = super::json::read::<Response<'_>>(&json) else { return false };
+        self.whole = true;
         self.response(&response);
         Items::add_logprobs(response.output, &mut self.logprobs);
         true
@@ -256,6 +272,8 @@ impl Fold for ResponsesFold {
             messages.push(message);
         }
         super::answer::write_messages(messages, &self.keep.budget, record);
+        let pending = matches!(record.response_status.as_deref(), Some("queued" | "in_progress"));
+        self.keep.meter.finish(failed || (pending && self.whole), record);
         closing
     }
 }

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use llmobs_core::{Capture, ToolCall};
 use serde_json::{Map, Value};
 
+use super::choice::Keep;
+use super::estimate::{Kind, Slot};
 use super::json::{Few, Maybe, Raw, count, has_members, has_text, object, text};
 use super::kept::{Budget, Name, Text};
 
@@ -49,18 +51,18 @@ impl Tools {
     pub(super) fn take(
         &mut self,
         fragments: &Few<Maybe<Fragment<'_>>>,
-        capture: Capture,
-        budget: &mut Budget,
+        choice: u32,
+        keep: &mut Keep,
     ) -> bool {
         let mut output = false;
         for (position, fragment) in fragments.iter().enumerate() {
             let Some(fragment) = &fragment.0 else { continue };
             let function = fragment.function.0.as_ref().or(fragment.custom.0.as_ref());
             output |= function.is_some_and(Function::is_output);
-            if let Some(call) = self.call(position, fragment, budget) {
+            if let Some((at, call)) = self.call(position, fragment, &mut keep.budget) {
                 call.id.first(fragment.id);
                 if let Some(function) = function {
-                    call.take(function, capture, budget);
+                    call.take(function, slot(choice, at as u64), keep);
                 }
             }
         }
@@ -71,11 +73,11 @@ impl Tools {
     pub(super) fn take_function(
         &mut self,
         function: &Maybe<Function<'_>>,
-        capture: Capture,
-        budget: &mut Budget,
+        choice: u32,
+        keep: &mut Keep,
     ) -> bool {
         let Some(function) = &function.0 else { return false };
-        self.function.get_or_insert_default().take(function, capture, budget);
+        self.function.get_or_insert_default().take(function, slot(choice, u64::MAX), keep);
         function.is_output()
     }
 
@@ -85,7 +87,7 @@ impl Tools {
         position: usize,
         fragment: &Fragment<'_>,
         budget: &mut Budget,
-    ) -> Option<&mut Call> {
+    ) -> Option<(usize, &mut Call)> {
         let index = count(fragment.index);
         let found = if index.is_some() {
             self.calls.iter().position(|call| call.index == index)
@@ -102,7 +104,7 @@ impl Tools {
             }
             None => return None,
         };
-        self.calls.get_mut(at)
+        self.calls.get_mut(at).map(|call| (at, call))
     }
 
     /// The calls in order of their index, the legacy one last.
@@ -113,18 +115,22 @@ impl Tools {
 }
 
 impl Call {
-    fn take(&mut self, function: &Function<'_>, capture: Capture, budget: &mut Budget) {
+    fn take(&mut self, function: &Function<'_>, slot: Slot, keep: &mut Keep) {
         self.name.first(function.name);
-        if capture.has_tools()
+        if keep.reads_arguments()
             && let Some(arguments) = function.sent_arguments()
         {
-            self.arguments.push(&arguments, budget);
+            keep.arguments(&mut self.arguments, slot, &arguments);
         }
     }
 
     pub(super) fn finish(self, choice: u32, capture: Capture) -> (ToolCall, Option<Value>) {
         entry(choice, &self.id, &self.name, self.arguments, capture)
     }
+}
+
+fn slot(choice: u32, part: u64) -> Slot {
+    Slot { owner: choice.into(), kind: Kind::Arguments, part }
 }
 
 /// The record's entry of a call, and the part of a message where those are kept.

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use llmobs_core::{BodyEnd, Capture, Exchange, Limits, Offline, Record, Target};
+use llmobs_core::{BodyEnd, Capture, Decoder, Exchange, Limits, Offline, Record, Target};
 use llmobs_openai::OpenAi;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -163,12 +163,12 @@ fn decode(case: &Case, offline: &mut Offline, cuts: &[usize]) -> Result<Record, 
     record.map_err(|err| TestCaseError::fail(format!("{err}: {case:?}")))
 }
 
-fn check(case: &Case) -> Result<(), TestCaseError> {
+fn check(case: &Case, decoder: impl Decoder + Copy) -> Result<(), TestCaseError> {
     let mut limits = Limits::default();
     if case.tight {
         (limits.body_bytes, limits.event_bytes) = (100, 60);
     }
-    let mut offline = Offline::with_limits(OpenAi, Capture::ALL, limits);
+    let mut offline = Offline::with_limits(decoder, Capture::ALL, limits);
     let whole = decode(case, &mut offline, &[])?;
     let mut cuts: Vec<_> = case.cuts.iter().map(|cut| cut.index(case.body.len() + 1)).collect();
     cuts.sort_unstable();
@@ -176,10 +176,12 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     let bytes: Vec<_> = (1..case.body.len()).collect();
     prop_assert_eq!(&decode(case, &mut offline, &bytes)?, &whole, "cut after each byte");
     // Nothing that was kept changes by what else is kept.
-    let mut offline = Offline::with_limits(OpenAi, Capture::NONE, limits);
+    let mut offline = Offline::with_limits(decoder, Capture::NONE, limits);
     let private = decode(case, &mut offline, &cuts)?;
     prop_assert_eq!(private.content, None);
     prop_assert_eq!((private.outcome, private.wire), (whole.outcome, whole.wire));
+    let tokens = (private.input_tokens, private.output_tokens, private.usage);
+    prop_assert_eq!(tokens, (whole.input_tokens, whole.output_tokens, whole.usage));
     Ok(())
 }
 
@@ -187,7 +189,9 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
 fn no_bytes_and_no_cut_change_a_record_or_make_it_panic() {
     let cases = |cases| {
         let config = ProptestConfig { cases, failure_persistence: None, ..Default::default() };
-        TestRunner::new(config).run(&case(), |case| check(&case)).map_err(|err| err.to_string())
+        TestRunner::new(config)
+            .run(&case(), |case| check(&case, OpenAi))
+            .map_err(|err| err.to_string())
     };
     assert_eq!(cases(3_000), Ok(()));
     let seconds = std::env::var("LLMOBS_FUZZ_SECONDS").ok();
@@ -196,4 +200,13 @@ fn no_bytes_and_no_cut_change_a_record_or_make_it_panic() {
     while began.elapsed() < longest {
         assert_eq!(cases(1_000), Ok(()));
     }
+}
+
+#[cfg(feature = "estimate")]
+#[test]
+fn neither_do_they_when_tokens_are_counted() {
+    let config = ProptestConfig { cases: 500, failure_persistence: None, ..Default::default() };
+    let decoder = OpenAi::new().estimate();
+    let found = TestRunner::new(config).run(&case(), |case| check(&case, decoder));
+    assert_eq!(found.map_err(|err| err.to_string()), Ok(()));
 }

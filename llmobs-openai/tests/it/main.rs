@@ -1,6 +1,10 @@
 //! Tests of the decoders and the service, through the public API.
 
 mod deviations;
+#[cfg(feature = "estimate")]
+mod estimate;
+#[cfg(feature = "estimate")]
+mod estimate_recordings;
 mod exchange;
 mod fuzz;
 mod kit;
