@@ -109,6 +109,9 @@ pub(crate) struct Surroundings {
     pub(crate) at: Timestamp,
 }
 
+/// Attempts of a call that are told of one by one.
+pub(crate) const DETAILED: usize = 16;
+
 /// What changes while a call is under way.
 #[derive(Debug, Default)]
 pub(crate) struct CallState {
@@ -124,6 +127,8 @@ pub(crate) struct CallState {
     pub(crate) attempt: u32,
     /// When it was sent.
     pub(crate) sent: Option<u64>,
+    /// When each attempt was sent, as far as they are told of one by one.
+    pub(crate) all_sent: [u64; DETAILED],
     /// When its headers came.
     pub(crate) headers: Option<u64>,
     /// What they said.
@@ -291,6 +296,9 @@ impl CallRef {
         let now = self.0.recorder.elapsed();
         let mut number = 0;
         self.0.update(|state| {
+            if let Some(sent) = state.all_sent.get_mut(state.attempts as usize) {
+                *sent = now;
+            }
             state.attempts += 1;
             (state.attempt, state.sent) = (state.attempts, Some(now));
             (state.headers, state.status) = (None, None);

@@ -4,6 +4,7 @@
 //! is absent is unknown; nothing is filled in with zero. Units are in the names (`_ms`), times of
 //! day are UTC.
 
+mod attempt;
 mod content;
 mod latency;
 mod meta;
@@ -18,6 +19,7 @@ use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use self::attempt::AttemptDetail;
 pub use self::content::{Content, Cut, CutField};
 pub use self::latency::{Latency, TpotSource, millis};
 pub use self::meta::{LossReport, Meta, SCHEMA};
@@ -153,6 +155,10 @@ pub struct Record {
     /// HTTP requests sent for this call, the last one included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
+    /// The attempts one by one, in the order they were sent, the first 16 of them; only of a call
+    /// that took several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attempt_details: Vec<AttemptDetail>,
     /// Rate limits as the last answer's headers told them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<Box<RateLimit>>,

@@ -1,5 +1,6 @@
 //! Everything is tested through the public API.
 
+mod attempts;
 mod console;
 mod delivery;
 mod encoding;
