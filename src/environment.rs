@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use llmobs_core::{Capture, Limits, UsagePolicy};
+use llmobs_core::{Capture, Limits, ProviderNames, UsagePolicy};
 
 /// Settings read from `LLMOBS_*`, and from the `OTEL_*` variables that stand in for them.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +16,7 @@ pub(crate) struct Environment {
     pub(crate) file_keep: Option<usize>,
     pub(crate) capture: Option<Capture>,
     pub(crate) usage: Option<UsagePolicy>,
+    pub(crate) providers: Option<ProviderNames>,
     pub(crate) limits: Limits,
     pub(crate) shutdown_timeout: Option<Duration>,
 }
@@ -83,6 +84,7 @@ impl Environment {
             file_keep: number(&text, "LLMOBS_FILE_KEEP")?,
             capture: capture(&text)?,
             usage: usage(&text)?,
+            providers: providers(&text)?,
             limits,
             shutdown_timeout: number(&text, "LLMOBS_SHUTDOWN_TIMEOUT_MS")?
                 .map(Duration::from_millis),
@@ -110,6 +112,16 @@ fn flag(
             "false" | "0" | "off" => Ok(false),
             _ => Err(EnvironmentError { name, value, expected: "true or false" }),
         })
+        .transpose()
+}
+
+fn providers(
+    text: &dyn Fn(&'static str) -> Option<String>,
+) -> Result<Option<ProviderNames>, EnvironmentError> {
+    let name = "LLMOBS_PROVIDERS";
+    let expected = "a list of host=name, such as llm.internal=vllm,.corp.example=gateway";
+    text(name)
+        .map(|value| value.parse().map_err(|_| EnvironmentError { name, value, expected }))
         .transpose()
 }
 

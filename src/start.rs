@@ -27,6 +27,7 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_ENVIRONMENT` | deployment environment | |
 /// | `LLMOBS_CAPTURE` | `none`, `all`, or a list of `input`, `output`, `tools`, `errors` | `none` |
 /// | `LLMOBS_USAGE` | `auto`, `always` or `never`: when streamed chats ask for usage in your place | `auto` |
+/// | `LLMOBS_PROVIDERS` | a list of `host=name`: who answers at hosts of your own; a leading dot means all below, a port may follow | |
 /// | `LLMOBS_MAX_OPERATIONS`, `LLMOBS_MAX_PAYLOAD_BYTES` | bounds of the queue | 65,536, 128 MiB |
 /// | `LLMOBS_SHUTDOWN_TIMEOUT_MS` | how long the drop may wait | 5,000 |
 ///
@@ -86,7 +87,7 @@ pub enum InitError {
     #[cfg(feature = "otlp")]
     #[error("the settings for OTLP cannot be used")]
     Otlp(#[source] llmobs_otlp::OtlpError),
-    /// The system gave no thread.
+    /// The system gave no thread, or a provider cannot be named as it was.
     #[error("the recorder cannot be started")]
     Start(#[source] StartError),
 }
@@ -125,6 +126,9 @@ impl Builder {
         }
         if let Some(policy) = environment.usage {
             core = core.usage(policy);
+        }
+        if let Some(names) = &environment.providers {
+            core = core.providers(names.clone());
         }
         if let Some(timeout) = environment.shutdown_timeout {
             core = core.shutdown_timeout(timeout);
@@ -208,6 +212,14 @@ impl Builder {
     /// [`UsagePolicy::Auto`]: where the host is known to take it. `CallLayer::usage` goes before it.
     pub fn usage(self, policy: UsagePolicy) -> Self {
         self.core(|core| core.usage(policy))
+    }
+
+    /// Names who answers at a host, where the registry of providers has no name for it or another
+    /// one: `.provider("llm.internal", "vllm")`. A leading dot stands for every host below, and
+    /// `host:port` for that port alone. It goes before what llmobs knows itself, and before what
+    /// `LLMOBS_PROVIDERS` says of the same host. A host or name that is none fails the start.
+    pub fn provider(self, host: &str, name: &str) -> Self {
+        self.core(|core| core.provider(host, name))
     }
 
     /// Sets the bounds of what is held in memory.

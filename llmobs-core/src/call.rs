@@ -19,7 +19,7 @@ use crate::capture::Capture;
 use crate::decoder::{Decoder, Route, Target};
 use crate::id::RequestId;
 use crate::queue::lock;
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, contained};
 use crate::scope::{Place, Scope};
 use crate::span::{Innermost, OpenSpan, SpanKind, SpanStart};
 use crate::time::Timestamp;
@@ -91,6 +91,8 @@ pub(crate) struct CallShared {
     /// Bytes of a `str`; the usual host needs no allocation.
     host: SmallVec<[u8; 64]>,
     pub(crate) port: Option<u16>,
+    /// The deployment that the path names; empty when it names none.
+    deployment: SmallVec<[u8; 32]>,
     pub(crate) scope: Option<Scope>,
     pub(crate) span: OpenSpan,
     pub(crate) request_id: RequestId,
@@ -192,7 +194,8 @@ impl Recorder {
             kind: SpanKind::Client,
             at,
             operation: Some(route.operation),
-            provider: Some(route.provider.unwrap_or(target.host)),
+            // Whom only the answer can tell, the span is told of when it ends.
+            provider: self.shared().providers.of(target.host, target.port).or(route.provider),
             server: Some((target.host, target.port)),
             innermost: Innermost {
                 scope: scope.as_ref().and_then(Scope::span),
@@ -220,6 +223,7 @@ impl Recorder {
         // A request that finds no room is not kept: the call is recorded without its facts.
         let request = start.body.and_then(|body| Sent::whole(body, self));
         let request_told = request_len.is_some();
+        let deployment = contained(|| decoder.deployment(&start.target)).flatten();
         let shared = Arc::new(CallShared {
             recorder: self.clone(),
             number: self.next_number(),
@@ -227,6 +231,7 @@ impl Recorder {
             decoder,
             host: SmallVec::from_slice(start.target.host.as_bytes()),
             port: start.target.port,
+            deployment: SmallVec::from_slice(deployment.unwrap_or_default().as_bytes()),
             scope,
             span,
             request_id,
@@ -344,6 +349,16 @@ impl Attempt {
 impl CallShared {
     pub(crate) fn host(&self) -> &str {
         std::str::from_utf8(&self.host).unwrap_or_default()
+    }
+
+    /// The deployment that the path names.
+    pub(crate) fn deployment(&self) -> Option<&str> {
+        std::str::from_utf8(&self.deployment).ok().filter(|name| !name.is_empty())
+    }
+
+    /// Who answers, by the user's word.
+    pub(crate) fn named_provider(&self) -> Option<&str> {
+        self.recorder.shared().providers.of(self.host(), self.port)
     }
 
     /// Changes the state, and ends the call when the change completes it.

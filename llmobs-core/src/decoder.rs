@@ -15,6 +15,13 @@ pub trait Decoder: fmt::Debug + Send + Sync + 'static {
     /// Whether an exchange is in this format, and what it is; `None` leaves it to the next decoder.
     fn route(&self, target: &Target<'_>) -> Option<Route>;
 
+    /// The deployment of a model that a request's path names, as on Azure. By default none. Runs on
+    /// the caller's task.
+    fn deployment<'a>(&self, target: &Target<'a>) -> Option<&'a str> {
+        let _ = target;
+        None
+    }
+
     /// Whether [`Fold::headers`] should see a response header; `name` is in lower case. By default,
     /// those that proxies, limiters and caches commonly set. Runs on the caller's task.
     fn wants(&self, name: &str) -> bool {
@@ -50,7 +57,8 @@ pub struct Route {
     pub operation: &'static str,
     /// Wire format, the record's `api`.
     pub api: &'static str,
-    /// Provider by the registry's names; `None` lets the host stand in.
+    /// Provider by the registry's names. `None` lets the host stand in, unless the user named it or
+    /// [`Fold::finish`] finds a better name; one that is given here stays.
     pub provider: Option<&'static str>,
 }
 

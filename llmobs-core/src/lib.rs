@@ -17,6 +17,7 @@ mod lifecycle;
 mod loss;
 mod offline;
 mod processor;
+mod provider;
 mod queue;
 mod record;
 mod recorder;
@@ -47,6 +48,7 @@ pub use self::lifecycle::{Builder, Llmobs, StartError};
 pub use self::loss::{LossCause, Losses, SinkLosses};
 pub use self::offline::{DecodeError, Exchange, Offline};
 pub use self::processor::{Processor, Verdict};
+pub use self::provider::{ProviderNameError, ProviderNames};
 pub use self::record::{
     AttemptDetail, Content, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport, Meta,
     Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall,

@@ -12,6 +12,7 @@ use crate::decoder::Decoder;
 use crate::delivery::{Backoff, Delivery};
 use crate::id::{Ids, RandomIds};
 use crate::processor::Processor;
+use crate::provider::{ProviderNameError, ProviderNames};
 use crate::queue::{Pool, Queue, lock};
 use crate::recorder::{Counts, FlushError, Limits, Recorder, Shared, Time};
 use crate::sink::Sink;
@@ -34,6 +35,7 @@ pub struct Builder {
     ids: Arc<dyn Ids>,
     capture: Capture,
     usage: UsagePolicy,
+    providers: Result<ProviderNames, ProviderNameError>,
     limits: Limits,
     backoff: Backoff,
     enabled: bool,
@@ -54,6 +56,7 @@ impl Default for Builder {
             ids: Arc::new(RandomIds),
             capture: Capture::NONE,
             usage: UsagePolicy::Auto,
+            providers: Ok(ProviderNames::new()),
             limits: Limits::default(),
             backoff: Backoff::new(),
             enabled: true,
@@ -130,6 +133,19 @@ impl Builder {
         self
     }
 
+    /// Names who answers at a host, before what decoders know of it; see [`ProviderNames`] for
+    /// what a host may be. A host or name that is none fails the start.
+    pub fn provider(mut self, host: &str, name: &str) -> Self {
+        self.providers = self.providers.and_then(|names| names.name(host, name));
+        self
+    }
+
+    /// Names who answers at hosts, in place of all that was named before. Defaults to nobody.
+    pub fn providers(mut self, names: ProviderNames) -> Self {
+        self.providers = Ok(names);
+        self
+    }
+
     /// Sets the bounds of what is held in memory. Defaults to [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -170,8 +186,10 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the system gives no thread for the worker or a sink.
+    /// When the system gives no thread for the worker or a sink, or a provider cannot be named as
+    /// [`provider`](Self::provider) says.
     pub fn start(self) -> Result<Llmobs, StartError> {
+        let providers = self.providers.map_err(|err| StartError(Cause::Provider(err)))?;
         let time = match self.clock {
             Some(clock) => Time::Other(clock),
             None => Time::System(SystemClock::default()),
@@ -185,6 +203,7 @@ impl Builder {
             decoders: self.decoders,
             capture: CapturePolicy::new(self.capture),
             usage: self.usage,
+            providers,
             enabled: AtomicBool::new(self.enabled),
             limits: self.limits,
             service: self.service,
@@ -197,7 +216,7 @@ impl Builder {
         // A recorder that does not start leaves no thread behind.
         let failed = |deliveries: &[Arc<Delivery>], err| {
             deliveries.iter().for_each(|delivery| delivery.close());
-            StartError(err)
+            StartError(Cause::Thread(err))
         };
         for sink in self.sinks {
             let of = recorder.clone();
@@ -220,10 +239,18 @@ impl Builder {
     }
 }
 
-/// The system gave no thread.
+/// The system gave no thread, or a provider cannot be named as it was.
 #[derive(Debug, thiserror::Error)]
-#[error("no thread could be started for the recorder")]
-pub struct StartError(#[source] std::io::Error);
+#[error(transparent)]
+pub struct StartError(Cause);
+
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    #[error("no thread could be started for the recorder")]
+    Thread(#[source] std::io::Error),
+    #[error("a provider cannot be named")]
+    Provider(#[source] ProviderNameError),
+}
 
 /// A running recorder and its threads; dropping it shuts it down.
 ///

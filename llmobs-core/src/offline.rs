@@ -11,6 +11,7 @@ use crate::call::{BodyEnd, CallStart, Surroundings};
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Target};
 use crate::id::{Ids, RandomIds};
+use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
 use crate::recorder::{Counts, Limits, Recorder, Shared, Time};
@@ -175,6 +176,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         decoders: vec![Arc::clone(decoder)],
         capture: CapturePolicy::new(Capture::NONE),
         usage: UsagePolicy::Never,
+        providers: ProviderNames::new(),
         enabled: AtomicBool::new(true),
         limits,
         service: None,

@@ -89,12 +89,19 @@ pub struct Record {
     /// Who answered, by the registry's names, else the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<Term>,
+    /// Who answered in place of a gateway, as the gateway tells it: by the registry's names, else by
+    /// its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub served_by: Option<Term>,
     /// Address the call went to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<Server>,
     /// Model asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// Deployment of a model that the request's path named, as on Azure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
     /// Exact model that answered, as the provider named it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model_version: Option<String>,

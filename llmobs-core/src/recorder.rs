@@ -11,6 +11,7 @@ use crate::decoder::{Decoder, Route, Target};
 use crate::delivery::Delivery;
 use crate::id::Ids;
 use crate::loss::{LossCause, LossCounts, Losses};
+use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
 use crate::scope::{Place, Scope, here};
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) decoders: Vec<Arc<dyn Decoder>>,
     pub(crate) capture: CapturePolicy,
     pub(crate) usage: UsagePolicy,
+    pub(crate) providers: ProviderNames,
     pub(crate) enabled: AtomicBool,
     pub(crate) limits: Limits,
     pub(crate) service: Option<String>,

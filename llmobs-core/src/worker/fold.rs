@@ -31,10 +31,11 @@ impl CallFold {
             timestamp: Some(call.at),
             operation: Some(call.route.operation.into()),
             api: Some(call.route.api.into()),
-            provider: Some(match call.route.provider {
-                Some(provider) => provider.into(),
-                None => call.host().to_owned().into(),
+            provider: Some(match (call.named_provider(), call.route.provider) {
+                (None, Some(provider)) => provider.into(),
+                (named, _) => named.unwrap_or(call.host()).to_owned().into(),
             }),
+            deployment: call.deployment().map(str::to_owned),
             server: Some(Server { address: call.host().to_owned(), port: call.port }),
             ..Record::default()
         };
@@ -158,6 +159,10 @@ impl CallFold {
         let mut stream = false;
         if let Some(answer) = answer {
             (closing, stream) = answer.close(&call, ending, sent, &mut record);
+        }
+        if let Some(named) = call.named_provider() {
+            // Whatever the answer looks like: the user knows.
+            record.provider = Some(named.to_owned().into());
         }
         if let Some(usage) = record.usage.as_mut().filter(|_| injected) {
             // A decoder sees that counts were sent, not who asked for them.

@@ -10,6 +10,7 @@ mod hot_path;
 mod jsonl;
 mod kits;
 mod offline;
+mod providers;
 mod schema;
 mod sse;
 mod support;

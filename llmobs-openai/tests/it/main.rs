@@ -3,6 +3,7 @@
 mod deviations;
 mod exchange;
 mod fuzz;
+mod headers;
 mod kit;
 mod lenience;
 mod recordings;
