@@ -97,8 +97,20 @@ impl<'a> Headers<'a> {
 
     /// All headers, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        self.0.lines().filter_map(|line| line.split_once(": "))
+        let mut rest = self.0;
+        let lines = std::iter::from_fn(move || {
+            let (line, after) = cut(rest, b'\n').unwrap_or((rest, ""));
+            (!std::mem::replace(&mut rest, after).is_empty()).then_some(line)
+        });
+        let parts = |line| cut(line, b':').map(|(name, value)| (name, value.trim_ascii()));
+        lines.filter_map(parts)
     }
+}
+
+/// What stands before and after an ASCII byte.
+fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr::memchr(byte, text.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// One server-sent event.

@@ -90,121 +90,119 @@ struct Found<'a> {
 
 impl<'a> Found<'a> {
     fn line(&mut self, name: &'a str, value: &'a str) {
+        // Apart by their beginnings, so that few names are compared with each.
+        match name.strip_prefix("x-") {
+            Some(rest) => match rest.strip_prefix("ratelimit-") {
+                Some(limit) => self.rate_limit(limit, value),
+                None => self.extension(rest, value),
+            },
+            None => self.standard(name, value),
+        }
+        if evidence::is_gateway(name) {
+            self.evidence.gateway();
+        }
+    }
+
+    fn standard(&mut self, name: &str, value: &'a str) {
         match name {
-            "x-request-id" => self.request_id.offer(0, Some(value)),
             "request-id" => self.request_id.offer(1, Some(value)),
-            "x-ms-request-id" => self.request_id.offer(2, Some(value)),
             "apim-request-id" => {
                 self.evidence.azure_id();
                 self.request_id.offer(3, Some(value));
             }
-            "x-amzn-requestid" => self.request_id.offer(4, Some(value)),
             "mistral-correlation-id" => {
                 self.evidence.mistral();
-                self.request_id.offer(5, Some(value));
-            }
-            "x-ds-trace-id" => {
-                self.evidence.deepseek();
                 self.request_id.offer(5, Some(value));
             }
             "msh-request-id" => {
                 self.evidence.moonshot();
                 self.request_id.offer(5, Some(value));
             }
-            "x-correlation-id" => self.request_id.offer(6, Some(value)),
-            "x-litellm-call-id" => {
-                self.evidence.gateway();
-                self.request_id.offer(7, Some(value));
-            }
-            "x-generation-id" => self.request_id.offer(8, Some(value)),
-
-            "cf-aig-cache-status" => self.gateway_cache(0, value),
-            "x-portkey-cache-status" => self.gateway_cache(1, value),
-            "helicone-cache" => self.gateway_cache(2, value),
-            "x-litellm-cache-hit" => self.gateway_cache(3, value),
-            "x-cache-hit" => self.cache_hit.offer(4, hit(value)),
-            "x-cache-status" => self.cache_hit.offer(5, hit(value)),
-            "x-cache" => self.cache_hit.offer(6, hit(value)),
+            "cf-aig-cache-status" => self.cache_hit.offer(0, hit(value)),
+            "helicone-cache" => self.cache_hit.offer(2, hit(value)),
             "cache-status" => self.cache_hit.offer(7, hit(value)),
-
             "retry-after-ms" => self.wait_ms.offer(0, wait(value)),
             "retry-after" => {
                 self.until = Some(value);
                 self.wait_ms.offer(1, wait(value).map(|seconds| seconds * 1e3));
             }
             "date" => self.date = Some(value),
-
             "openai-processing-ms" => {
                 self.evidence.openai_time();
                 self.timing.millis("processing_ms", millis(value));
             }
-            "x-envoy-upstream-service-time" => self.timing.millis("upstream_ms", millis(value)),
-            "x-metrics-e2e-ms" => self.timing.millis("e2e_ms", millis(value)),
-            "x-amzn-bedrock-invocation-latency" => {
-                self.evidence.bedrock();
-                self.timing.millis("invocation_ms", millis(value));
-            }
-            "x-litellm-overhead-duration-ms" => {
-                self.timing.millis("gateway_overhead_ms", millis(value));
-            }
-            "server-timing" => server_timing::read(value, &mut self.timing),
-
-            "x-ms-region" => self.evidence.azure_region(),
-            "x-groq-region" => self.evidence.groq(),
             "openai-version" => self.evidence.openai_version(),
             "openai-organization" => self.evidence.openai_organization(),
             "anthropic-organization-id" => self.evidence.anthropic(),
-            "x-litellm-model-api-base" => self.evidence.served_at(value),
-            "x-portkey-provider" => self.evidence.served_by(value),
-            "x-litellm-model-name" => {
-                self.evidence.gateway();
-                self.model = Some(value);
+            "server-timing" => server_timing::read(value, &mut self.timing),
+            "ratelimit-limit" => self.limit_requests.offer(3, count(value)),
+            "ratelimit-remaining" => self.remaining_requests.offer(3, count(value)),
+            "ratelimit-reset" => self.reset_requests.offer(3, short(value)),
+            "anthropic-ratelimit-requests-limit" => self.limit_requests.offer(1, count(value)),
+            "anthropic-ratelimit-requests-remaining" => {
+                self.remaining_requests.offer(1, count(value));
             }
-            _ => self.rate_limit(name, value),
+            "anthropic-ratelimit-requests-reset" => self.reset_requests.offer(1, short(value)),
+            "anthropic-ratelimit-tokens-limit" => self.limit_tokens.offer(1, count(value)),
+            "anthropic-ratelimit-tokens-remaining" => self.remaining_tokens.offer(1, count(value)),
+            "anthropic-ratelimit-tokens-reset" => self.reset_tokens.offer(1, short(value)),
+            _ => {}
         }
     }
 
-    fn gateway_cache(&mut self, rank: u8, value: &str) {
-        self.evidence.gateway();
-        self.cache_hit.offer(rank, hit(value));
+    /// A header whose name begins with `x-`.
+    fn extension(&mut self, name: &str, value: &'a str) {
+        match name {
+            "request-id" => self.request_id.offer(0, Some(value)),
+            "ms-request-id" => self.request_id.offer(2, Some(value)),
+            "amzn-requestid" => self.request_id.offer(4, Some(value)),
+            "ds-trace-id" => {
+                self.evidence.deepseek();
+                self.request_id.offer(5, Some(value));
+            }
+            "correlation-id" => self.request_id.offer(6, Some(value)),
+            "litellm-call-id" => self.request_id.offer(7, Some(value)),
+            "generation-id" => self.request_id.offer(8, Some(value)),
+            "portkey-cache-status" => self.cache_hit.offer(1, hit(value)),
+            "litellm-cache-hit" => self.cache_hit.offer(3, hit(value)),
+            "cache-hit" => self.cache_hit.offer(4, hit(value)),
+            "cache-status" => self.cache_hit.offer(5, hit(value)),
+            "cache" => self.cache_hit.offer(6, hit(value)),
+            "envoy-upstream-service-time" => self.timing.millis("upstream_ms", millis(value)),
+            "metrics-e2e-ms" => self.timing.millis("e2e_ms", millis(value)),
+            "amzn-bedrock-invocation-latency" => {
+                self.evidence.bedrock();
+                self.timing.millis("invocation_ms", millis(value));
+            }
+            "litellm-overhead-duration-ms" => {
+                self.timing.millis("gateway_overhead_ms", millis(value));
+            }
+            "ms-region" => self.evidence.azure_region(),
+            "groq-region" => self.evidence.groq(),
+            "litellm-model-api-base" => self.evidence.served_at(value),
+            "portkey-provider" => self.evidence.served_by(value),
+            "litellm-model-name" => self.model = Some(value),
+            _ => {}
+        }
     }
 
+    /// A header whose name begins with `x-ratelimit-`.
     fn rate_limit(&mut self, name: &str, value: &'a str) {
-        if let Some(name) = name.strip_prefix("x-ratelimit-") {
-            match name {
-                "limit-requests" => self.limit_requests.offer(0, count(value)),
-                "limit-req-minute" => self.limit_requests.offer(1, count(value)),
-                "limit" => self.limit_requests.offer(2, count(value)),
-                "limit-tokens" => self.limit_tokens.offer(0, count(value)),
-                "limit-tokens-minute" => self.limit_tokens.offer(1, count(value)),
-                "remaining-requests" => self.remaining_requests.offer(0, count(value)),
-                "remaining-req-minute" => self.remaining_requests.offer(1, count(value)),
-                "remaining" => self.remaining_requests.offer(2, count(value)),
-                "remaining-tokens" => self.remaining_tokens.offer(0, count(value)),
-                "remaining-tokens-minute" => self.remaining_tokens.offer(1, count(value)),
-                "reset-requests" => self.reset_requests.offer(0, short(value)),
-                "reset" => self.reset_requests.offer(2, short(value)),
-                "reset-tokens" => self.reset_tokens.offer(0, short(value)),
-                _ => {}
-            }
-        } else if let Some(name) = name.strip_prefix("anthropic-ratelimit-") {
-            match name {
-                "requests-limit" => self.limit_requests.offer(1, count(value)),
-                "requests-remaining" => self.remaining_requests.offer(1, count(value)),
-                "requests-reset" => self.reset_requests.offer(1, short(value)),
-                "tokens-limit" => self.limit_tokens.offer(1, count(value)),
-                "tokens-remaining" => self.remaining_tokens.offer(1, count(value)),
-                "tokens-reset" => self.reset_tokens.offer(1, short(value)),
-                _ => {}
-            }
-        } else {
-            match name {
-                "ratelimit-limit" => self.limit_requests.offer(3, count(value)),
-                "ratelimit-remaining" => self.remaining_requests.offer(3, count(value)),
-                "ratelimit-reset" => self.reset_requests.offer(3, short(value)),
-                _ if evidence::is_gateway(name) => self.evidence.gateway(),
-                _ => {}
-            }
+        match name {
+            "limit-requests" => self.limit_requests.offer(0, count(value)),
+            "limit-req-minute" => self.limit_requests.offer(1, count(value)),
+            "limit" => self.limit_requests.offer(2, count(value)),
+            "limit-tokens" => self.limit_tokens.offer(0, count(value)),
+            "limit-tokens-minute" => self.limit_tokens.offer(1, count(value)),
+            "remaining-requests" => self.remaining_requests.offer(0, count(value)),
+            "remaining-req-minute" => self.remaining_requests.offer(1, count(value)),
+            "remaining" => self.remaining_requests.offer(2, count(value)),
+            "remaining-tokens" => self.remaining_tokens.offer(0, count(value)),
+            "remaining-tokens-minute" => self.remaining_tokens.offer(1, count(value)),
+            "reset-requests" => self.reset_requests.offer(0, short(value)),
+            "reset" => self.reset_requests.offer(2, short(value)),
+            "reset-tokens" => self.reset_tokens.offer(0, short(value)),
+            _ => {}
         }
     }
 
@@ -235,7 +233,7 @@ impl HeaderFacts {
     pub(super) fn read(headers: &Headers<'_>) -> Self {
         let mut found = Found::default();
         for (name, value) in headers.iter() {
-            found.line(name, value.trim());
+            found.line(name, value);
         }
         found.facts()
     }

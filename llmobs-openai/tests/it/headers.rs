@@ -1,7 +1,5 @@
 //! What headers tell: ids, limits, waits, times, and who answered.
 
-#![expect(clippy::indexing_slicing, reason = "JSON by name, in a test")]
-
 use llmobs_core::{Capture, Decoder};
 use llmobs_openai::OpenAi;
 use serde_json::{Value, json};
