@@ -31,6 +31,7 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_PROPAGATE_BAGGAGE` | `true`: they carry session, user and tags as well | `false` |
 /// | `LLMOBS_USER_ID_KEY` | user ids are hashed with this key before they leave | |
 /// | `LLMOBS_ESTIMATE` | `true` counts tokens where the host sends none; needs the feature `estimate` | `false` |
+/// | `LLMOBS_PROVIDERS` | a list of `host=name`: who answers at hosts of your own; a leading dot means all below, a port may follow | |
 /// | `LLMOBS_MAX_OPERATIONS`, `LLMOBS_MAX_PAYLOAD_BYTES` | bounds of the queue | 65,536, 128 MiB |
 /// | `LLMOBS_SHUTDOWN_TIMEOUT_MS` | how long the drop may wait | 5,000 |
 ///
@@ -92,7 +93,7 @@ pub enum InitError {
     #[cfg(feature = "otlp")]
     #[error("the settings for OTLP cannot be used")]
     Otlp(#[source] llmobs_otlp::OtlpError),
-    /// The system gave no thread.
+    /// The system gave no thread, or a provider cannot be named as it was.
     #[error("the recorder cannot be started")]
     Start(#[source] StartError),
 }
@@ -142,6 +143,9 @@ impl Builder {
         }
         if let Some(key) = &environment.user_id_key {
             core = core.hash_user_ids(key);
+        }
+        if let Some(names) = &environment.providers {
+            core = core.providers(names.clone());
         }
         if let Some(timeout) = environment.shutdown_timeout {
             core = core.shutdown_timeout(timeout);
@@ -256,6 +260,14 @@ impl Builder {
     pub fn estimate(mut self, estimate: bool) -> Self {
         self.estimate = estimate;
         self
+    }
+
+    /// Names who answers at a host, where the registry of providers has no name for it or another
+    /// one: `.provider("llm.internal", "vllm")`. A leading dot stands for every host below, and
+    /// `host:port` for that port alone. It goes before what llmobs knows itself, and before what
+    /// `LLMOBS_PROVIDERS` says of the same host. A host or name that is none fails the start.
+    pub fn provider(self, host: &str, name: &str) -> Self {
+        self.core(|core| core.provider(host, name))
     }
 
     /// Sets the bounds of what is held in memory.

@@ -134,8 +134,10 @@ JSON:
   trace_id, timestamp, duration_ms, calls, steps, evaluations, duplicates, left_out, partial
   spans[]      in the order of the tree: kind, place (root, child, orphan, cycle), depth, request_id,
                span_id, parent_span_id, what (operation or kind of step), name (model or step),
-               prompt, outcome, error_type, attempts, offset_ms, duration_ms, ttft_ms, tpot_ms,
-               input_tokens, output_tokens, inconsistent_usage, tool_calls (names), more_tool_calls
+               prompt, outcome, error_type, attempts, attempt_details[] (sent_ms, headers_ms, status,
+               error_type, provider_request_id, retry_after_ms) and retry_ms of a call that was tried
+               again, offset_ms, duration_ms, ttft_ms, tpot_ms, input_tokens, output_tokens,
+               inconsistent_usage, tool_calls (names), more_tool_calls
   A field that is absent is unknown. Without a trace, only schema and an empty list of spans.";
 
 const DECODE_HELP: &str = "\

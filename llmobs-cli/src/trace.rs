@@ -7,6 +7,7 @@
 //! Memory is bounded: at most [`MAX_SPANS`] spans of a trace are kept, and of each only what is
 //! drawn; what was left out is counted.
 
+mod attempt;
 mod bar;
 mod collect;
 mod draw;

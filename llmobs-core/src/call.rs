@@ -22,7 +22,7 @@ use crate::decoder::{Decoder, Route, Target};
 use crate::group::Group;
 use crate::id::RequestId;
 use crate::queue::lock;
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, contained};
 use crate::scope::{Place, Scope};
 use crate::span::{Innermost, OpenSpan, SpanKind, SpanStart};
 use crate::time::Timestamp;
@@ -94,6 +94,8 @@ pub(crate) struct CallShared {
     /// Bytes of a `str`; the usual host needs no allocation.
     host: SmallVec<[u8; 64]>,
     pub(crate) port: Option<u16>,
+    /// The deployment that the path names; empty when it names none.
+    deployment: SmallVec<[u8; 32]>,
     pub(crate) scope: Option<Scope>,
     /// Which attempt of the application's own fallback it is.
     pub(crate) fallback_attempt: Option<u32>,
@@ -114,6 +116,9 @@ pub(crate) struct Surroundings {
     pub(crate) at: Timestamp,
 }
 
+/// Attempts of a call that are told of one by one.
+pub(crate) const DETAILED: usize = 16;
+
 /// What changes while a call is under way.
 #[derive(Debug, Default)]
 pub(crate) struct CallState {
@@ -129,6 +134,8 @@ pub(crate) struct CallState {
     pub(crate) attempt: u32,
     /// When it was sent.
     pub(crate) sent: Option<u64>,
+    /// When each attempt was sent, as far as they are told of one by one.
+    pub(crate) all_sent: [u64; DETAILED],
     /// When its headers came.
     pub(crate) headers: Option<u64>,
     /// What they said.
@@ -192,7 +199,8 @@ impl Recorder {
             kind: SpanKind::Client,
             at,
             operation: Some(route.operation),
-            provider: Some(route.provider.unwrap_or(target.host)),
+            // Whom only the answer can tell, the span is told of when it ends.
+            provider: self.shared().providers.of(target.host, target.port).or(route.provider),
             server: Some((target.host, target.port)),
             innermost: Innermost {
                 scope: scope.as_ref().and_then(Scope::span),
@@ -222,6 +230,7 @@ impl Recorder {
         // A request that finds no room is not kept: the call is recorded without its facts.
         let request = start.body.and_then(|body| Sent::whole(body, self));
         let request_told = request_len.is_some();
+        let deployment = contained(|| decoder.deployment(&start.target)).flatten();
         let shared = Arc::new(CallShared {
             recorder: self.clone(),
             number: self.next_number(),
@@ -229,6 +238,7 @@ impl Recorder {
             decoder,
             host: SmallVec::from_slice(start.target.host.as_bytes()),
             port: start.target.port,
+            deployment: SmallVec::from_slice(deployment.unwrap_or_default().as_bytes()),
             scope,
             fallback_attempt,
             span,
@@ -299,6 +309,9 @@ impl CallRef {
         let now = self.0.recorder.elapsed();
         let mut number = 0;
         self.0.update(|state| {
+            if let Some(sent) = state.all_sent.get_mut(state.attempts as usize) {
+                *sent = now;
+            }
             state.attempts += 1;
             (state.attempt, state.sent) = (state.attempts, Some(now));
             (state.headers, state.status) = (None, None);
@@ -349,6 +362,16 @@ impl CallShared {
 
     pub(crate) fn host(&self) -> &str {
         std::str::from_utf8(&self.host).unwrap_or_default()
+    }
+
+    /// The deployment that the path names.
+    pub(crate) fn deployment(&self) -> Option<&str> {
+        std::str::from_utf8(&self.deployment).ok().filter(|name| !name.is_empty())
+    }
+
+    /// Who answers, by the user's word.
+    pub(crate) fn named_provider(&self) -> Option<&str> {
+        self.recorder.shared().providers.of(self.host(), self.port)
     }
 
     /// Changes the state, and ends the call when the change completes it.

@@ -15,6 +15,13 @@ pub trait Decoder: fmt::Debug + Send + Sync + 'static {
     /// Whether an exchange is in this format, and what it is; `None` leaves it to the next decoder.
     fn route(&self, target: &Target<'_>) -> Option<Route>;
 
+    /// The deployment of a model that a request's path names, as on Azure. By default none. Runs on
+    /// the caller's task.
+    fn deployment<'a>(&self, target: &Target<'a>) -> Option<&'a str> {
+        let _ = target;
+        None
+    }
+
     /// Whether [`Fold::headers`] should see a response header; `name` is in lower case. By default,
     /// those that proxies, limiters and caches commonly set. Runs on the caller's task.
     fn wants(&self, name: &str) -> bool {
@@ -50,7 +57,8 @@ pub struct Route {
     pub operation: &'static str,
     /// Wire format, the record's `api`.
     pub api: &'static str,
-    /// Provider by the registry's names; `None` lets the host stand in.
+    /// Provider by the registry's names. `None` lets the host stand in, unless the user named it or
+    /// [`Fold::finish`] finds a better name; one that is given here stays.
     pub provider: Option<&'static str>,
 }
 
@@ -89,8 +97,20 @@ impl<'a> Headers<'a> {
 
     /// All headers, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        self.0.lines().filter_map(|line| line.split_once(": "))
+        let mut rest = self.0;
+        let lines = std::iter::from_fn(move || {
+            let (line, after) = cut(rest, b'\n').unwrap_or((rest, ""));
+            (!std::mem::replace(&mut rest, after).is_empty()).then_some(line)
+        });
+        let parts = |line| cut(line, b':').map(|(name, value)| (name, value.trim_ascii()));
+        lines.filter_map(parts)
     }
+}
+
+/// What stands before and after an ASCII byte.
+fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr::memchr(byte, text.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// One server-sent event.

@@ -20,6 +20,7 @@ mod lifecycle;
 mod loss;
 mod offline;
 mod processor;
+mod provider;
 mod queue;
 mod record;
 mod recorder;
@@ -54,10 +55,11 @@ pub use self::lifecycle::{Builder, Llmobs, StartError};
 pub use self::loss::{LossCause, Losses, SinkLosses};
 pub use self::offline::{DecodeError, Exchange, Offline};
 pub use self::processor::{Processor, Verdict};
+pub use self::provider::{ProviderNameError, ProviderNames};
 pub use self::record::{
-    Content, Cut, CutField, Failure, FallbackAttempt, Kind, Latency, Logprobs, LossReport, Meta,
-    Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall,
-    Totals, TpotSource, Usage, UsageSource, Wire, millis,
+    AttemptDetail, Content, Cut, CutField, Failure, FallbackAttempt, Kind, Latency, Logprobs,
+    LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind,
+    Term, ToolCall, Totals, TpotSource, Usage, UsageSource, Wire, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
 #[cfg(feature = "schema")]

@@ -13,6 +13,7 @@ use crate::delivery::{Backoff, Delivery};
 use crate::hosts::Hosts;
 use crate::id::{Ids, RandomIds};
 use crate::processor::Processor;
+use crate::provider::{ProviderNameError, ProviderNames};
 use crate::queue::{Pool, Queue, lock};
 use crate::recorder::{Counts, FlushError, Limits, Recorder, Shared, Time};
 use crate::sink::Sink;
@@ -39,6 +40,7 @@ pub struct Builder {
     propagate_to: Hosts,
     propagate_baggage: bool,
     user_id_key: Option<UserIdKey>,
+    providers: Result<ProviderNames, ProviderNameError>,
     limits: Limits,
     backoff: Backoff,
     enabled: bool,
@@ -62,6 +64,7 @@ impl Default for Builder {
             propagate_to: Hosts::default(),
             propagate_baggage: false,
             user_id_key: None,
+            providers: Ok(ProviderNames::new()),
             limits: Limits::default(),
             backoff: Backoff::new(),
             enabled: true,
@@ -161,6 +164,19 @@ impl Builder {
         self
     }
 
+    /// Names who answers at a host, before what decoders know of it; see [`ProviderNames`] for
+    /// what a host may be. A host or name that is none fails the start.
+    pub fn provider(mut self, host: &str, name: &str) -> Self {
+        self.providers = self.providers.and_then(|names| names.name(host, name));
+        self
+    }
+
+    /// Names who answers at hosts, in place of all that was named before. Defaults to nobody.
+    pub fn providers(mut self, names: ProviderNames) -> Self {
+        self.providers = Ok(names);
+        self
+    }
+
     /// Sets the bounds of what is held in memory. Defaults to [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -201,8 +217,10 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the system gives no thread for the worker or a sink.
+    /// When the system gives no thread for the worker or a sink, or a provider cannot be named as
+    /// [`provider`](Self::provider) says.
     pub fn start(self) -> Result<Llmobs, StartError> {
+        let providers = self.providers.map_err(|err| StartError(Cause::Provider(err)))?;
         let time = match self.clock {
             Some(clock) => Time::Other(clock),
             None => Time::System(SystemClock::default()),
@@ -219,6 +237,7 @@ impl Builder {
             propagate_to: self.propagate_to,
             propagate_baggage: self.propagate_baggage,
             user_id_key: self.user_id_key,
+            providers,
             enabled: AtomicBool::new(self.enabled),
             limits: self.limits,
             service: self.service,
@@ -231,7 +250,7 @@ impl Builder {
         // A recorder that does not start leaves no thread behind.
         let failed = |deliveries: &[Arc<Delivery>], err| {
             deliveries.iter().for_each(|delivery| delivery.close());
-            StartError(err)
+            StartError(Cause::Thread(err))
         };
         for sink in self.sinks {
             let of = recorder.clone();
@@ -254,10 +273,18 @@ impl Builder {
     }
 }
 
-/// The system gave no thread.
+/// The system gave no thread, or a provider cannot be named as it was.
 #[derive(Debug, thiserror::Error)]
-#[error("no thread could be started for the recorder")]
-pub struct StartError(#[source] std::io::Error);
+#[error(transparent)]
+pub struct StartError(Cause);
+
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    #[error("no thread could be started for the recorder")]
+    Thread(#[source] std::io::Error),
+    #[error("a provider cannot be named")]
+    Provider(#[source] ProviderNameError),
+}
 
 /// A running recorder and its threads; dropping it shuts it down.
 ///

@@ -12,6 +12,7 @@ use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Target};
 use crate::hosts::Hosts;
 use crate::id::{Ids, RandomIds};
+use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
 use crate::recorder::{Counts, Limits, Recorder, Shared, Time};
@@ -179,6 +180,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         propagate_to: Hosts::default(),
         propagate_baggage: false,
         user_id_key: None,
+        providers: ProviderNames::new(),
         enabled: AtomicBool::new(true),
         limits,
         service: None,

@@ -4,6 +4,7 @@
 //! is absent is unknown; nothing is filled in with zero. Units are in the names (`_ms`), times of
 //! day are UTC.
 
+mod attempt;
 mod content;
 mod latency;
 mod meta;
@@ -19,6 +20,7 @@ use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use self::attempt::AttemptDetail;
 pub use self::content::{Content, Cut, CutField};
 pub use self::latency::{Latency, TpotSource, millis};
 pub use self::meta::{LossReport, Meta, SCHEMA};
@@ -89,12 +91,19 @@ pub struct Record {
     /// Who answered, by the registry's names, else the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<Term>,
+    /// Who answered in place of a gateway, as the gateway tells it: by the registry's names, else by
+    /// its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub served_by: Option<Term>,
     /// Address the call went to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<Server>,
     /// Model asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// Deployment of a model that the request's path named, as on Azure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
     /// Exact model that answered, as the provider named it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model_version: Option<String>,
@@ -155,6 +164,10 @@ pub struct Record {
     /// HTTP requests sent for this call, the last one included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
+    /// The attempts one by one, in the order they were sent, the first 16 of them; only of a call
+    /// that took several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attempt_details: Vec<AttemptDetail>,
     /// Rate limits as the last answer's headers told them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<Box<RateLimit>>,

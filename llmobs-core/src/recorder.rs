@@ -12,6 +12,7 @@ use crate::delivery::Delivery;
 use crate::hosts::Hosts;
 use crate::id::Ids;
 use crate::loss::{LossCause, LossCounts, Losses};
+use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
 use crate::scope::{Place, Scope, here};
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) propagate_to: Hosts,
     pub(crate) propagate_baggage: bool,
     pub(crate) user_id_key: Option<UserIdKey>,
+    pub(crate) providers: ProviderNames,
     pub(crate) enabled: AtomicBool,
     pub(crate) limits: Limits,
     pub(crate) service: Option<String>,

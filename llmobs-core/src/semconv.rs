@@ -126,6 +126,10 @@ pub mod attribute {
     pub const LLMOBS_TPOT_MS: &str = "llmobs.tpot_ms";
     /// Issued to last attempt sent, in milliseconds.
     pub const LLMOBS_QUEUE_MS: &str = "llmobs.latency.queue_ms";
+    /// First to last attempt sent, in milliseconds; only of a call that was sent several times.
+    pub const LLMOBS_RETRY_MS: &str = "llmobs.latency.retry_ms";
+    /// Who answered in place of a gateway.
+    pub const LLMOBS_SERVED_BY: &str = "llmobs.served_by";
     /// Last attempt sent to first token, in milliseconds.
     pub const LLMOBS_PREFILL_MS: &str = "llmobs.latency.prefill_ms";
     /// First to last token, in milliseconds.

@@ -1,6 +1,7 @@
 //! The one thread that understands what the hot path remembered.
 
 mod answer;
+mod attempts;
 mod fold;
 mod message;
 mod outcome;

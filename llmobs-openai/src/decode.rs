@@ -53,26 +53,9 @@ impl OpenAi {
     }
 }
 
-/// Beginnings of the response headers that say something of a call.
-const HEADERS: [&str; 13] = [
-    "x-",
-    "openai-",
-    "request-id",
-    "retry-after",
-    "ratelimit",
-    "content-",
-    "cf-",
-    "apim-",
-    "azureml-",
-    "anthropic-",
-    "helicone-cache",
-    "server-timing",
-    "cache",
-];
-
 impl Decoder for OpenAi {
     fn wants(&self, header: &str) -> bool {
-        HEADERS.iter().any(|start| header.starts_with(start))
+        headers::wants(header)
     }
 
     fn route(&self, target: &Target<'_>) -> Option<Route> {
@@ -93,6 +76,15 @@ impl Decoder for OpenAi {
         Some(Route { operation, api, provider: provider::of_host(target.host) })
     }
 
+    /// `/openai/deployments/NAME/chat/completions`: the body of such a request need not name a model.
+    fn deployment<'a>(&self, target: &Target<'a>) -> Option<&'a str> {
+        if target.path.starts_with("/v1/") {
+            return None;
+        }
+        let (_, after) = target.path.split_once("/deployments/")?;
+        after.split_once('/').map(|(name, _)| name).filter(|name| is_name(name))
+    }
+
     fn request(&self, _: &Route, body: &[u8], capture: Capture, record: &mut Record) {
         request::read(body, capture, record);
     }
@@ -108,4 +100,10 @@ fn fold(route: &Route, record: &Record, capture: Capture, meter: Meter) -> Box<d
         RESPONSES => Box::new(ResponsesFold::new(capture, meter)),
         api => Box::new(ChatFold::new(api == COMPLETIONS, record, capture, meter)),
     }
+}
+
+/// Whether a segment of a path is a name as it stands.
+fn is_name(segment: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    !segment.is_empty() && segment.len() <= 128 && segment.bytes().all(plain)
 }

@@ -81,7 +81,10 @@ fn open_inference(record: &Record, out: &mut Attributes) {
     if record.kind != Kind::Interaction {
         return;
     }
-    out.text(compat::MODEL_NAME, record.model_version.as_ref().or(record.model.as_ref()));
+    out.text(
+        compat::MODEL_NAME,
+        record.model_version.as_ref().or(crate::span::call::model(record)),
+    );
     out.count(compat::TOKENS_PROMPT, record.input_tokens);
     out.count(compat::TOKENS_COMPLETION, record.output_tokens);
     if let Some(usage) = &record.usage {

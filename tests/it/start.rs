@@ -47,6 +47,11 @@ fn values_that_mean_nothing_are_errors_that_say_what_would() {
         ("LLMOBS_ENABLED", "maybe", "true or false"),
         ("LLMOBS_MAX_OPERATIONS", "many", "a whole number"),
         ("LLMOBS_USAGE", "sometimes", "auto, always or never"),
+        (
+            "LLMOBS_PROVIDERS",
+            "llm.internal",
+            "a list of host=name, such as llm.internal=vllm,.corp.example=gateway",
+        ),
         ("LLMOBS_CAPTURE", "everything", "none, all, or a list of input, output, tools, errors"),
     ] {
         let failed = with(&[(name, value)]).no_file().start();
@@ -79,6 +84,33 @@ fn counts_that_cannot_be_had_are_no_silent_wish() {
     let err = failed.expect_err("the tokenizers are not there");
     let cause = err.source().map(ToString::to_string).unwrap_or_default();
     assert!(cause.ends_with("expected false, without the feature `estimate`"), "{cause}");
+}
+
+#[test]
+fn a_provider_is_named_by_the_environment_or_in_code() {
+    let builder = with(&[("LLMOBS_PROVIDERS", "llm.internal=vllm, .corp.example=gateway")]);
+    let memory = llmobs::testing::Memory::default();
+    let llmobs = builder
+        .no_file()
+        .provider("llm.internal", "sglang")
+        .sink(memory.clone())
+        .start()
+        .expect("it starts");
+    for host in ["llm.internal", "a.corp.example", "b.example"] {
+        let path = "/v1/chat/completions";
+        let target = llmobs::Target { method: "POST", host, port: Some(443), path };
+        let start = llmobs::CallStart { target, body: None, body_len: None };
+        llmobs.call(start).expect("it is observed").returned();
+    }
+    llmobs.flush(std::time::Duration::from_secs(10)).expect("memory takes everything");
+    let records = memory.records();
+    let providers: Vec<_> = records.iter().filter_map(|it| it.provider.as_deref()).collect();
+    assert_eq!(providers, ["sglang", "gateway", "b.example"]);
+
+    let failed = with(&[]).no_file().provider("https://llm.internal", "vllm").start();
+    let err = failed.expect_err("this is no host");
+    let cause = err.source().and_then(Error::source).expect("it says which");
+    assert!(cause.to_string().contains("https://llm.internal=vllm"), "{cause}");
 }
 
 #[test]

@@ -18,9 +18,10 @@ impl Key {
     }
 }
 
-/// The exact model that answered, else the one asked for.
+/// The exact model that answered, else the one asked for, else its deployment.
 pub(crate) fn model(record: &Record) -> Option<String> {
-    record.model_version.as_deref().or(record.model.as_deref()).map(clean)
+    let asked = record.model.as_deref().or(record.deployment.as_deref());
+    record.model_version.as_deref().or(asked).map(clean)
 }
 
 /// The prompt as `name@version`.

@@ -4,6 +4,7 @@ use llmobs_core::{Outcome, RequestId, SpanId, Timestamp, TraceId};
 use serde::Serialize;
 
 use super::Trace;
+use super::attempt::Attempt;
 use super::span::Span;
 use super::tree::{Node, Place};
 
@@ -48,6 +49,10 @@ struct SpanView<'a> {
     error_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<u32>,
+    #[serde(skip_serializing_if = "<[Attempt]>::is_empty")]
+    attempt_details: &'a [Attempt],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     offset_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,6 +117,8 @@ impl<'a> SpanView<'a> {
             outcome: span.outcome,
             error_type: span.error.as_deref(),
             attempts: span.attempts,
+            attempt_details: &span.attempt_details,
+            retry_ms: span.retry_ms.filter(|_| span.attempts.is_some_and(|n| n > 1)),
             offset_ms: trace.offset_ms(span),
             duration_ms: span.duration_ms,
             ttft_ms: span.ttft_ms,

@@ -3,6 +3,7 @@
 use llmobs_core::Outcome;
 
 use super::Trace;
+use super::attempt::summary;
 use super::label::{Guide, name};
 use super::span::Span;
 use super::tree::{Node, Place};
@@ -78,12 +79,12 @@ impl<'a> Row<'a> {
             tpot: time(scales.tpot, span.tpot_ms),
             input: tokens(span.input_tokens),
             output: tokens(span.output_tokens),
-            notes: notes(span, node.place),
+            notes: notes(span, node.place, scales, style),
         }
     }
 }
 
-fn notes(span: &Span, place: Place) -> Vec<Note> {
+fn notes(span: &Span, place: Place, scales: Scales, style: &Style) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut note = |text: String, paint| notes.push(Note { text, paint });
     match span.outcome {
@@ -96,7 +97,10 @@ fn notes(span: &Span, place: Place) -> Vec<Note> {
         None => note("outcome unknown".to_owned(), Paint::Dim),
     }
     if let Some(attempts) = span.attempts.filter(|attempts| *attempts > 1) {
-        note(format!("{attempts} attempts"), Paint::Yellow);
+        note(summary(attempts, &span.attempt_details, style), Paint::Yellow);
+        if let Some(retry_ms) = span.retry_ms {
+            note(format!("retries took {}", scales.time.time(retry_ms)), Paint::Yellow);
+        }
     }
     if !span.tools.is_empty() {
         let more = match span.more_tools {

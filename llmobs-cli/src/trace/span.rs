@@ -2,6 +2,7 @@
 
 use llmobs_core::{Kind, Outcome, Record, RequestId, SpanId, Timestamp};
 
+use super::attempt::Attempt;
 use crate::report::group::{model, prompt};
 use crate::text::clean;
 
@@ -25,6 +26,9 @@ pub(super) struct Span {
     pub(super) outcome: Option<Outcome>,
     pub(super) error: Option<String>,
     pub(super) attempts: Option<u32>,
+    pub(super) attempt_details: Vec<Attempt>,
+    /// First to last attempt sent.
+    pub(super) retry_ms: Option<f64>,
     pub(super) ttft_ms: Option<f64>,
     pub(super) tpot_ms: Option<f64>,
     pub(super) input_tokens: Option<u64>,
@@ -65,6 +69,8 @@ impl Span {
             outcome: record.outcome,
             error: record.error.as_ref().map(|error| clean(&error.kind)),
             attempts: record.attempts,
+            attempt_details: Attempt::all(&record.attempt_details),
+            retry_ms: record.latency.as_ref().and_then(|latency| latency.retry_ms),
             ttft_ms: record.ttft_ms,
             tpot_ms: record.tpot_ms,
             input_tokens: record.input_tokens,

@@ -196,7 +196,7 @@ fn frame(buffer: &mut Vec<u8>, kind: u8, time: u64, len: u32) {
 
 /// One entry of a buffer.
 pub(crate) enum Frame<'a> {
-    Head { status: u16, lines: &'a str },
+    Head { at: u64, status: u16, lines: &'a str },
     Data { at: u64, bytes: &'a [u8] },
     Gap { missing: u64 },
 }
@@ -214,7 +214,7 @@ pub(crate) fn frames(mut buffer: &[u8]) -> impl Iterator<Item = Frame<'_>> {
             HEAD => {
                 let (status, lines) = bytes.split_first_chunk::<2>()?;
                 let lines = std::str::from_utf8(lines).unwrap_or_default();
-                Frame::Head { status: u16::from_le_bytes(*status), lines }
+                Frame::Head { at: time, status: u16::from_le_bytes(*status), lines }
             }
             DATA => Frame::Data { at: time, bytes },
             _ => Frame::Gap { missing: time },

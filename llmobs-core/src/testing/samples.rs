@@ -7,19 +7,28 @@ use serde_json::json;
 
 use crate::id::Ids;
 use crate::record::{
-    Content, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params,
-    Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, ToolCall, TpotSource, Usage,
-    UsageSource, Wire,
+    AttemptDetail, Content, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport, Meta,
+    Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, ToolCall,
+    TpotSource, Usage, UsageSource, Wire,
 };
 use crate::semconv::{error_type, operation};
 use crate::testing::{CountingIds, FakeClock};
 use crate::time::Clock;
 
 /// One record of each shape there is, the same in every run: the first line of a file, a streamed
-/// chat with every field set, one that was cut, a failed and a dropped call, a step, and a report
-/// of losses.
+/// chat with every field set, one that was cut, a failed, a dropped and a retried call, a step, and
+/// a report of losses.
 pub fn all() -> Vec<Record> {
-    vec![file_start(), streamed_chat(), cut(), failed(), dropped(), step(), loss_report()]
+    vec![
+        file_start(),
+        streamed_chat(),
+        cut(),
+        failed(),
+        dropped(),
+        retried(),
+        step(),
+        loss_report(),
+    ]
 }
 
 /// The line a file begins with.
@@ -181,7 +190,7 @@ fn latency() -> Latency {
         gap_p99_ms: Some(31.0),
         gap_max_ms: Some(250.0),
         buffered: true,
-        chunk_gaps_ms: Vec::new(),
+        ..Latency::default()
     }
 }
 
@@ -256,6 +265,43 @@ pub fn dropped() -> Record {
         outcome: Some(Outcome::Dropped),
         wire: Some(Box::new(Wire { end_marker: Some(false), ..wire() })),
         ..call(4)
+    }
+}
+
+/// A call that was refused for its rate and not answered, before it was.
+pub fn retried() -> Record {
+    let attempt = |sent_ms, status: Option<u16>| AttemptDetail {
+        sent_ms: Some(sent_ms),
+        headers_ms: status.map(|_| 240.0),
+        status,
+        ..AttemptDetail::default()
+    };
+    let refused = AttemptDetail {
+        error: Some(Box::new(Failure {
+            kind: "rate_limit_exceeded".into(),
+            status: Some(429),
+            code: Some("rate_limit_exceeded".into()),
+            message: Some("slow down".into()),
+        })),
+        provider_request_id: Some("req_1".into()),
+        rate_limit: Some(Box::new(rate_limit())),
+        server_timing: BTreeMap::from([("processing_ms".into(), 3.0)]),
+        ..attempt(0.5, Some(429))
+    };
+    Record {
+        total_latency_ms: Some(22_300.0),
+        latency: Some(Box::new(Latency {
+            queue_ms: Some(22_000.5),
+            limiter_ms: Some(0.5),
+            retry_ms: Some(22_000.0),
+            headers_ms: Some(240.0),
+            ..Latency::default()
+        })),
+        outcome: Some(Outcome::Completed),
+        attempts: Some(3),
+        attempt_details: vec![refused, attempt(20_500.5, None), attempt(22_000.5, Some(200))],
+        http_status: Some(200),
+        ..call(6)
     }
 }
 

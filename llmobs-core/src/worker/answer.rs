@@ -9,7 +9,9 @@ use crate::stream::{Account, Encoding, SseParser, Stop};
 /// The answer to the attempt that is being read.
 pub(super) struct Answer {
     pub(super) attempt: u32,
-    status: u16,
+    /// When the headers came, and what they said.
+    pub(super) headers: Option<u64>,
+    pub(super) status: u16,
     fold: Box<dyn Fold>,
     account: Account,
     encoding: Encoding,
@@ -40,6 +42,7 @@ impl Answer {
     pub(super) fn new(attempt: u32, call: &CallShared, record: &Record) -> Self {
         Self {
             attempt,
+            headers: None,
             status: 0,
             fold: call.decoder.fold(&call.route, record, call.capture),
             account: Account::default(),
@@ -52,11 +55,11 @@ impl Answer {
         }
     }
 
-    pub(super) fn head(&mut self, status: u16, headers: &Headers<'_>) {
+    pub(super) fn head(&mut self, at: u64, status: u16, headers: &Headers<'_>) {
         let content_type_stream = headers
             .get("content-type")
             .is_some_and(|value| value.to_ascii_lowercase().starts_with("text/event-stream"));
-        self.status = status;
+        (self.headers, self.status) = (Some(at), status);
         self.encoding = Encoding::of(headers);
         self.body = Body::Unknown { content_type_stream, start: Vec::new() };
         self.fold.headers(status, headers);

@@ -2,7 +2,7 @@
 
 use crate::call::{BodyEnd, Ending, TransportError};
 use crate::decoder::Closing;
-use crate::record::{Outcome, Term};
+use crate::record::{Failure, Outcome, Term};
 use crate::semconv::error_type;
 
 /// The first rule that holds decides.
@@ -28,8 +28,22 @@ pub(super) fn outcome(
     }
 }
 
+/// Adds to what the provider said of a failure what is known without it.
+pub(super) fn failure(
+    told: Option<Box<Failure>>,
+    ending: Ending,
+    status: Option<u16>,
+) -> Box<Failure> {
+    let mut failure = told.unwrap_or_default();
+    failure.status = failure.status.or(status.filter(|status| *status >= 400));
+    if failure.kind.is_empty() {
+        failure.kind = failure_type(ending, status);
+    }
+    failure
+}
+
 /// What failed, where the provider did not say.
-pub(super) fn failure_type(ending: Ending, status: Option<u16>) -> Term {
+fn failure_type(ending: Ending, status: Option<u16>) -> Term {
     if let Some(status) = status.filter(|status| *status >= 400) {
         return status.to_string().into();
     }

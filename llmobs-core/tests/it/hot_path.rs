@@ -114,6 +114,10 @@ fn a_header_is_found_by_its_whole_name() {
     let headers = Headers::parse("x-request-id: a\nx-request: b: c\nx-request: d");
     assert_eq!(headers.get("x-request"), Some("b: c"));
     assert_eq!(headers.get("x-req"), None);
+    let all: Vec<_> = headers.iter().collect();
+    assert_eq!(all, [("x-request-id", "a"), ("x-request", "b: c"), ("x-request", "d")]);
+    let odd: Vec<_> = Headers::parse("\n\na:\r\nno colon\nb: \u{e9} \n").iter().collect();
+    assert_eq!(odd, [("a", ""), ("b", "\u{e9}")]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Everything is tested through the public API.
 
+mod attempts;
 mod console;
 mod delivery;
 mod encoding;
@@ -11,6 +12,7 @@ mod jsonl;
 mod kits;
 mod offline;
 mod propagation;
+mod providers;
 mod schema;
 mod sse;
 mod support;

@@ -7,6 +7,7 @@ mod estimate;
 mod estimate_recordings;
 mod exchange;
 mod fuzz;
+mod headers;
 mod kit;
 mod lenience;
 mod recordings;

@@ -191,7 +191,7 @@ fn common(record: &Record) -> Vec<KeyValue> {
     let mut out = Attributes::default();
     out.term(attribute::OPERATION_NAME, record.operation.as_ref());
     out.term(attribute::PROVIDER_NAME, record.provider.as_ref());
-    out.text(attribute::REQUEST_MODEL, record.model.as_ref());
+    out.text(attribute::REQUEST_MODEL, crate::span::call::model(record));
     out.text(attribute::RESPONSE_MODEL, record.model_version.as_ref());
     if let Some(server) = &record.server {
         out.push(attribute::SERVER_ADDRESS, server.address.clone());

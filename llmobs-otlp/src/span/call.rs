@@ -15,8 +15,13 @@ pub(super) fn name(record: &Record) -> String {
     match operation {
         // Named without the id: it is all this operation has, and it is different each time.
         operation::FETCH_RESPONSE => operation.to_owned(),
-        _ => titled(operation, record.model.as_ref()),
+        _ => titled(operation, model(record)),
     }
+}
+
+/// The model asked for: a deployment is one, where the request names no other.
+pub(crate) fn model(record: &Record) -> Option<&String> {
+    record.model.as_ref().or(record.deployment.as_ref())
 }
 
 /// In the order of importance: what does not fit is dropped from the end.
@@ -24,7 +29,7 @@ pub(super) fn attributes(record: &Record) -> Attributes {
     let mut out = Attributes::default();
     out.term(attribute::OPERATION_NAME, record.operation.as_ref());
     out.term(attribute::PROVIDER_NAME, record.provider.as_ref());
-    out.text(attribute::REQUEST_MODEL, record.model.as_ref());
+    out.text(attribute::REQUEST_MODEL, model(record));
     out.text(attribute::RESPONSE_MODEL, record.model_version.as_ref());
     if let Some(server) = &record.server {
         out.push(attribute::SERVER_ADDRESS, server.address.clone());
@@ -100,12 +105,15 @@ fn latency(record: &Record, out: &mut Attributes) {
     out.number(attribute::LLMOBS_TTFT_MS, record.ttft_ms);
     out.number(attribute::LLMOBS_TPOT_MS, record.tpot_ms);
     out.number(attribute::LLMOBS_QUEUE_MS, latency.and_then(|latency| latency.queue_ms));
+    let retried = latency.filter(|_| record.attempts.is_some_and(|attempts| attempts > 1));
+    out.number(attribute::LLMOBS_RETRY_MS, retried.and_then(|latency| latency.retry_ms));
     out.number(attribute::LLMOBS_PREFILL_MS, latency.and_then(|latency| latency.prefill_ms));
     out.number(attribute::LLMOBS_DECODE_MS, latency.and_then(|latency| latency.decode_ms));
     out.count(attribute::LLMOBS_ATTEMPTS, record.attempts.map(u64::from));
     out.count(attribute::LLMOBS_HTTP_STATUS, record.http_status.map(u64::from));
     let code = record.error.as_ref().and_then(|error| error.code.as_ref());
     out.text(attribute::LLMOBS_ERROR_CODE, code);
+    out.term(attribute::LLMOBS_SERVED_BY, record.served_by.as_ref());
     out.text(attribute::LLMOBS_PROVIDER_REQUEST_ID, record.provider_request_id.as_ref());
 }
 

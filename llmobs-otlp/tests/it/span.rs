@@ -236,3 +236,27 @@ fn the_attempts_of_a_fallback_say_which_they_are() {
     let found = call(|record| record.fallback = Some(fallback));
     assert_eq!(found["llmobs.fallback.attempt"], json!(2));
 }
+
+fn a_retried_call_tells_the_wait_and_one_that_was_not_does_not() {
+    let retried = arrived(samples::retried()).1;
+    assert_eq!(retried["llmobs.latency.retry_ms"], json!(22_000.0));
+    assert_eq!(
+        (&retried["llmobs.attempts"], &retried["llmobs.http_status"]),
+        (&json!(3), &json!(200))
+    );
+    let once = arrived(Record { attempts: Some(1), ..samples::retried() }).1;
+    assert_eq!(once["llmobs.latency.retry_ms"], Value::Null);
+}
+
+#[test]
+fn a_gateway_and_a_deployment_are_told() {
+    let found = call(|record| {
+        record.served_by = Some("groq".into());
+        record.deployment = Some("my-gpt".into());
+    });
+    assert_eq!(found["llmobs.served_by"], "groq");
+    assert_eq!(found["gen_ai.request.model"], "small", "the request names one itself");
+    let record = Record { model: None, deployment: Some("my-gpt".into()), ..samples::dropped() };
+    let (name, found) = arrived(record);
+    assert_eq!((name.as_str(), &found["gen_ai.request.model"]), ("chat my-gpt", &json!("my-gpt")));
+}
