@@ -15,6 +15,7 @@ mod id;
 mod layer;
 mod lifecycle;
 mod loss;
+mod media;
 mod offline;
 mod processor;
 mod queue;
@@ -45,6 +46,7 @@ pub use self::id::{IdError, Ids, RandomIds, RequestId, SpanId, TraceId};
 pub use self::layer::{Layer, layer};
 pub use self::lifecycle::{Builder, Llmobs, StartError};
 pub use self::loss::{LossCause, Losses, SinkLosses};
+pub use self::media::is_binary;
 pub use self::offline::{DecodeError, Exchange, Offline};
 pub use self::processor::{Processor, Verdict};
 pub use self::record::{

@@ -46,7 +46,7 @@ impl CallFold {
     /// Reads the request, once it has been told.
     fn request(&mut self) {
         let Self { call, record, panicked, .. } = self;
-        let (sent, len) = call.take_request();
+        let (sent, len, counted) = call.take_request();
         if let Some(len) = len {
             record.wire.get_or_insert_default().request_bytes = Some(len);
         }
@@ -56,7 +56,7 @@ impl CallFold {
             });
             *panicked = *panicked || catch_unwind(read).is_err();
             sent.release(&call.recorder);
-        } else if let Some(bytes) = len.filter(|len| *len > 0) {
+        } else if let Some(bytes) = len.filter(|len| *len > 0 && !counted) {
             let missing = CutField { bytes, missing: bytes, sha256: None };
             record.cut.get_or_insert_default().request_body = Some(missing);
         }
@@ -85,7 +85,7 @@ impl CallFold {
     }
 
     fn head(&mut self, attempt: u32, status: u16, headers: &Headers<'_>) {
-        self.guarded(attempt, |answer, _, _| answer.head(status, headers));
+        self.guarded(attempt, |answer, call, _| answer.head(status, headers, call));
     }
 
     fn gap(&mut self, attempt: u32, missing: u64) {
@@ -130,6 +130,7 @@ impl CallFold {
         let now = call.recorder.elapsed();
         let (ending, ended) = *state.ended.get_or_insert((Ending::Unfinished, now));
         let CallState { sent, headers, status, attempts, attempt, missing, .. } = *state;
+        let counted = state.counted;
         let (injected, unseen) = (state.usage_injected, state.unseen_attempts);
         drop(state);
         let sent = sent.filter(|_| !unseen);
@@ -139,7 +140,11 @@ impl CallFold {
         let mut record = std::mem::take(&mut self.record);
         let issued = call.issued;
         // An answer to another attempt is not this call's.
-        let answer = self.answer.take().filter(|answer| answer.attempt == attempt);
+        let mut answer = self.answer.take().filter(|answer| answer.attempt == attempt);
+        if let Some(counted) = counted {
+            // The headers may have found no room.
+            answer.get_or_insert_with(|| Answer::new(attempt, &call, &record)).count(counted);
+        }
         let last_read = answer.as_ref().and_then(|answer| answer.last_read);
         record.http_status = status;
         record.attempts = Some(attempts).filter(|_| !unseen);
