@@ -32,6 +32,7 @@ pub(super) fn factory(
             let Some(call) = call else { return Ok(request) };
             let unasked =
                 if hand_over::is_awaited() { usage::ask(policy, &mut request) } else { 0 };
+            llmobs_http::reqwest::watch(&mut request, &call);
             let attempt = call.attempt();
             if unasked > 0 {
                 attempt.usage_injected();
