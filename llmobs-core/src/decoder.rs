@@ -79,8 +79,8 @@ pub trait Fold: fmt::Debug + Send {
     /// Takes one event of a stream.
     fn event(&mut self, event: &Event<'_>) -> EventFacts;
 
-    /// Takes note of an event that was too large to keep: its name, where that came first, and how
-    /// long it was are all there is. By default it says nothing.
+    /// Takes note of an event that was too large to keep: its name, where that came first, its end
+    /// and how long it was are all there is. By default it says nothing.
     fn skipped(&mut self, event: &Event<'_>) -> EventFacts {
         let _ = event;
         EventFacts::default()
@@ -120,9 +120,10 @@ impl<'a> Headers<'a> {
 pub struct Event<'a> {
     /// The `event:` field; empty when there was none.
     pub name: &'a [u8],
-    /// The `data:` lines, joined by line feeds.
+    /// The `data:` lines, joined by line feeds. Of an event that was too large to keep, no more than
+    /// the end, from anywhere in it, as it stood on the wire.
     pub data: &'a [u8],
-    /// Bytes of an event that was too large to keep; its data is empty then.
+    /// Bytes of an event that was too large to keep.
     pub missing: u64,
 }
 
