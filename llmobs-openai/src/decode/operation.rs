@@ -245,7 +245,12 @@ impl Fold for OperationFold {
 
     fn skipped(&mut self, event: &Event<'_>) -> EventFacts {
         self.streamed = true;
-        // What is that large is an image, or sound.
+        // What is that large is an image, or sound, as one text that the rest comes after. Its end,
+        // after that of the text, is all of the event that says anything.
+        let json = format!("{{\"\":\"{}", super::json::utf8(event.data));
+        if let Some(sent) = super::json::read::<Sent<'_>>(&json) {
+            self.common(&sent);
+        }
         self.note(meaning(&String::from_utf8_lossy(event.name)), true)
     }
 

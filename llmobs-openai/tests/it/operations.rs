@@ -152,6 +152,7 @@ fn a_streamed_image_is_complete_with_its_last_event_however_large_that_is() {
         let line = exchange.line();
         assert_eq!(line["outcome"], "completed", "{size}");
         assert_eq!((&line["ttft_ms"], &line["wire"]["output_events"]), (&json!(10.0), &json!(2)));
+        assert_eq!(line["output_tokens"], 1056, "{size}");
         assert_eq!(line.get("tpot_ms"), None, "an image is not made token by token");
         let line = Exchange { response: &partial, ..exchange }.line();
         assert_eq!(line["outcome"], "interrupted", "{size}");
