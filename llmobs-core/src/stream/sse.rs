@@ -152,7 +152,10 @@ impl SseParser {
                 self.partial.push(b'x');
             }
         } else if self.partial.len() + self.data.len() + bytes.len() > self.limit {
-            self.skip(self.partial.len() + bytes.len());
+            let partial = std::mem::take(&mut self.partial);
+            self.skip(partial.len() + bytes.len());
+            // However the line was cut, it has one end.
+            self.keep_end(&partial);
             self.keep_end(bytes);
             self.partial.push(b'x');
         } else {
@@ -184,7 +187,7 @@ impl SseParser {
 
     fn line(&mut self, line: &[u8], on_event: &mut impl FnMut(Event<'_>)) {
         // A byte order mark counts, as it does while its line is incomplete.
-        let len = line.len();
+        let (len, whole) = (line.len(), line);
         let mut line = line;
         if std::mem::take(&mut self.at_start) {
             line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
@@ -210,7 +213,7 @@ impl SseParser {
             self.name.clear();
         } else if self.data.len() + len > self.limit {
             self.skip(len);
-            self.keep_end(line);
+            self.keep_end(whole);
         } else if line.starts_with(b":") {
             self.comments += 1;
         } else if let Some(data) = field(line, b"data") {
