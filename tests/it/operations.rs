@@ -236,15 +236,8 @@ async fn sound_arrives_with_the_headers_and_the_bytes_it_has_without_us() {
     ];
     for answer in answers {
         let server = server(answer.header("x-request-id", "req_1").repeat()).await;
-        let url = format!("{}/audio/speech", server.base_url());
         let http = reqwest::Client::new();
-        let factory = || {
-            let (http, url) = (http.clone(), url.clone());
-            HttpRequestFactory::new(move || {
-                let request = http.post(&url).body("{}").build();
-                async move { Ok(request?) }
-            })
-        };
+        let factory = || post(&http, &server);
         let without = ReqwestService::new(http.clone()).oneshot(factory()).await;
         let without = seen(without.expect("the server answers")).await;
         let (with, records) = observed(async {
@@ -259,6 +252,15 @@ async fn sound_arrives_with_the_headers_and_the_bytes_it_has_without_us() {
         assert_eq!(record.wire.as_ref().and_then(|wire| wire.bytes), Some(with.2.len() as u64));
         assert_eq!(record.cut, None);
     }
+}
+
+/// A request for speech, below async-openai's types.
+fn post(http: &reqwest::Client, server: &Server) -> HttpRequestFactory {
+    let (http, url) = (http.clone(), format!("{}/audio/speech", server.base_url()));
+    HttpRequestFactory::new(move || {
+        let request = http.post(&url).body("{}").build();
+        async move { Ok(request?) }
+    })
 }
 
 type Seen = (Vec<(String, Vec<u8>)>, Option<u64>, Vec<u8>, Option<String>);
@@ -285,16 +287,9 @@ async fn sound_that_nobody_hears_to_its_end_is_dropped() {
     let gate = Gate::new();
     let sound = Answer::stream("audio/mpeg").write(vec![1; 1_000]).wait(&gate).write("more");
     let server = server(sound).await;
-    let url = format!("{}/audio/speech", server.base_url());
     let ((), records) = observed(async {
         let http = reqwest::Client::new();
-        let factory = {
-            let http = http.clone();
-            HttpRequestFactory::new(move || {
-                let request = http.post(&url).body("{}").build();
-                async move { Ok(request?) }
-            })
-        };
+        let factory = post(&http, &server);
         let answer = llmobs::openai::service(http).oneshot(factory).await;
         let mut answer = answer.expect("the server answers");
         assert!(answer.chunk().await.expect("it goes on").is_some());
@@ -303,6 +298,31 @@ async fn sound_that_nobody_hears_to_its_end_is_dropped() {
     .await;
     let record = records.only().assert_outcome(Outcome::Dropped);
     assert_eq!(record.wire.as_ref().and_then(|wire| wire.bytes), Some(1_000));
+}
+
+#[tokio::test]
+async fn of_sound_that_is_still_coming_at_the_shutdown_the_size_is_unknown() {
+    let gate = Gate::new();
+    let answer = Answer::stream("audio/mpeg").write(vec![1; 1_000]).wait(&gate).write("more");
+    let server = server(answer).await;
+    let memory = llmobs::testing::Memory::default();
+    let llmobs = llmobs::Builder::from_lookup(&|_| None).sink(memory.clone()).process_wide(false);
+    let llmobs = llmobs.start().expect("it starts");
+    let scope = llmobs::scope().recorder(llmobs.recorder());
+    let http = reqwest::Client::new();
+    let factory = post(&http, &server);
+    let answer = scope.run(llmobs::openai::service(http).oneshot(factory)).await;
+    let mut answer = answer.expect("the server answers");
+    assert!(answer.chunk().await.expect("it goes on").is_some());
+    let shut =
+        tokio::task::spawn_blocking(move || llmobs.shutdown(std::time::Duration::from_secs(10)));
+    shut.await.expect("no panic").expect("nothing is left");
+    gate.open();
+    assert_eq!(answer.chunk().await.expect("it ends").as_deref(), Some(&b"more"[..]));
+    let records = Records::from(memory.records());
+    let record = records.only().assert_outcome(Outcome::Unfinished);
+    assert_eq!(record.wire.as_ref().and_then(|wire| wire.bytes), None);
+    assert_eq!(record.http_status, Some(200));
 }
 
 #[tokio::test]
