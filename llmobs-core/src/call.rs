@@ -15,8 +15,9 @@ use smallvec::SmallVec;
 pub use self::propagation::Propagation;
 pub use self::request::RequestTap;
 pub(crate) use self::request::Sent;
+use self::tap::Rest;
 pub use self::tap::Tap;
-pub(crate) use self::tap::{Frame, frames};
+pub(crate) use self::tap::{Counted, Frame, frames};
 use crate::capture::Capture;
 use crate::decoder::{Decoder, Route, Target};
 use crate::group::Group;
@@ -126,6 +127,8 @@ pub(crate) struct CallState {
     pub(crate) request: Option<Sent>,
     pub(crate) request_len: Option<u64>,
     request_told: bool,
+    /// It is only its length that was to be told.
+    request_counted: bool,
     pub(crate) attempts: u32,
     /// More requests may have been sent than attempts were begun.
     pub(crate) unseen_attempts: bool,
@@ -143,6 +146,8 @@ pub(crate) struct CallState {
     /// The last attempt asked for usage in the application's place.
     pub(crate) usage_injected: bool,
     body: Body,
+    /// What passed of a body that is only counted.
+    pub(crate) counted: Option<Counted>,
     /// Bytes at the body's end that were not kept.
     pub(crate) missing: u64,
     returned: bool,
@@ -175,7 +180,17 @@ impl Recorder {
     /// Inside the transport of another call to the same place, as [`Call::attach`] knows it, there
     /// is nothing to observe: an observer further out does so already.
     pub fn call(&self, start: CallStart<'_>) -> Option<Call> {
-        let (decoder, route) = self.route(&start.target)?;
+        self.observe(start, false)
+    }
+
+    /// The same for a client that speaks to nothing but model providers: whatever a decoder has a
+    /// word for is observed, as [`Decoder::route_other`] says.
+    pub fn call_to_provider(&self, start: CallStart<'_>) -> Option<Call> {
+        self.observe(start, true)
+    }
+
+    fn observe(&self, start: CallStart<'_>, any: bool) -> Option<Call> {
+        let (decoder, route) = self.route(&start.target, any)?;
         let target = &start.target;
         let same = |outer: &CallShared| {
             outer.recorder.is(self)
@@ -316,7 +331,7 @@ impl CallRef {
             (state.attempt, state.sent) = (state.attempts, Some(now));
             (state.headers, state.status) = (None, None);
             state.usage_injected = false;
-            (state.body, state.missing) = (Body::None, 0);
+            (state.body, state.missing, state.counted) = (Body::None, 0, None);
             number = state.attempts;
         });
         Attempt { call: self.clone(), number, sent: now }
@@ -392,10 +407,11 @@ impl CallShared {
         self.recorder.send(Message::CallEnded(Arc::clone(self)));
     }
 
-    fn body_ended(self: &Arc<Self>, attempt: u32, end: BodyEnd, missing: u64, at: u64) {
+    fn body_ended(self: &Arc<Self>, attempt: u32, end: BodyEnd, rest: Rest, at: u64) {
         self.update(|state| {
             if state.attempt == attempt {
-                (state.body, state.missing) = (Body::Ended(end, at), missing);
+                state.body = Body::Ended(end, at);
+                (state.missing, state.counted) = (rest.missing, rest.counted);
             }
         });
     }

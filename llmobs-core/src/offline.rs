@@ -135,7 +135,8 @@ impl Offline {
         body: impl IntoIterator<Item = Bytes>,
     ) -> Result<Record, DecodeError> {
         let target = exchange.target;
-        let (decoder, route) = self.recorder.route(&target).ok_or(DecodeError::UnknownFormat)?;
+        let (decoder, route) =
+            self.recorder.route(&target, false).ok_or(DecodeError::UnknownFormat)?;
         self.recorder.reserve();
         let start = CallStart { target, body: Some(exchange.request.clone()), body_len: None };
         let at = self.recorder.now();

@@ -65,6 +65,14 @@ pub mod attribute {
     pub const USAGE_AUDIO_INPUT: &str = "gen_ai.usage.audio.input_tokens";
     /// Audio output tokens.
     pub const USAGE_AUDIO_OUTPUT: &str = "gen_ai.usage.audio.output_tokens";
+    /// Image input tokens.
+    pub const USAGE_IMAGE_INPUT: &str = "gen_ai.usage.image.input_tokens";
+    /// Image output tokens.
+    pub const USAGE_IMAGE_OUTPUT: &str = "gen_ai.usage.image.output_tokens";
+    /// Text input tokens.
+    pub const USAGE_TEXT_INPUT: &str = "gen_ai.usage.text.input_tokens";
+    /// Text output tokens.
+    pub const USAGE_TEXT_OUTPUT: &str = "gen_ai.usage.text.output_tokens";
     /// Kind of token a usage counter counts.
     pub const TOKEN_MODALITY: &str = "gen_ai.token.modality";
     /// Whether tokens are `input` or `output`, in the metric of before October 2026.
@@ -112,6 +120,12 @@ pub mod attribute {
     /// Fingerprint of the provider's configuration.
     pub const OPENAI_SYSTEM_FINGERPRINT: &str = "openai.response.system_fingerprint";
 
+    /// Which API was called, one of [`api`](super::api), where the conventions have no name for it.
+    pub const LLMOBS_API: &str = "llmobs.api";
+    /// Issued to first byte of the body, in milliseconds, of bodies that are counted.
+    pub const LLMOBS_TIME_TO_FIRST_BYTE_MS: &str = "llmobs.latency.time_to_first_byte_ms";
+    /// Seconds of audio heard, where those are counted.
+    pub const LLMOBS_AUDIO_SECONDS: &str = "llmobs.usage.audio_seconds";
     /// Our own request id.
     pub const LLMOBS_REQUEST_ID: &str = "llmobs.request_id";
     /// How the operation ended.
@@ -236,6 +250,10 @@ pub mod compat {
 pub mod modality {
     /// Audio.
     pub const AUDIO: &str = "audio";
+    /// Images.
+    pub const IMAGE: &str = "image";
+    /// Text.
+    pub const TEXT: &str = "text";
     /// Not told apart by the provider.
     pub const UNKNOWN: &str = "unknown";
 }
@@ -246,12 +264,17 @@ pub mod output_type {
     pub const TEXT: &str = "text";
     /// JSON.
     pub const JSON: &str = "json";
+    /// Images.
+    pub const IMAGE: &str = "image";
+    /// Speech.
+    pub const SPEECH: &str = "speech";
 }
 
 /// What stands in spans for a finish reason that was expected and did not come.
 pub const MISSING_FINISH_REASON: &str = "error";
 
-/// Values of `gen_ai.operation.name`.
+/// Values of `gen_ai.operation.name`, which is open: the registry's, and ours for what it has no
+/// word for.
 pub mod operation {
     /// Chat, the Responses API included.
     pub const CHAT: &str = "chat";
@@ -263,6 +286,14 @@ pub mod operation {
     pub const EMBEDDINGS: &str = "embeddings";
     /// Reading a stored answer.
     pub const FETCH_RESPONSE: &str = "fetch_response";
+    /// Ours: speech to text in its own language.
+    pub const TRANSCRIPTION: &str = "transcription";
+    /// Ours: speech to text in English.
+    pub const TRANSLATION: &str = "translation";
+    /// Ours: judging text or images.
+    pub const MODERATION: &str = "moderation";
+    /// Ours: any other request to a provider, told apart by [`api`](super::api).
+    pub const API_CALL: &str = "api_call";
     /// Fetching documents.
     pub const RETRIEVAL: &str = "retrieval";
     /// Running a tool.
@@ -271,6 +302,55 @@ pub mod operation {
     pub const INVOKE_AGENT: &str = "invoke_agent";
     /// Running a workflow.
     pub const INVOKE_WORKFLOW: &str = "invoke_workflow";
+}
+
+/// Values of the record's `api`: which of a provider's interfaces was called.
+pub mod api {
+    /// Chat completions.
+    pub const CHAT_COMPLETIONS: &str = "chat_completions";
+    /// Legacy completions.
+    pub const COMPLETIONS: &str = "completions";
+    /// Embeddings.
+    pub const EMBEDDINGS: &str = "embeddings";
+    /// Responses.
+    pub const RESPONSES: &str = "responses";
+    /// Images: made, edited, varied.
+    pub const IMAGES: &str = "images";
+    /// Text to speech.
+    pub const AUDIO_SPEECH: &str = "audio_speech";
+    /// Speech to text.
+    pub const AUDIO_TRANSCRIPTIONS: &str = "audio_transcriptions";
+    /// Speech to English text.
+    pub const AUDIO_TRANSLATIONS: &str = "audio_translations";
+    /// Moderations.
+    pub const MODERATIONS: &str = "moderations";
+    /// The rest of what is called at OpenAI, each named as in its paths.
+    pub const REST: &[&str] = &[
+        "assistants",
+        "audio",
+        "batches",
+        "chat",
+        "chatkit",
+        "containers",
+        "content_provenance_checks",
+        "conversations",
+        "decisions",
+        "evals",
+        "files",
+        "fine_tuning",
+        "models",
+        "organization",
+        "projects",
+        "realtime",
+        "safety",
+        "skills",
+        "threads",
+        "uploads",
+        "vector_stores",
+        "videos",
+    ];
+    /// What is in none of the lists.
+    pub const OTHER: &str = "other";
 }
 
 /// Values of `gen_ai.provider.name`; for others the host stands in.

@@ -100,7 +100,11 @@ fn open_inference(record: &Record, out: &mut Attributes) {
 fn span_kind(record: &Record) -> &'static str {
     let step = match (record.kind, record.operation.as_deref()) {
         (Kind::Interaction, Some(operation::EMBEDDINGS)) => return "EMBEDDING",
-        (Kind::Interaction, Some(operation::FETCH_RESPONSE)) => return "CHAIN",
+        (Kind::Interaction, Some(operation::FETCH_RESPONSE | operation::API_CALL)) => {
+            return "CHAIN";
+        }
+        (Kind::Interaction, Some(operation::MODERATION)) => return "GUARDRAIL",
+        (Kind::Interaction, Some(operation::RETRIEVAL)) => return "RETRIEVER",
         (Kind::Interaction, _) => return "LLM",
         _ => record.step,
     };

@@ -1,5 +1,6 @@
 //! What is kept of a record to draw it.
 
+use llmobs_core::semconv::operation;
 use llmobs_core::{Kind, Outcome, Record, RequestId, SpanId, Timestamp};
 
 use super::attempt::Attempt;
@@ -47,9 +48,13 @@ impl Span {
             Kind::Step => false,
             _ => return None,
         };
-        let operation = record.operation.as_deref().map(clean);
-        let what = match (is_call, operation, record.step) {
-            (true, Some(operation), _) => operation,
+        let name = record.operation.as_deref().map(clean);
+        let api = record.api.as_deref().map(clean);
+        let what = match (is_call, name, record.step) {
+            (true, Some(name), _) if name == operation::API_CALL => {
+                format!("{name} {}", api.unwrap_or_default())
+            }
+            (true, Some(name), _) => name,
             (true, None, _) => "call".to_owned(),
             (false, _, Some(step)) => step.as_str().to_owned(),
             (false, _, None) => "step".to_owned(),

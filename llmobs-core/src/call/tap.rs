@@ -32,28 +32,53 @@ pub struct Tap {
     sent: u64,
     /// Bytes not kept since the last frame that was.
     missing: u64,
+    /// Set for a body that is only counted.
+    counted: Option<Counted>,
     ended: bool,
+}
+
+/// What is known of a body that is only counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) bytes: u64,
+    /// When the first of them came.
+    pub(crate) first: Option<u64>,
+}
+
+/// What the worker has not been told of a body at its end.
+pub(super) struct Rest {
+    pub(super) missing: u64,
+    pub(super) counted: Option<Counted>,
 }
 
 impl Tap {
     /// A tap that watches, unless the body is nobody's from the start: it has `ended` then.
     pub(super) fn new(call: CallRef, attempt: u32, now: u64, ended: bool) -> Self {
-        Self { call, attempt, buffer: Vec::new(), sent: now, missing: 0, ended }
+        let buffer = Vec::new();
+        Self { call, attempt, buffer, sent: now, missing: 0, counted: None, ended }
     }
 
     pub(super) fn head<'h>(
         &mut self,
         now: u64,
         status: u16,
-        headers: impl Iterator<Item = (&'h str, &'h [u8])>,
+        mut headers: impl Iterator<Item = (&'h str, &'h [u8])>,
     ) {
-        if self.ended || !self.room(0) {
+        if self.ended {
+            return;
+        }
+        if !self.room(0) {
+            self.count_if_binary(headers.find(is_content_type));
             return;
         }
         let start = self.buffer.len();
         frame(&mut self.buffer, HEAD, now, 0);
         self.buffer.extend_from_slice(&status.to_le_bytes());
+        let mut content_type = None;
         for (name, value) in headers {
+            if content_type.is_none() {
+                content_type = Some((name, value)).filter(is_content_type);
+            }
             let line = name.len() + value.len() + 3;
             // Without these two the body cannot be read.
             let needed = matches!(name, "content-type" | "content-encoding");
@@ -70,6 +95,18 @@ impl Tap {
         if let Some(place) = self.buffer.get_mut(start + 9..start + PREFIX) {
             place.copy_from_slice(&len.to_le_bytes());
         }
+        self.count_if_binary(content_type);
+        if self.counted.is_some() {
+            // Nothing will come to fill the buffer.
+            self.flush(now);
+        }
+    }
+
+    fn count_if_binary(&mut self, content_type: Option<(&str, &[u8])>) {
+        let content_type = content_type.and_then(|(_, value)| std::str::from_utf8(value).ok());
+        let call = &self.call.0;
+        let counts = contained(|| call.decoder.counts(&call.route, content_type)) == Some(true);
+        self.counted = counts.then(Counted::default);
     }
 
     fn wants(&self, name: &str) -> bool {
@@ -79,6 +116,11 @@ impl Tap {
     /// Takes the bytes of one read.
     pub fn data(&mut self, bytes: &Bytes) {
         if self.ended {
+            return;
+        }
+        if let Some(counted) = &mut self.counted {
+            counted.bytes += bytes.len() as u64;
+            counted.first.get_or_insert_with(|| self.call.0.recorder.elapsed());
             return;
         }
         let now = self.call.0.recorder.elapsed();
@@ -102,7 +144,8 @@ impl Tap {
         }
         let now = self.call.0.recorder.elapsed();
         self.flush(now);
-        self.call.0.body_ended(self.attempt, end, self.missing, now);
+        let rest = Rest { missing: self.missing, counted: self.counted };
+        self.call.0.body_ended(self.attempt, end, rest, now);
     }
 
     /// Makes room for a frame of `len` bytes; `false` when there is none to be had.
@@ -168,6 +211,10 @@ impl fmt::Debug for Tap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tap").field("call", &self.call).finish_non_exhaustive()
     }
+}
+
+fn is_content_type((name, _): &(&str, &[u8])) -> bool {
+    *name == "content-type"
 }
 
 fn keeps(name: &str, value: &[u8]) -> bool {

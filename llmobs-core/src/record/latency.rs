@@ -22,6 +22,10 @@ pub struct Latency {
     /// Last attempt sent to response headers.
     #[serde(skip_serializing_if = "super::unknown")]
     pub headers_ms: Option<f64>,
+    /// Call issued to first byte of the answer's body; only of bodies that are counted, not read:
+    /// sound, pictures, files.
+    #[serde(skip_serializing_if = "super::unknown")]
+    pub time_to_first_byte_ms: Option<f64>,
     /// Call issued to first event of any kind; streams only.
     #[serde(skip_serializing_if = "super::unknown")]
     pub time_to_first_chunk_ms: Option<f64>,

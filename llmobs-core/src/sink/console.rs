@@ -5,6 +5,7 @@ use std::io::Write;
 
 use super::{Batch, Sink, SinkError};
 use crate::record::{Kind, Record};
+use crate::semconv::operation;
 
 /// Writes one short line per record to any writer, standard error by default.
 ///
@@ -72,6 +73,9 @@ fn line(out: &mut String, record: &Record) {
         (None, None, Kind::Meta) => words.word("meta"),
         (None, None, Kind::Evaluation) => words.word("evaluation"),
         (None, None, _) => words.word("record"),
+    }
+    if record.operation.as_deref() == Some(operation::API_CALL) {
+        words.or_not(record.api.as_deref());
     }
     words.or_not(record.name.as_deref());
     words.or_not(record.model_version.as_deref().or(record.model.as_deref()));

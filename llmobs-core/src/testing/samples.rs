@@ -11,13 +11,13 @@ use crate::record::{
     Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, ToolCall,
     TpotSource, Usage, UsageSource, Wire,
 };
-use crate::semconv::{error_type, operation};
+use crate::semconv::{api, error_type, operation};
 use crate::testing::{CountingIds, FakeClock};
 use crate::time::Clock;
 
 /// One record of each shape there is, the same in every run: the first line of a file, a streamed
-/// chat with every field set, one that was cut, a failed, a dropped and a retried call, a step, and
-/// a report of losses.
+/// chat with every field set, one that was cut, a failed, a dropped and a retried call, a step,
+/// a call whose answer was counted, and a report of losses.
 pub fn all() -> Vec<Record> {
     vec![
         file_start(),
@@ -27,6 +27,7 @@ pub fn all() -> Vec<Record> {
         dropped(),
         retried(),
         step(),
+        media(),
         loss_report(),
     ]
 }
@@ -117,6 +118,7 @@ pub fn streamed_chat() -> Record {
             audio_output_tokens: Some(1),
             source: Some(UsageSource::Reported),
             inconsistent: true,
+            ..Usage::default()
         }),
         ttft_ms: Some(312.25),
         tpot_ms: Some(11.5),
@@ -218,6 +220,40 @@ fn wire() -> Wire {
         end_marker: Some(true),
         bytes: Some(81_234),
         request_bytes: Some(4_096),
+    }
+}
+
+/// An image and sound in one, whose bytes were counted: no such call exists, but it has every field
+/// that only such calls have.
+pub fn media() -> Record {
+    Record {
+        operation: Some(operation::GENERATE_CONTENT.into()),
+        api: Some(api::IMAGES.into()),
+        stream: None,
+        input_tokens: Some(230),
+        output_tokens: Some(1_060),
+        usage: Some(Usage {
+            image_input_tokens: Some(200),
+            image_output_tokens: Some(1_056),
+            text_input_tokens: Some(30),
+            text_output_tokens: Some(4),
+            audio_seconds: Some(1.5),
+            source: Some(UsageSource::Reported),
+            ..Usage::default()
+        }),
+        total_latency_ms: Some(20_000.0),
+        latency: Some(Box::new(Latency {
+            time_to_first_byte_ms: Some(181.0),
+            ..Latency::default()
+        })),
+        outcome: Some(Outcome::Completed),
+        http_status: Some(200),
+        wire: Some(Box::new(Wire {
+            bytes: Some(52_428_800),
+            request_bytes: Some(4_096),
+            ..Wire::default()
+        })),
+        ..call(6)
     }
 }
 

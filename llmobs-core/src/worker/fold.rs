@@ -56,7 +56,7 @@ impl CallFold {
     /// Reads the request, once it has been told.
     fn request(&mut self) {
         let Self { call, record, panicked, .. } = self;
-        let (sent, len) = call.take_request();
+        let (sent, len, counted) = call.take_request();
         if let Some(len) = len {
             record.wire.get_or_insert_default().request_bytes = Some(len);
         }
@@ -66,7 +66,7 @@ impl CallFold {
             });
             *panicked = *panicked || catch_unwind(read).is_err();
             sent.release(&call.recorder);
-        } else if let Some(bytes) = len.filter(|len| *len > 0) {
+        } else if let Some(bytes) = len.filter(|len| *len > 0 && !counted) {
             let missing = CutField { bytes, missing: bytes, sha256: None };
             record.cut.get_or_insert_default().request_body = Some(missing);
         }
@@ -101,7 +101,7 @@ impl CallFold {
     }
 
     fn head(&mut self, attempt: u32, at: u64, status: u16, headers: &Headers<'_>) {
-        self.guarded(attempt, |answer, _, _| answer.head(at, status, headers));
+        self.guarded(attempt, |answer, call, _| answer.head(at, status, headers, call));
     }
 
     fn gap(&mut self, attempt: u32, missing: u64) {
@@ -146,7 +146,7 @@ impl CallFold {
         let now = call.recorder.elapsed();
         let (ending, ended) = *state.ended.get_or_insert((Ending::Unfinished, now));
         let marks = Marks::of(&state);
-        let CallState { sent, missing, .. } = *state;
+        let CallState { sent, missing, counted, .. } = *state;
         let (injected, unseen) = (state.usage_injected, state.unseen_attempts);
         drop(state);
         let Marks { attempts, attempt, headers, status, .. } = marks;
@@ -161,6 +161,10 @@ impl CallFold {
         let mut abandoned = std::mem::take(&mut self.abandoned);
         if let Some(other) = answer.take_if(|answer| answer.attempt != attempt) {
             abandoned.add(other, &call, &record);
+        }
+        if let Some(counted) = counted {
+            // The headers may have found no room.
+            answer.get_or_insert_with(|| Answer::new(attempt, &call, &record)).count(counted);
         }
         let last_read = answer.as_ref().and_then(|answer| answer.last_read);
         record.http_status = status;

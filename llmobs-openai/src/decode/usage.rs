@@ -16,6 +16,9 @@ object! {
         input_details: Maybe<Details<'a>> = "input_tokens_details",
         completion_details: Maybe<Details<'a>> = "completion_tokens_details",
         output_details: Maybe<Details<'a>> = "output_tokens_details",
+        input_detail: Maybe<Details<'a>> = "input_token_details",
+        output_detail: Maybe<Details<'a>> = "output_token_details",
+        seconds: Raw<'a> = "seconds",
         cache_read_input_tokens: Raw<'a> = "cache_read_input_tokens",
         prompt_cache_hit_tokens: Raw<'a> = "prompt_cache_hit_tokens",
         cached_tokens: Raw<'a> = "cached_tokens",
@@ -35,6 +38,8 @@ object! {
         cache_write_tokens: Raw<'a> = "cache_write_tokens",
         reasoning_tokens: Raw<'a> = "reasoning_tokens",
         audio_tokens: Raw<'a> = "audio_tokens",
+        image_tokens: Raw<'a> = "image_tokens",
+        text_tokens: Raw<'a> = "text_tokens",
     }
 }
 
@@ -104,9 +109,9 @@ impl UsageFold {
 
 impl Sent<'_> {
     fn counts(&self) -> Counts {
-        let inputs = [&self.prompt_details, &self.input_details];
-        let outputs = [&self.completion_details, &self.output_details];
-        let detail = |of: [&Maybe<Details<'_>>; 2], pick: for<'d> fn(&Details<'d>) -> Raw<'d>| {
+        let inputs = [&self.prompt_details, &self.input_details, &self.input_detail];
+        let outputs = [&self.completion_details, &self.output_details, &self.output_detail];
+        let detail = |of: [&Maybe<Details<'_>>; 3], pick: for<'d> fn(&Details<'d>) -> Raw<'d>| {
             of.into_iter().find_map(|details| count(pick(details.0.as_ref()?)))
         };
         let first = |of: &[Raw<'_>]| of.iter().find_map(|raw| count(*raw));
@@ -129,6 +134,11 @@ impl Sent<'_> {
                     .or_else(|| count(self.reasoning_tokens)),
                 audio_input_tokens: detail(inputs, |details| details.audio_tokens),
                 audio_output_tokens: detail(outputs, |details| details.audio_tokens),
+                image_input_tokens: detail(inputs, |details| details.image_tokens),
+                image_output_tokens: detail(outputs, |details| details.image_tokens),
+                text_input_tokens: detail(inputs, |details| details.text_tokens),
+                text_output_tokens: detail(outputs, |details| details.text_tokens),
+                audio_seconds: number(self.seconds).filter(|seconds| *seconds >= 0.0),
                 ..Usage::default()
             },
         }
@@ -149,5 +159,7 @@ fn contradicts(input: Option<u64>, output: Option<u64>, usage: &Usage) -> bool {
         || over(usage.cache_read_tokens, input)
         || over(usage.audio_input_tokens, input)
         || over(usage.audio_output_tokens, output)
+        || over(usage.image_input_tokens, input)
+        || over(usage.image_output_tokens, output)
         || over(sum, usage.total_tokens)
 }

@@ -18,6 +18,10 @@ const ROUTES: &[(&str, &str)] = &[
     ("POST", "/v1/embeddings"),
     ("POST", "/v1/responses"),
     ("GET", "/v1/responses/resp_1"),
+    ("POST", "/v1/images/generations"),
+    ("POST", "/v1/audio/speech"),
+    ("POST", "/v1/audio/transcriptions"),
+    ("POST", "/v1/moderations"),
 ];
 
 /// What bodies are made of, so that noise gets past the first byte.
@@ -73,6 +77,13 @@ const EVENTS: &[&str] = &[
     r#"{"type":"response.function_call_arguments.delta","output_index":7000000000,"delta":"{}"}"#,
     r#"{"type":"response.completed","response":{"id":"r","status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":"Hi"}]}],"usage":{"input_tokens":1,"output_tokens":2}}}"#,
     r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"x","message":"it broke"}}}"#,
+    r#"{"type":"speech.audio.delta","audio":"AAAA"}"#,
+    r#"{"type":"transcript.text.delta","delta":"Hel"}"#,
+    r#"{"type":"transcript.text.done","text":"Hello","usage":{"type":"tokens","input_tokens":1,"output_tokens":2}}"#,
+    r#"{"type":"image_generation.partial_image","b64_json":"AAAA"}"#,
+    r#"{"type":"image_edit.completed","b64_json":"AAAA","usage":{"input_tokens":1,"input_tokens_details":{"image_tokens":9}}}"#,
+    r#"{"created":1,"data":[{"b64_json":"AAAA"},{"url":"u"},7],"results":[{"flagged":true},{}],"text":"Hello","duration":"2.5"}"#,
+    r#"{"text":"Hello","duration":-1,"usage":{"type":"duration","seconds":1e999}}"#,
 ];
 
 const REQUESTS: &[&str] = &[
@@ -82,6 +93,7 @@ const REQUESTS: &[&str] = &[
     r#"{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}"#,
     r#"{"model":"m","n":4294967296,"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}],"tools":[{}]}"#,
     r#"{"model":"m","stream":true,"input":[{"role":"user","content":"hi"}],"previous_response_id":"r"}"#,
+    r#"{"model":"m","prompt":"a","stream_format":"sse","response_format":"b64_json"}"#,
     r#"{"model":"m","prompt":["a","b"],"input":[[1,2],[3]],"encoding_format":"base64","stop":"x"}"#,
 ];
 
@@ -120,7 +132,12 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 
 fn case() -> impl Strategy<Value = Case> {
     let ends = [BodyEnd::Complete, BodyEnd::Complete, BodyEnd::Dropped];
-    let types = [None, Some("text/event-stream; charset=utf-8"), Some("application/json")];
+    let types = [
+        None,
+        Some("text/event-stream; charset=utf-8"),
+        Some("application/json"),
+        Some("audio/wav"),
+    ];
     let start = (select(ROUTES), select(REQUESTS), select(&[200, 200, 200, 429, 500][..]));
     let rest = (select(types.to_vec()), select(ends.to_vec()), body());
     let cuts = prop::collection::vec(any::<Index>(), 0..12);

@@ -10,6 +10,7 @@ mod fuzz;
 mod headers;
 mod kit;
 mod lenience;
+mod operations;
 mod recordings;
 mod recordings_corpus;
 mod recordings_facts;

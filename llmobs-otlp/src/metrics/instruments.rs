@@ -1,7 +1,7 @@
 //! The instruments, and what a record adds to them.
 
 use llmobs_core::semconv::{attribute, buckets, metric, modality, operation};
-use llmobs_core::{Kind, Outcome, Record, StepKind, Usage};
+use llmobs_core::{Kind, Outcome, Record, StepKind};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 
@@ -118,11 +118,10 @@ impl Instruments {
         }
         ended(record, &mut attributes);
         let kind = record.operation.as_deref();
+        let generates = kind.is_some_and(generates);
         let duration = match kind {
             Some(operation::EMBEDDINGS) => &self.embeddings,
-            Some(operation::CHAT | operation::TEXT_COMPLETION | operation::GENERATE_CONTENT) => {
-                &self.inference
-            }
+            _ if generates => &self.inference,
             _ => &self.operation,
         };
         seconds(duration, record.total_latency_ms, &attributes.into_vec());
@@ -137,7 +136,7 @@ impl Instruments {
                     self.embeddings_input.record(tokens, &common);
                 }
             }
-            Some(operation::CHAT | operation::TEXT_COMPLETION | operation::GENERATE_CONTENT) => {
+            _ if generates => {
                 self.stream(record, &common);
                 if consistent {
                     self.usage(record, &common);
@@ -170,12 +169,22 @@ impl Instruments {
             return;
         }
         let usage = record.usage.clone().unwrap_or_default();
-        let Usage { audio_input_tokens, audio_output_tokens, .. } = usage;
-        by_modality(&self.input_tokens, record.input_tokens, audio_input_tokens, common);
-        by_modality(&self.output_tokens, record.output_tokens, audio_output_tokens, common);
-        by_modality(&self.cache_read, usage.cache_read_tokens, None, common);
-        by_modality(&self.cache_write, usage.cache_write_tokens, None, common);
-        by_modality(&self.reasoning, usage.reasoning_tokens, None, common);
+        let input = Parts {
+            audio: usage.audio_input_tokens,
+            image: usage.image_input_tokens,
+            text: usage.text_input_tokens,
+        };
+        let output = Parts {
+            audio: usage.audio_output_tokens,
+            image: usage.image_output_tokens,
+            text: usage.text_output_tokens,
+        };
+        by_modality(&self.input_tokens, record.input_tokens, &input, common);
+        by_modality(&self.output_tokens, record.output_tokens, &output, common);
+        let untold = Parts::default();
+        by_modality(&self.cache_read, usage.cache_read_tokens, &untold, common);
+        by_modality(&self.cache_write, usage.cache_write_tokens, &untold, common);
+        by_modality(&self.reasoning, usage.reasoning_tokens, &untold, common);
         if let Some(tokens) = record.input_tokens {
             self.operation_input.record(tokens, common);
         }
@@ -183,6 +192,13 @@ impl Instruments {
             self.operation_output.record(tokens, common);
         }
     }
+}
+
+/// Whether an operation is a model's inference, by the conventions' metrics.
+fn generates(operation: &str) -> bool {
+    use operation::{CHAT, GENERATE_CONTENT, TEXT_COMPLETION, TRANSCRIPTION, TRANSLATION};
+
+    matches!(operation, CHAT | TEXT_COMPLETION | GENERATE_CONTENT | TRANSCRIPTION | TRANSLATION)
 }
 
 /// What all metrics of a call are told apart by. Nothing that is different each time, and nothing
@@ -216,26 +232,37 @@ fn seconds(histogram: &Histogram<f64>, millis: Option<f64>, attributes: &[KeyVal
     }
 }
 
-/// Adds tokens, those known to be audio apart from the rest, whose kind providers do not tell.
-fn by_modality(
-    counter: &Counter<u64>,
-    tokens: Option<u64>,
+/// Tokens whose kind is known.
+#[derive(Default)]
+struct Parts {
     audio: Option<u64>,
-    common: &[KeyValue],
-) {
+    image: Option<u64>,
+    text: Option<u64>,
+}
+
+/// Adds tokens, those of a known kind apart from the rest, whose kind most providers do not tell.
+fn by_modality(counter: &Counter<u64>, tokens: Option<u64>, parts: &Parts, common: &[KeyValue]) {
     let Some(tokens) = tokens else { return };
-    let audio = audio.filter(|audio| (1..=tokens).contains(audio));
-    let rest = tokens - audio.unwrap_or(0);
     let mut attributes = common.to_vec();
     let mut add = |tokens, modality: &'static str| {
         attributes.push(KeyValue::new(attribute::TOKEN_MODALITY, modality));
         counter.add(tokens, &attributes);
         attributes.pop();
     };
-    if let Some(audio) = audio {
-        add(audio, modality::AUDIO);
+    let known = [
+        (parts.audio, modality::AUDIO),
+        (parts.image, modality::IMAGE),
+        (parts.text, modality::TEXT),
+    ];
+    let mut rest = tokens;
+    for (part, modality) in known {
+        // Kinds that add up to more than the whole are not parts of it.
+        if let Some(part) = part.filter(|part| (1..=rest).contains(part)) {
+            add(part, modality);
+            rest -= part;
+        }
     }
-    if rest > 0 || audio.is_none() {
+    if rest > 0 || tokens == 0 {
         add(rest, modality::UNKNOWN);
     }
 }

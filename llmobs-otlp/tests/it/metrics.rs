@@ -1,5 +1,6 @@
 //! Instruments, units, buckets, attributes and values, from the protobuf that arrived.
 
+use llmobs_core::testing::samples;
 use llmobs_core::{BodyEnd, Record, Recorder, Step, StepKind, Verdict};
 use llmobs_otlp::Temporality;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
@@ -130,6 +131,40 @@ fn a_call_adds_its_duration_and_its_tokens() {
     let request = &to.metric_requests()[0].resource_metrics[0].scope_metrics[0];
     assert_eq!(request.scope.as_ref().expect("a scope").name, "llmobs");
     assert_eq!(request.schema_url, "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev");
+}
+
+#[test]
+fn what_is_made_beside_text_is_inference_and_other_calls_are_not() {
+    let durations = |operation: &'static str| {
+        let scene = Scene::measured();
+        let operation = Some(operation.into());
+        scene.recorder().record(Record { operation, ..samples::media() });
+        scene.flush();
+        let names = names(&scene.receiver);
+        names.into_iter().filter(|name| name.ends_with(".duration")).collect::<Vec<_>>()
+    };
+    for operation in ["generate_content", "transcription", "translation"] {
+        assert_eq!(durations(operation), ["gen_ai.client.inference.duration"], "{operation}");
+    }
+    for operation in ["moderation", "retrieval", "api_call"] {
+        assert_eq!(durations(operation), ["gen_ai.client.operation.duration"], "{operation}");
+    }
+}
+
+#[test]
+fn tokens_of_a_known_kind_are_counted_under_it() {
+    let scene = Scene::measured();
+    scene.recorder().record(samples::media());
+    scene.flush();
+    let of = |name| {
+        let all = counter(&scene.receiver, name);
+        let all = all.into_iter().map(|(tokens, by)| (tokens, by["gen_ai.token.modality"].clone()));
+        all.collect::<Vec<_>>()
+    };
+    let input = of("gen_ai.client.inference.usage.input_tokens");
+    assert_eq!(input, [(200, json!("image")), (30, json!("text"))]);
+    let output = of("gen_ai.client.inference.usage.output_tokens");
+    assert_eq!(output, [(1_056, json!("image")), (4, json!("text"))]);
 }
 
 /// A stream of `tokens` events, the first after 200 ms and then one every 50 ms.

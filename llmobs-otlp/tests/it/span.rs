@@ -47,6 +47,32 @@ fn a_record_with_every_field_is_a_span_with_every_attribute() {
     }
 }
 
+#[test]
+fn other_operations_say_which_api_and_what_kind_of_output() {
+    let of = |operation: &'static str, api: &'static str| {
+        let (operation, api) = (Some(operation.into()), Some(api.into()));
+        arrived(Record { operation, api, ..samples::media() })
+    };
+    let (name, found) = of("generate_content", "images");
+    assert_eq!(name, "generate_content small");
+    assert_eq!(found["gen_ai.output.type"], "image");
+    assert_eq!((&found["llmobs.api"], &found["openai.api.type"]), (&json!("images"), &Value::Null));
+    assert_eq!(found["gen_ai.usage.image.output_tokens"], 1_056);
+    assert_eq!(found["gen_ai.usage.text.input_tokens"], 30);
+    assert_eq!(found["llmobs.usage.audio_seconds"], 1.5);
+    assert_eq!(found["llmobs.latency.time_to_first_byte_ms"], 181.0);
+    let (_, found) = of("generate_content", "audio_speech");
+    assert_eq!(found["gen_ai.output.type"], "speech");
+    let (name, found) = of("transcription", "audio_transcriptions");
+    assert_eq!(
+        (name.as_str(), &found["gen_ai.output.type"]),
+        ("transcription small", &Value::Null)
+    );
+    // Other calls have no model worth a name, and too many paths for one.
+    let (name, found) = of("api_call", "files");
+    assert_eq!((name.as_str(), &found["gen_ai.output.type"]), ("api_call files", &Value::Null));
+}
+
 fn call(change: impl FnOnce(&mut Record)) -> Value {
     let mut record = Record {
         operation: Some("chat".into()),
@@ -237,6 +263,7 @@ fn the_attempts_of_a_fallback_say_which_they_are() {
     assert_eq!(found["llmobs.fallback.attempt"], json!(2));
 }
 
+#[test]
 fn a_retried_call_tells_the_wait_and_one_that_was_not_does_not() {
     let retried = arrived(samples::retried()).1;
     assert_eq!(retried["llmobs.latency.retry_ms"], json!(22_000.0));
