@@ -16,6 +16,7 @@ mod layer;
 mod lifecycle;
 mod loss;
 mod offline;
+mod pricing;
 mod processor;
 mod queue;
 mod record;
@@ -46,11 +47,12 @@ pub use self::layer::{Layer, layer};
 pub use self::lifecycle::{Builder, Llmobs, StartError};
 pub use self::loss::{LossCause, Losses, SinkLosses};
 pub use self::offline::{DecodeError, Exchange, Offline};
+pub use self::pricing::{PriceError, PriceTable};
 pub use self::processor::{Processor, Verdict};
 pub use self::record::{
-    Content, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params,
-    Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall, TpotSource, Usage,
-    UsageSource, Wire, millis,
+    Amount, AmountError, Content, Cost, CostSource, Cut, CutField, Failure, Kind, Latency,
+    Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server,
+    StepKind, Term, ToolCall, TpotSource, Usage, UsageSource, Wire, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
 #[cfg(feature = "schema")]

@@ -11,6 +11,7 @@ use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::Decoder;
 use crate::delivery::{Backoff, Delivery};
 use crate::id::{Ids, RandomIds};
+use crate::pricing::PriceTable;
 use crate::processor::Processor;
 use crate::queue::{Pool, Queue, lock};
 use crate::recorder::{Counts, FlushError, Limits, Recorder, Shared, Time};
@@ -34,6 +35,7 @@ pub struct Builder {
     ids: Arc<dyn Ids>,
     capture: Capture,
     usage: UsagePolicy,
+    prices: Option<PriceTable>,
     limits: Limits,
     backoff: Backoff,
     enabled: bool,
@@ -54,6 +56,7 @@ impl Default for Builder {
             ids: Arc::new(RandomIds),
             capture: Capture::NONE,
             usage: UsagePolicy::Auto,
+            prices: None,
             limits: Limits::default(),
             backoff: Backoff::new(),
             enabled: true,
@@ -127,6 +130,13 @@ impl Builder {
     /// [`UsagePolicy::Auto`].
     pub fn usage(mut self, policy: UsagePolicy) -> Self {
         self.usage = policy;
+        self
+    }
+
+    /// Sets what calls cost where the provider does not say. Defaults to
+    /// [`PriceTable::builtin`].
+    pub fn prices(mut self, prices: PriceTable) -> Self {
+        self.prices = Some(prices);
         self
     }
 
@@ -208,10 +218,12 @@ impl Builder {
             threads.push(thread);
         }
         let _ = recorder.shared().deliveries.set(deliveries.clone());
-        let worker = Worker::new(recorder.clone(), self.processors);
-        let spawned = std::thread::Builder::new()
-            .name("llmobs-worker".into())
-            .spawn(move || crate::worker::untraced(|| worker.run()));
+        let (of, prices, processors) = (recorder.clone(), self.prices, self.processors);
+        let spawned = std::thread::Builder::new().name("llmobs-worker".into()).spawn(move || {
+            // The built-in table is read here, where nobody waits for it.
+            let prices = prices.unwrap_or_else(PriceTable::builtin);
+            crate::worker::untraced(|| Worker::new(of, prices, processors).run());
+        });
         threads.push(spawned.map_err(|err| failed(&deliveries, err))?);
         if self.process_wide {
             recorder.make_process_wide();

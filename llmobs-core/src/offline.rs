@@ -11,6 +11,7 @@ use crate::call::{BodyEnd, CallStart, Surroundings};
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Target};
 use crate::id::{Ids, RandomIds};
+use crate::pricing::PriceTable;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
 use crate::recorder::{Counts, Limits, Recorder, Shared, Time};
@@ -182,7 +183,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         counts: Counts::default(),
         deliveries: OnceLock::new(),
     });
-    (recorder.clone(), Worker::new(recorder, Vec::new()))
+    (recorder.clone(), Worker::new(recorder, PriceTable::builtin(), Vec::new()))
 }
 
 /// Takes out what only a live call has.

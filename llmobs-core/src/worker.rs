@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use self::fold::CallFold;
 pub(crate) use self::message::{FlushRequest, Message};
 use crate::loss::LossCause;
+use crate::pricing::PriceTable;
 use crate::processor::{Processor, Verdict};
 use crate::record::{Kind, Record, millis};
 use crate::recorder::{Recorder, contained};
@@ -37,6 +38,7 @@ pub(crate) fn untraced<R>(run: impl FnOnce() -> R) -> R {
 
 pub(crate) struct Worker {
     recorder: Recorder,
+    prices: PriceTable,
     processors: Vec<Box<dyn Processor>>,
     /// Calls that have not ended, by number.
     open: HashMap<u64, CallFold>,
@@ -46,8 +48,13 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(recorder: Recorder, processors: Vec<Box<dyn Processor>>) -> Self {
-        Self { recorder, processors, open: HashMap::new(), ready: Vec::new(), reported: 0 }
+    pub(crate) fn new(
+        recorder: Recorder,
+        prices: PriceTable,
+        processors: Vec<Box<dyn Processor>>,
+    ) -> Self {
+        let (open, ready) = (HashMap::new(), Vec::new());
+        Self { recorder, prices, processors, open, ready, reported: 0 }
     }
 
     /// Handles all that waits, on this thread, and gives the records that came of it away.
@@ -169,6 +176,7 @@ impl Worker {
         let shared = self.recorder.shared();
         record.service = record.service.or_else(|| shared.service.clone());
         record.environment = record.environment.or_else(|| shared.environment.clone());
+        self.prices.settle(&mut record);
         let processors = &mut self.processors;
         let verdict = catch_unwind(AssertUnwindSafe(|| {
             let keeps = |p: &mut Box<dyn Processor>| p.process(&mut record) == Verdict::Keep;

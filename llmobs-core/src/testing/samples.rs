@@ -7,19 +7,19 @@ use serde_json::json;
 
 use crate::id::Ids;
 use crate::record::{
-    Content, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params,
-    Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, ToolCall, TpotSource, Usage,
-    UsageSource, Wire,
+    Amount, Content, Cost, CostSource, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport,
+    Meta, Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, ToolCall,
+    TpotSource, Usage, UsageSource, Wire,
 };
 use crate::semconv::{error_type, operation};
 use crate::testing::{CountingIds, FakeClock};
 use crate::time::Clock;
 
 /// One record of each shape there is, the same in every run: the first line of a file, a streamed
-/// chat with every field set, one that was cut, a failed and a dropped call, a step, and a report
-/// of losses.
+/// chat with every field set but its cost, one that was cut, a failed and a dropped call, one whose
+/// cost is known, a step, and a report of losses.
 pub fn all() -> Vec<Record> {
-    vec![file_start(), streamed_chat(), cut(), failed(), dropped(), step(), loss_report()]
+    vec![file_start(), streamed_chat(), cut(), failed(), dropped(), priced(), step(), loss_report()]
 }
 
 /// The line a file begins with.
@@ -83,7 +83,7 @@ fn call(millis: u64) -> Record {
     }
 }
 
-/// A streamed chat that completed, with every field set and all content captured.
+/// A streamed chat that completed, with every field set but its cost, and all content captured.
 pub fn streamed_chat() -> Record {
     Record {
         exchange_id: Some("x-1".into()),
@@ -255,6 +255,28 @@ pub fn dropped() -> Record {
         outcome: Some(Outcome::Dropped),
         wire: Some(Box::new(Wire { end_marker: Some(false), ..wire() })),
         ..call(4)
+    }
+}
+
+/// A call whose cost is known.
+pub fn priced() -> Record {
+    let amount = |nanos| Amount::from_nanos(nanos).unwrap_or_default();
+    Record {
+        outcome: Some(Outcome::Completed),
+        http_status: Some(200),
+        total_latency_ms: Some(1_000.0),
+        input_tokens: Some(1_200),
+        output_tokens: Some(340),
+        usage: Some(Usage { source: Some(UsageSource::Reported), ..Usage::default() }),
+        cost: Some(Box::new(Cost {
+            total: amount(480_000),
+            input: Some(amount(276_000)),
+            output: Some(amount(204_000)),
+            currency: Cost::USD.into(),
+            table: Some("example-1".into()),
+            source: Some(CostSource::Table),
+        })),
+        ..call(6)
     }
 }
 

@@ -29,6 +29,7 @@ fn every_shape_of_version_1_reads_and_writes_as_it_was_published() {
     check("cut", &samples::cut());
     check("failed", &samples::failed());
     check("dropped", &samples::dropped());
+    check("priced", &samples::priced());
     check("step", &samples::step());
 }
 

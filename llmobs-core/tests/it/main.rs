@@ -9,6 +9,7 @@ mod hot_path;
 mod jsonl;
 mod kits;
 mod offline;
+mod pricing;
 mod schema;
 mod sse;
 mod support;

@@ -1,6 +1,6 @@
 //! What response headers tell.
 
-use llmobs_core::{Headers, RateLimit, Record};
+use llmobs_core::{Amount, Cost, Headers, RateLimit, Record};
 
 use super::kept::identifier;
 use super::timing::Timing;
@@ -11,6 +11,8 @@ pub(super) struct HeaderFacts {
     request_id: Option<String>,
     rate_limit: RateLimit,
     cache_hit: Option<bool>,
+    /// What a gateway says the call cost.
+    cost: Option<Amount>,
     /// Times told in headers.
     pub(super) timing: Timing,
 }
@@ -48,6 +50,7 @@ impl HeaderFacts {
         let mut facts = Self {
             request_id: first(REQUEST_IDS).and_then(identifier),
             cache_hit: CACHES.iter().find_map(|name| hit(headers.get(name)?)),
+            cost: headers.get("x-litellm-response-cost").and_then(|cost| cost.parse().ok()),
             rate_limit: RateLimit {
                 limit_requests: count(&[
                     "x-ratelimit-limit-requests",
@@ -89,6 +92,11 @@ impl HeaderFacts {
     pub(super) fn finish(self, record: &mut Record) {
         record.provider_request_id = self.request_id;
         record.cache_hit = self.cache_hit;
+        // Zero stands there too for a model without a price, and for a stream that is not over.
+        let cost = self.cost.filter(|cost| *cost > Amount::ZERO || self.cache_hit == Some(true));
+        if let (None, Some(cost)) = (&record.cost, cost) {
+            record.cost = Some(Box::new(Cost::reported(cost)));
+        }
         self.timing.finish(&mut record.server_timing);
         if self.rate_limit != RateLimit::default() {
             record.rate_limit = Some(Box::new(self.rate_limit));
