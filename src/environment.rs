@@ -16,6 +16,7 @@ pub(crate) struct Environment {
     pub(crate) file_keep: Option<usize>,
     pub(crate) capture: Option<Capture>,
     pub(crate) usage: Option<UsagePolicy>,
+    pub(crate) prices: Option<PathBuf>,
     pub(crate) limits: Limits,
     pub(crate) shutdown_timeout: Option<Duration>,
 }
@@ -83,6 +84,7 @@ impl Environment {
             file_keep: number(&text, "LLMOBS_FILE_KEEP")?,
             capture: capture(&text)?,
             usage: usage(&text)?,
+            prices: text("LLMOBS_PRICES").map(PathBuf::from),
             limits,
             shutdown_timeout: number(&text, "LLMOBS_SHUTDOWN_TIMEOUT_MS")?
                 .map(Duration::from_millis),

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use llmobs_core::{
-    Capture, Decoder, JsonLines, JsonLinesError, Limits, Llmobs, Processor, Rotation, Sink,
-    StartError, TraceBackend, UsagePolicy,
+    Capture, Decoder, JsonLines, JsonLinesError, Limits, Llmobs, PriceError, PriceTable, Processor,
+    Rotation, Sink, StartError, TraceBackend, UsagePolicy,
 };
 
 use crate::environment::{Environment, EnvironmentError, FileSetting};
@@ -27,6 +27,7 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_ENVIRONMENT` | deployment environment | |
 /// | `LLMOBS_CAPTURE` | `none`, `all`, or a list of `input`, `output`, `tools`, `errors` | `none` |
 /// | `LLMOBS_USAGE` | `auto`, `always` or `never`: when streamed chats ask for usage in your place | `auto` |
+/// | `LLMOBS_PRICES` | a table of prices that goes before the built-in one, entry by entry | |
 /// | `LLMOBS_MAX_OPERATIONS`, `LLMOBS_MAX_PAYLOAD_BYTES` | bounds of the queue | 65,536, 128 MiB |
 /// | `LLMOBS_SHUTDOWN_TIMEOUT_MS` | how long the drop may wait | 5,000 |
 ///
@@ -37,7 +38,8 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 ///
 /// # Errors
 ///
-/// When a variable cannot be understood, or the system gives no thread. A file that cannot be
+/// When a variable cannot be understood, the prices it names cannot be used, or the system gives no
+/// thread. A file that cannot be
 /// opened is no error: a warning goes to standard error, and records go nowhere else.
 pub fn init() -> Result<Llmobs, InitError> {
     builder().start()
@@ -70,6 +72,7 @@ pub struct Builder {
     file: Option<FileSetting>,
     rotation: Option<Rotation>,
     own_decoders: bool,
+    own_prices: bool,
     #[cfg(feature = "otlp")]
     otlp: Result<llmobs_otlp::Otlp, llmobs_otlp::OtlpError>,
     attached: bool,
@@ -86,6 +89,9 @@ pub enum InitError {
     #[cfg(feature = "otlp")]
     #[error("the settings for OTLP cannot be used")]
     Otlp(#[source] llmobs_otlp::OtlpError),
+    /// The table of prices cannot be used.
+    #[error("the prices that LLMOBS_PRICES names cannot be used")]
+    Prices(#[source] PriceError),
     /// The system gave no thread.
     #[error("the recorder cannot be started")]
     Start(#[source] StartError),
@@ -101,6 +107,7 @@ impl Builder {
             file: None,
             rotation: None,
             own_decoders: true,
+            own_prices: false,
             #[cfg(feature = "otlp")]
             otlp: llmobs_otlp::Otlp::from_lookup(lookup),
             attached: false,
@@ -210,6 +217,13 @@ impl Builder {
         self.core(|core| core.usage(policy))
     }
 
+    /// Sets what calls cost where the provider does not say, in place of the built-in table and of
+    /// `LLMOBS_PRICES`. [`PriceTable::with_file`] puts a file over the built-in table.
+    pub fn prices(mut self, prices: PriceTable) -> Self {
+        self.own_prices = true;
+        self.core(|core| core.prices(prices))
+    }
+
     /// Sets the bounds of what is held in memory.
     pub fn limits(self, limits: Limits) -> Self {
         self.core(|core| core.limits(limits))
@@ -234,7 +248,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the environment or the settings cannot be understood, or the system gives no thread.
+    /// When the environment, the prices or the settings cannot be understood, or the system gives no
+    /// thread.
     pub fn start(self) -> Result<Llmobs, InitError> {
         let environment = self.environment.map_err(InitError::Environment)?;
         let mut core = self.core;
@@ -249,6 +264,9 @@ impl Builder {
             let otlp = self.otlp.map_err(InitError::Otlp)?;
             exports |= otlp.exports();
             core = otlp.install(core);
+        }
+        if let Some(path) = environment.prices.as_ref().filter(|_| !self.own_prices) {
+            core = core.prices(PriceTable::with_file(path).map_err(InitError::Prices)?);
         }
         let off = environment.enabled == Some(false);
         let file = match self.file {
