@@ -1,10 +1,13 @@
 //! What calls cost, and when that is not known.
 
+mod amount;
+mod table;
+
 use llmobs_core::semconv::{operation, provider};
-use llmobs_core::testing::{Recording, samples};
+use llmobs_core::testing::Recording;
 use llmobs_core::{
-    Amount, Cost, CostSource, Kind, Outcome, Params, PriceError, PriceTable, Record, Server, Usage,
-    UsageSource, Verdict,
+    Cost, CostSource, Kind, Outcome, Params, PriceTable, Record, Server, Usage, UsageSource,
+    Verdict,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -306,109 +309,6 @@ fn a_model_that_only_has_a_famous_name_has_no_price() {
 }
 
 #[test]
-fn mistakes_in_a_table_are_told_with_their_place() {
-    let missing = PriceTable::with_file("no/such/file").expect_err("there is none");
-    assert_eq!(missing.to_string(), "the price table no/such/file cannot be read");
-    assert!(std::error::Error::source(&missing).is_some());
-    let typo = "{\n  \"version\": \"1\",\n  \"list\": []\n}";
-    match PriceTable::parse(typo) {
-        Err(PriceError::Form { line: 3, reason, .. }) => assert!(reason.contains("`list`")),
-        other => panic!("{other:?}"),
-    }
-    let entry = |entry: Value| {
-        let good = json!({ "models": ["a"], "price": { "input": "1" } });
-        let lists = json!([{ "provider": "p", "prices": [good, entry] }]);
-        let text = json!({ "version": "1", "lists": lists }).to_string();
-        PriceTable::parse(&text).expect_err("it is wrong").to_string()
-    };
-    let of = |input: &str| json!({ "models": ["m"], "price": { "input": input } });
-    let at = "entry 2 of the price table, m, for p: ";
-    for (wrong, told) in [
-        (of("cheap"), "\"cheap\" is not a price"),
-        (of("-1"), "\"-1\" is not a price"),
-        (of("1000001"), "\"1000001\" is not a price"),
-        (of("0.0000000001"), "the price \"0.0000000001\" has more than nine decimal places"),
-        (
-            json!({ "models": ["m"], "price": { "input": "1", "cached_input": "2" } }),
-            "cached input costs more than other input",
-        ),
-        (
-            json!({ "models": ["m"], "price": { "input": "1" }, "since": "May" }),
-            "\"May\" is not a day",
-        ),
-        (
-            json!({ "models": ["m"], "price": { "input": "1" }, "since": "2026-02-02", "until": "2026-02-02" }),
-            "it ends before it begins",
-        ),
-    ] {
-        assert_eq!(entry(wrong), format!("{at}{told}"));
-    }
-    let twice = json!({ "models": ["a"], "price": { "input": "2" } });
-    assert!(entry(twice).ends_with("\"a\" has another price already"));
-    let star = json!({ "models": ["a*b"], "price": { "input": "2" } });
-    assert!(entry(star).ends_with("\"a*b\" has a `*` before its end"));
-    let none = json!({ "models": [], "price": { "input": "2" } });
-    assert!(entry(none).ends_with("it is for no model"));
-}
-
-/// The built-in table as data.
-fn builtin() -> Value {
-    serde_json::from_str(include_str!("../../prices/prices.json")).expect("it is JSON")
-}
-
-#[test]
-fn every_built_in_price_says_when_and_where_it_was_taken() {
-    let table = builtin();
-    let version = table["version"].as_str().expect("a version");
-    assert_eq!(PriceTable::builtin().versions().collect::<Vec<_>>(), [version]);
-    let mut entries = 0;
-    for list in table["lists"].as_array().expect("lists") {
-        let provider = list["provider"].as_str().expect("a provider");
-        assert_ne!(provider, "*", "a price of nobody's");
-        for entry in list["prices"].as_array().expect("prices") {
-            entries += 1;
-            let field = |name: &str| entry[name].as_str().or(list[name].as_str());
-            let taken = field("taken").expect("a day");
-            assert!(taken <= version.trim_start_matches("llmobs-"), "{entry}");
-            assert!(field("source").is_some_and(|source| source.len() > 10), "{entry}");
-            assert_ne!(entry["models"], json!(["*"]), "{entry}");
-        }
-    }
-    assert!(entries > 100, "{entries}");
-}
-
-#[test]
-fn every_built_in_entry_prices_its_own_models() {
-    let table = builtin();
-    for list in table["lists"].as_array().expect("lists") {
-        for entry in list["prices"].as_array().expect("prices") {
-            for model in entry["models"].as_array().expect("models") {
-                let model = model.as_str().expect("a name").replace('*', "");
-                let host = list["hosts"][0].as_str().unwrap_or("any.example");
-                let day = entry["since"].as_str().unwrap_or("2026-11-22");
-                let record = Record {
-                    provider: Some(
-                        list["provider"].as_str().expect("a provider").to_owned().into(),
-                    ),
-                    server: Some(Server { address: host.into(), port: Some(443) }),
-                    model_version: Some(model.clone()),
-                    timestamp: Some(format!("{day}T00:00:00Z").parse().expect("a time")),
-                    operation: Some(operation::EMBEDDINGS.into()),
-                    input_tokens: Some(1_000),
-                    output_tokens: None,
-                    ..call()
-                };
-                let cost = PriceTable::builtin().price(&record);
-                let price: Amount =
-                    entry["price"]["input"].as_str().expect("a price").parse().expect("an amount");
-                let nanos = cost.map(|cost| cost.total.nanos());
-                assert_eq!(nanos, Some(price.nanos() / 1_000), "{model}: {entry}");
-            }
-        }
-    }
-}
-
-#[test]
 fn the_recorder_prices_calls_before_the_rules() {
     let recording = Recording::with(|builder| {
         builder.prices(simple()).processor(|record: &mut Record| {
@@ -434,56 +334,7 @@ fn the_recorder_prices_calls_before_the_rules() {
     assert_eq!(seen, ["0.003", "0.5", "", "", "0.5", ""]);
 }
 
-#[test]
-fn amounts_are_read_and_written_exactly() {
-    for (text, nanos, written) in [
-        ("0", 0, "0"),
-        ("6e-7", 600, "0.0000006"),
-        ("4e-05", 40_000, "0.00004"),
-        ("0.0004970133333333333", 497_013, "0.000497013"),
-        ("9.625000000000001e-05", 96_250, "0.00009625"),
-        ("0.000000028", 28, "0.000000028"),
-        ("0.0000000005", 1, "0.000000001"),
-        ("0.00000000049", 0, "0"),
-        ("1.25E2", 125_000_000_000, "125"),
-        ("1000000", 1_000_000_000_000_000, "1000000"),
-        ("0e400", 0, "0"),
-        ("00012.50", 12_500_000_000, "12.5"),
-    ] {
-        let amount: Amount = text.parse().unwrap_or_else(|err| panic!("{text}: {err}"));
-        assert_eq!((amount.nanos(), amount.to_string().as_str()), (nanos, written), "{text}");
-    }
-    for text in ["", ".", "1.", ".5", "-1", "+1", "NaN", "1e", "1e99999", "1 2", "1000000.1", "1e7"]
-    {
-        assert!(text.parse::<Amount>().is_err(), "{text}");
-    }
-    assert!("1".repeat(65).parse::<Amount>().is_err());
-    for line in ["-0.1", "1000001", "1e300", "\"1\"", "null"] {
-        assert!(serde_json::from_str::<Amount>(line).is_err(), "{line}");
-    }
-    assert_eq!(serde_json::from_str::<Amount>("3").map(Amount::nanos).ok(), Some(3_000_000_000));
-}
-
-#[test]
-fn a_record_with_a_cost_reads_back_the_same() {
-    let record = samples::priced();
-    let line = serde_json::to_string(&record).expect("a record is JSON");
-    assert!(line.contains(r#""cost":{"total":0.00048,"input":0.000276,"#), "{line}");
-    let read: Record = serde_json::from_str(&line).expect("it is a record");
-    assert_eq!(read.cost, record.cost);
-}
-
 proptest! {
-    #[test]
-    fn what_is_written_reads_back_exactly(nanos in 0..=Amount::MAX.nanos()) {
-        let amount = Amount::from_nanos(nanos).expect("within bounds");
-        prop_assert_eq!(amount.to_string().parse(), Ok(amount));
-        let json = serde_json::to_string(&amount).expect("a number");
-        prop_assert_eq!(serde_json::from_str::<Amount>(&json).ok(), Some(amount), "{}", json);
-        // The number itself is the decimal, not only near it.
-        prop_assert_eq!(json.parse(), Ok(amount), "{}", json);
-    }
-
     #[test]
     fn the_parts_are_the_whole_and_more_tokens_never_cost_less(
         input in any::<u64>(),
