@@ -105,8 +105,10 @@ impl PriceTable {
     /// What the record itself says of its cost is not looked at.
     pub fn price(&self, record: &Record) -> Option<Cost> {
         let counts = Counts::of(record)?;
+        let provider = record.provider.as_deref()?;
+        let same_as = self.tables.iter().find_map(|table| table.same_as(provider));
         let (table, tariff) = self.tables.iter().find_map(|table| {
-            let entry = table.find(record)?;
+            let entry = table.find(record, same_as)?;
             // A table that knows the model decides, even if it has no price for this way to use it.
             Some((table, entry.tariff(service_tier(record))))
         })?;
@@ -135,11 +137,16 @@ impl PriceTable {
 
 /// Whether what was reported is what will be billed, for this call and no other.
 fn is_final(record: &Record) -> bool {
-    let cut_short = [Outcome::Dropped, Outcome::Interrupted, Outcome::Unfinished]
-        .map(Some)
-        .contains(&record.outcome);
+    let ended = match record.outcome {
+        // Some streams tell what they have used so far in each event.
+        Some(Outcome::Dropped | Outcome::Interrupted | Outcome::Unfinished) => false,
+        Some(Outcome::Failed) if record.stream == Some(true) => {
+            record.wire.as_ref().is_some_and(|wire| wire.end_marker == Some(true))
+        }
+        _ => true,
+    };
     // A stored answer tells of the call that made it.
-    !cut_short && record.operation.as_deref() != Some(operation::FETCH_RESPONSE)
+    ended && record.operation.as_deref() != Some(operation::FETCH_RESPONSE)
 }
 
 /// The tier that is billed: the one that served the answer, else the one asked for; `None` for the

@@ -1,6 +1,6 @@
 //! A table's text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
@@ -14,6 +14,9 @@ use crate::time::Timestamp;
 struct TableText {
     version: String,
     currency: Option<String>,
+    #[serde(default)]
+    same_as: HashMap<String, String>,
+    #[serde(default)]
     lists: Vec<ListText>,
 }
 
@@ -84,7 +87,7 @@ pub(super) fn parse(text: &str) -> Result<Table, PriceError> {
         PriceError::Form { line: err.line(), column: err.column(), reason: reason.to_owned() }
     })?;
     let currency = text.currency.unwrap_or_else(|| Cost::USD.to_owned());
-    let mut table = Table::new(text.version, currency);
+    let mut table = Table::new(text.version, currency, text.same_as);
     let mut number = 0;
     for list in text.lists {
         for entry in list.prices {

@@ -13,6 +13,8 @@ const ANY: &str = "*";
 pub(super) struct Table {
     pub(super) version: Term,
     pub(super) currency: Term,
+    /// Providers, and others whose prices are theirs.
+    same_as: HashMap<String, String>,
     providers: HashMap<String, Models>,
 }
 
@@ -69,9 +71,11 @@ impl Entry {
         tier.map_or(Some(&self.standard), |tier| self.tiers.get(tier))
     }
 
-    fn holds(&self, record: &Record) -> bool {
+    /// Whether a call has this price; one `elsewhere` goes to hosts of its own.
+    fn holds(&self, record: &Record, elsewhere: bool) -> bool {
         let host = record.server.as_ref().map(|server| server.address.as_str());
-        let here = self.hosts.is_empty()
+        let here = elsewhere
+            || self.hosts.is_empty()
             || host.is_some_and(|host| self.hosts.iter().any(|it| it.eq_ignore_ascii_case(host)));
         let since = self.since.is_none_or(|since| record.timestamp.is_some_and(|at| since <= at));
         let until = self.until.is_none_or(|until| record.timestamp.is_some_and(|at| at < until));
@@ -91,8 +95,14 @@ impl Entry {
 }
 
 impl Table {
-    pub(super) fn new(version: String, currency: String) -> Self {
-        Self { version: version.into(), currency: currency.into(), providers: HashMap::new() }
+    pub(super) fn new(version: String, currency: String, same_as: HashMap<String, String>) -> Self {
+        let providers = HashMap::new();
+        Self { version: version.into(), currency: currency.into(), same_as, providers }
+    }
+
+    /// The provider whose prices are another's too.
+    pub(super) fn same_as(&self, provider: &str) -> Option<&str> {
+        self.same_as.get(provider).map(String::as_str)
     }
 
     /// Adds an entry for the models a pattern names.
@@ -117,29 +127,30 @@ impl Table {
         Ok(())
     }
 
-    /// The entry of a call: by the model that answered, else by the one asked for.
-    pub(super) fn find(&self, record: &Record) -> Option<&Entry> {
-        let provider = record.provider.as_deref()?;
+    /// The entry of a call: by the model that answered, else by the one asked for; of its own
+    /// provider, else of the one whose prices are the same, else of any.
+    pub(super) fn find(&self, record: &Record, same_as: Option<&str>) -> Option<&Entry> {
         let answered = record.model_version.as_deref();
         let asked = record
             .model
             .as_deref()
             .filter(|asked| answered.is_none_or(|answered| is_snapshot(answered, asked)));
-        let providers = || [provider, ANY].into_iter().filter_map(|name| self.providers.get(name));
-        let names = [answered, asked].into_iter().flatten();
-        names
-            .flat_map(|name| providers().map(move |models| (models, name)))
-            .find_map(|(models, name)| models.find(name, record))
+        let providers = [(record.provider.as_deref(), false), (same_as, true), (Some(ANY), false)];
+        [answered, asked].into_iter().flatten().find_map(|name| {
+            providers.into_iter().find_map(|(provider, elsewhere)| {
+                self.providers.get(provider?)?.find(name, record, elsewhere)
+            })
+        })
     }
 }
 
 impl Models {
     /// The whole name before the longest beginning.
-    fn find(&self, name: &str, record: &Record) -> Option<&Entry> {
+    fn find(&self, name: &str, record: &Record, elsewhere: bool) -> Option<&Entry> {
         let ends = name.char_indices().map(|(at, _)| at).chain([name.len()]).rev();
         let beginnings = ends.filter_map(|end| self.beginnings.get(name.get(..end)?));
         let mut entries = self.exact.get(name).into_iter().chain(beginnings).flatten();
-        entries.find(|entry| entry.holds(record))
+        entries.find(|entry| entry.holds(record, elsewhere))
     }
 }
 

@@ -7,7 +7,7 @@ use llmobs_core::semconv::{operation, provider};
 use llmobs_core::testing::Recording;
 use llmobs_core::{
     Cost, CostSource, Kind, Outcome, Params, PriceTable, Record, Server, Usage, UsageSource,
-    Verdict,
+    Verdict, Wire,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -150,6 +150,32 @@ fn what_is_not_known_has_no_cost() {
 fn a_failed_call_costs_what_it_used() {
     let failed = Record { outcome: Some(Outcome::Failed), ..call() };
     assert_eq!(total(&simple(), &failed), "0.003");
+    let stream = |end_marker| Record {
+        stream: Some(true),
+        wire: Some(Box::new(Wire { end_marker, ..Wire::default() })),
+        ..failed.clone()
+    };
+    assert_eq!(total(&simple(), &stream(Some(true))), "0.003");
+    assert_eq!(simple().price(&stream(Some(false))), None, "there may have been more to come");
+    assert_eq!(simple().price(&Record { wire: None, ..stream(None) }), None);
+}
+
+#[test]
+fn a_gateway_can_have_the_prices_of_a_provider() {
+    let text = json!({ "version": "own-1", "same_as": { "gateway.acme.example": "openai" } });
+    let own = PriceTable::parse(&text.to_string()).expect("a table");
+    let of = |host: &'static str| Record {
+        provider: Some(host.into()),
+        server: Some(Server { address: host.into(), port: None }),
+        model: Some("gpt-4o".into()),
+        ..call()
+    };
+    let table = own.over(&PriceTable::builtin());
+    let gateway = table.price(&of("gateway.acme.example")).expect("it has a price");
+    assert_eq!(gateway.table.as_deref(), PriceTable::builtin().versions().next());
+    assert_eq!(gateway.total.to_string(), "0.0035");
+    assert_eq!(table.price(&of("other.acme.example")), None);
+    assert_eq!(PriceTable::builtin().price(&of("gateway.acme.example")), None);
 }
 
 #[test]

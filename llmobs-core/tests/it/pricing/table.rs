@@ -108,3 +108,14 @@ fn every_built_in_entry_prices_its_own_models() {
         }
     }
 }
+
+#[test]
+fn the_described_table_is_one() {
+    let text = include_str!("../../../prices/README.md");
+    let example = text.split("```").nth(1).and_then(|block| block.strip_prefix("json"));
+    let table = PriceTable::parse(example.expect("an example")).expect("a table");
+    assert_eq!(table.versions().collect::<Vec<_>>(), ["acme-7"]);
+    let record = Record { provider: Some("vllm.internal".into()), ..call() };
+    let cost = table.price(&record).expect("it has a price");
+    assert_eq!(cost.total, Amount::ZERO, "free is known to be free");
+}
