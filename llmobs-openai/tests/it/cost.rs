@@ -3,11 +3,15 @@
 #![expect(clippy::indexing_slicing, reason = "JSON by name, in a test")]
 
 use bytes::Bytes;
-use llmobs_core::{BodyEnd, Capture, Cost, CostSource, Exchange, Offline, Outcome, Record, Target};
+use llmobs_core::semconv::provider;
+use llmobs_core::{
+    BodyEnd, Capture, Cost, CostSource, Exchange, Offline, Outcome, PriceTable, Record, Server,
+    Target,
+};
 use llmobs_openai::OpenAi;
 use serde_json::{Value, json};
 
-use crate::recordings_corpus::corpus;
+use crate::recordings_corpus::{Exchange as Recorded, corpus};
 
 fn decode_at(
     path: &str,
@@ -197,32 +201,32 @@ fn expected_nanos(usage: &Value) -> Option<u64> {
     Some(nanos(cost.into_iter().find_map(Value::as_f64)? + upstream))
 }
 
+fn decode_recorded(exchange: &Recorded) -> Record {
+    let host = format!("{}.test", exchange.text("provider"));
+    let content_type = exchange.recorded["content_type"].as_str().unwrap_or_default();
+    let decoded = Exchange {
+        target: Target {
+            method: exchange.text("method"),
+            host: &host,
+            port: None,
+            path: exchange.text("path"),
+        },
+        request: Bytes::copy_from_slice(exchange.text("request").as_bytes()),
+        status: exchange.recorded["status"].as_u64().expect("a status") as u16,
+        headers: &[("content-type", content_type)],
+        end: BodyEnd::Complete,
+    };
+    let body = Bytes::copy_from_slice(exchange.text("response").as_bytes());
+    Offline::new(OpenAi::new(), Capture::NONE).decode(&decoded, [body]).expect("a record")
+}
+
 #[test]
 fn every_recorded_cost_is_found_exactly() {
     let Some(exchanges) = corpus(&[]) else { return };
     let (mut reported, mut without) = (0, 0);
     for exchange in &exchanges {
-        let body = exchange.text("response");
-        let expected = usages(body).last().and_then(expected_nanos);
-        let request = exchange.text("request");
-        let record = {
-            let host = format!("{}.test", exchange.text("provider"));
-            let content_type = exchange.recorded["content_type"].as_str().unwrap_or_default();
-            let exchange = Exchange {
-                target: Target {
-                    method: exchange.text("method"),
-                    host: &host,
-                    port: None,
-                    path: exchange.text("path"),
-                },
-                request: Bytes::copy_from_slice(request.as_bytes()),
-                status: exchange.recorded["status"].as_u64().expect("a status") as u16,
-                headers: &[("content-type", content_type)],
-                end: BodyEnd::Complete,
-            };
-            let mut offline = Offline::new(OpenAi::new(), Capture::NONE);
-            offline.decode(&exchange, [Bytes::copy_from_slice(body.as_bytes())]).expect("a record")
-        };
+        let expected = usages(exchange.text("response")).last().and_then(expected_nanos);
+        let record = decode_recorded(exchange);
         let ended = matches!(record.outcome, Some(Outcome::Completed | Outcome::Failed));
         let expected = expected.filter(|_| ended && exchange.text("method") == "POST");
         let found = record.cost.as_ref().map(|cost| cost.total.nanos());
@@ -233,4 +237,21 @@ fn every_recorded_cost_is_found_exactly() {
         }
     }
     assert!(reported > 380, "{reported} with a cost, {without} without");
+}
+
+#[test]
+fn the_built_in_table_says_what_a_provider_billed() {
+    let Some(exchanges) = corpus(&["responses"]) else { return };
+    let mut compared = 0;
+    for exchange in exchanges.iter().filter(|it| it.text("provider") == "xai") {
+        let mut record = decode_recorded(exchange);
+        record.provider = Some(provider::X_AI.into());
+        record.server = Some(Server { address: "api.x.ai".into(), port: None });
+        let table = PriceTable::builtin().price(&record);
+        if let Some((table, billed)) = table.zip(record.cost.as_ref()) {
+            assert_eq!(table.total, billed.total, "{}", exchange.name());
+            compared += 1;
+        }
+    }
+    assert!(compared > 90, "{compared}");
 }
