@@ -21,6 +21,7 @@ pub(crate) struct Environment {
     pub(crate) user_id_key: Option<String>,
     pub(crate) estimate: Option<bool>,
     pub(crate) providers: Option<ProviderNames>,
+    pub(crate) prices: Option<PathBuf>,
     pub(crate) limits: Limits,
     pub(crate) shutdown_timeout: Option<Duration>,
 }
@@ -93,6 +94,7 @@ impl Environment {
             user_id_key: text("LLMOBS_USER_ID_KEY"),
             estimate: estimate(&text)?,
             providers: providers(&text)?,
+            prices: text("LLMOBS_PRICES").map(PathBuf::from),
             limits,
             shutdown_timeout: number(&text, "LLMOBS_SHUTDOWN_TIMEOUT_MS")?
                 .map(Duration::from_millis),

@@ -20,6 +20,7 @@ mod lifecycle;
 mod loss;
 mod media;
 mod offline;
+mod pricing;
 mod processor;
 mod provider;
 mod queue;
@@ -56,12 +57,14 @@ pub use self::lifecycle::{Builder, Llmobs, StartError};
 pub use self::loss::{LossCause, Losses, SinkLosses};
 pub use self::media::is_binary;
 pub use self::offline::{DecodeError, Exchange, Offline};
+pub use self::pricing::{PriceError, PriceTable};
 pub use self::processor::{Processor, Verdict};
 pub use self::provider::{ProviderNameError, ProviderNames};
 pub use self::record::{
-    AttemptDetail, Content, Cut, CutField, Failure, FallbackAttempt, Kind, Latency, Logprobs,
-    LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind,
-    Term, ToolCall, Totals, TpotSource, Usage, UsageSource, Wire, millis,
+    Amount, AmountError, AttemptDetail, Content, Cost, CostSource, Cut, CutField, Failure,
+    FallbackAttempt, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit,
+    Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall, Totals, TpotSource, Usage,
+    UsageSource, Wire, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
 #[cfg(feature = "schema")]

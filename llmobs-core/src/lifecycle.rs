@@ -12,6 +12,7 @@ use crate::decoder::Decoder;
 use crate::delivery::{Backoff, Delivery};
 use crate::hosts::Hosts;
 use crate::id::{Ids, RandomIds};
+use crate::pricing::PriceTable;
 use crate::processor::Processor;
 use crate::provider::{ProviderNameError, ProviderNames};
 use crate::queue::{Pool, Queue, lock};
@@ -41,6 +42,7 @@ pub struct Builder {
     propagate_baggage: bool,
     user_id_key: Option<UserIdKey>,
     providers: Result<ProviderNames, ProviderNameError>,
+    prices: Option<PriceTable>,
     limits: Limits,
     backoff: Backoff,
     enabled: bool,
@@ -65,6 +67,7 @@ impl Default for Builder {
             propagate_baggage: false,
             user_id_key: None,
             providers: Ok(ProviderNames::new()),
+            prices: None,
             limits: Limits::default(),
             backoff: Backoff::new(),
             enabled: true,
@@ -177,6 +180,13 @@ impl Builder {
         self
     }
 
+    /// Sets what calls cost where the provider does not say. Defaults to
+    /// [`PriceTable::builtin`].
+    pub fn prices(mut self, prices: PriceTable) -> Self {
+        self.prices = Some(prices);
+        self
+    }
+
     /// Sets the bounds of what is held in memory. Defaults to [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -261,10 +271,12 @@ impl Builder {
             threads.push(thread);
         }
         let _ = recorder.shared().deliveries.set(deliveries.clone());
-        let worker = Worker::new(recorder.clone(), self.processors);
-        let spawned = std::thread::Builder::new()
-            .name("llmobs-worker".into())
-            .spawn(move || crate::worker::untraced(|| worker.run()));
+        let (of, prices, processors) = (recorder.clone(), self.prices, self.processors);
+        let spawned = std::thread::Builder::new().name("llmobs-worker".into()).spawn(move || {
+            // The built-in table is read here, where nobody waits for it.
+            let prices = prices.unwrap_or_else(PriceTable::builtin);
+            crate::worker::untraced(|| Worker::new(of, prices, processors).run());
+        });
         threads.push(spawned.map_err(|err| failed(&deliveries, err))?);
         if self.process_wide {
             recorder.make_process_wide();

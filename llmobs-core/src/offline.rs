@@ -12,6 +12,7 @@ use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Target};
 use crate::hosts::Hosts;
 use crate::id::{Ids, RandomIds};
+use crate::pricing::PriceTable;
 use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
@@ -189,7 +190,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         counts: Counts::default(),
         deliveries: OnceLock::new(),
     });
-    (recorder.clone(), Worker::new(recorder, Vec::new()))
+    (recorder.clone(), Worker::new(recorder, PriceTable::builtin(), Vec::new()))
 }
 
 /// Takes out what only a live call has.

@@ -6,6 +6,7 @@
 
 mod attempt;
 mod content;
+mod cost;
 mod latency;
 mod meta;
 mod request;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::attempt::AttemptDetail;
 pub use self::content::{Content, Cut, CutField};
+pub use self::cost::{Amount, AmountError, Cost, CostSource};
 pub use self::latency::{Latency, TpotSource, millis};
 pub use self::meta::{LossReport, Meta, SCHEMA};
 pub use self::request::{Params, Prompt, Server};
@@ -132,6 +134,9 @@ pub struct Record {
     /// Token counts in detail, and where they come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// What it cost; absent where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Box<Cost>>,
 
     /// Call issued to first token, in milliseconds; streams only.
     #[serde(skip_serializing_if = "unknown")]

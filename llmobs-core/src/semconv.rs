@@ -176,6 +176,18 @@ pub mod attribute {
     pub const LLMOBS_TOTALS_AGENTS: &str = "llmobs.totals.agents";
     /// Which attempt of a logical call it was, or which one answered it.
     pub const LLMOBS_FALLBACK_ATTEMPT: &str = "llmobs.fallback.attempt";
+    /// What the call cost, in units of the currency.
+    pub const LLMOBS_COST_TOTAL: &str = "llmobs.cost.total";
+    /// What its input cost.
+    pub const LLMOBS_COST_INPUT: &str = "llmobs.cost.input";
+    /// What its output cost.
+    pub const LLMOBS_COST_OUTPUT: &str = "llmobs.cost.output";
+    /// Currency of the cost.
+    pub const LLMOBS_COST_CURRENCY: &str = "llmobs.cost.currency";
+    /// Version of the price table the cost is from.
+    pub const LLMOBS_COST_TABLE: &str = "llmobs.cost.table";
+    /// How the cost is known.
+    pub const LLMOBS_COST_SOURCE: &str = "llmobs.cost.source";
     /// Our recorder refused or lost this span's record.
     pub const LLMOBS_LOST: &str = "llmobs.lost";
     /// A tag of the application's; its name follows.
@@ -226,6 +238,12 @@ pub mod compat {
     pub const TOKENS_CACHE_WRITE: &str = "llm.token_count.prompt_details.cache_write";
     /// OpenInference: output tokens spent on reasoning.
     pub const TOKENS_REASONING: &str = "llm.token_count.completion_details.reasoning";
+    /// OpenInference: what the call cost, in US dollars.
+    pub const COST_TOTAL: &str = "llm.cost.total";
+    /// OpenInference: what its input cost, in US dollars.
+    pub const COST_PROMPT: &str = "llm.cost.prompt";
+    /// OpenInference: what its output cost, in US dollars.
+    pub const COST_COMPLETION: &str = "llm.cost.completion";
     /// OpenInference: version of the prompt template.
     pub const TEMPLATE_VERSION: &str = "llm.prompt_template.version";
     /// OpenInference and MLflow: what went in.
@@ -240,6 +258,8 @@ pub mod compat {
     pub const LANGFUSE_FIRST_TOKEN: &str = "langfuse.observation.completion_start_time";
     /// Langfuse: token counts that add up, as a JSON object.
     pub const LANGFUSE_USAGE: &str = "langfuse.observation.usage_details";
+    /// Langfuse: what the call cost in US dollars, as a JSON object.
+    pub const LANGFUSE_COST: &str = "langfuse.observation.cost_details";
     /// Langfuse: prompt template's name.
     pub const LANGFUSE_PROMPT_NAME: &str = "langfuse.observation.prompt.name";
     /// Langfuse: prompt template's version.
@@ -387,6 +407,32 @@ pub mod provider {
     pub const X_AI: &str = "x_ai";
 }
 
+/// Names of service tiers, as providers send them.
+pub mod tier {
+    /// Lets the provider choose.
+    pub const AUTO: &str = "auto";
+    /// The usual tier, by the names it goes under.
+    pub const STANDARD: &[&str] = &["default", "standard", "on_demand"];
+}
+
+/// Types of the items an answer is made of, where the API has items.
+pub mod item {
+    /// Items that are billed by their tokens and nothing else. What is not here may have a fee.
+    pub const BY_TOKENS: &[&str] = &[
+        "message",
+        "reasoning",
+        "function_call",
+        "custom_tool_call",
+        "mcp_call",
+        "mcp_list_tools",
+        "mcp_approval_request",
+        "computer_call",
+        "local_shell_call",
+        "apply_patch_call",
+        "compaction",
+    ];
+}
+
 /// Values of `error.type` that are ours; a provider's own type or code goes before them.
 pub mod error_type {
     /// The connection could not be made.
@@ -446,6 +492,10 @@ pub mod metric {
     pub const LLMOBS_TIME_TO_FIRST_TOKEN: &str = "llmobs.client.time_to_first_token";
     /// Time per output token, in seconds.
     pub const LLMOBS_TIME_PER_OUTPUT_TOKEN: &str = "llmobs.client.time_per_output_token";
+    /// What calls cost, in units of the currency.
+    pub const LLMOBS_COST: &str = "llmobs.client.cost";
+    /// Calls of which it is not known what they cost.
+    pub const LLMOBS_UNPRICED: &str = "llmobs.client.unpriced";
 }
 
 /// Histogram boundaries the conventions ask for.

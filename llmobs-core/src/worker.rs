@@ -19,6 +19,7 @@ pub(crate) use self::message::{FlushRequest, Message};
 use self::steps::close_groups;
 use crate::group::chain;
 use crate::loss::LossCause;
+use crate::pricing::PriceTable;
 use crate::processor::{Processor, Verdict};
 use crate::record::{Kind, Record};
 use crate::recorder::Recorder;
@@ -41,6 +42,7 @@ pub(crate) fn untraced<R>(run: impl FnOnce() -> R) -> R {
 
 pub(crate) struct Worker {
     recorder: Recorder,
+    prices: PriceTable,
     processors: Vec<Box<dyn Processor>>,
     /// Calls that have not ended, by number.
     open: HashMap<u64, CallFold>,
@@ -52,9 +54,14 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(recorder: Recorder, processors: Vec<Box<dyn Processor>>) -> Self {
+    pub(crate) fn new(
+        recorder: Recorder,
+        prices: PriceTable,
+        processors: Vec<Box<dyn Processor>>,
+    ) -> Self {
         Self {
             recorder,
+            prices,
             processors,
             open: HashMap::new(),
             held: HashMap::new(),
@@ -140,7 +147,10 @@ impl Worker {
                 }
             }
             Message::StepEnded(step) => self.end_step(step),
-            Message::Record(record) => self.accept(*record, None),
+            Message::Record(mut record) => {
+                self.prices.settle(&mut record);
+                self.accept(*record, None);
+            }
             Message::Flush(request) => flushes.push(request),
         }
     }
@@ -148,7 +158,8 @@ impl Worker {
     fn finish_call(&mut self, fold: CallFold) {
         let (span, call) = (fold.span(), fold.call());
         match fold.finish() {
-            Some(record) => {
+            Some(mut record) => {
+                self.prices.settle(&mut record);
                 let idle = close_groups(&call, Some(&record));
                 self.accept(record, Some(span));
                 self.let_go(idle);

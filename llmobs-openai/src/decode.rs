@@ -3,6 +3,7 @@
 mod answer;
 mod chat;
 mod choice;
+mod cost;
 mod embeddings;
 mod error;
 mod estimate;

@@ -1,12 +1,13 @@
 //! The trace for programs. A field that is absent is unknown.
 
-use llmobs_core::{Outcome, RequestId, SpanId, Timestamp, TraceId};
+use llmobs_core::{Cost, Outcome, RequestId, SpanId, Timestamp, TraceId};
 use serde::Serialize;
 
 use super::Trace;
 use super::attempt::Attempt;
 use super::span::Span;
 use super::tree::{Node, Place};
+use crate::cost::SumView;
 
 #[derive(Serialize)]
 struct View<'a> {
@@ -22,6 +23,9 @@ struct View<'a> {
     duplicates: u64,
     left_out: u64,
     partial: bool,
+    #[serde(skip_serializing_if = "<[SumView<'_>]>::is_empty")]
+    costs: &'a [SumView<'a>],
+    unpriced: u64,
     spans: Vec<SpanView<'a>>,
 }
 
@@ -67,6 +71,8 @@ struct SpanView<'a> {
     output_tokens: Option<u64>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     inconsistent_usage: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<&'a Cost>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     tool_calls: &'a [String],
     #[serde(skip_serializing_if = "is_zero")]
@@ -79,6 +85,7 @@ pub(super) fn write(trace: &Trace) -> String {
         Some(SpanView::of(trace, span, node))
     });
     let calls = trace.calls().count();
+    let costs = trace.costs();
     let view = View {
         schema: "llmobs-trace/1",
         trace_id: trace.id,
@@ -90,6 +97,8 @@ pub(super) fn write(trace: &Trace) -> String {
         duplicates: trace.duplicates,
         left_out: trace.left_out,
         partial: trace.partial,
+        costs: &costs.view(),
+        unpriced: costs.unpriced,
         spans: spans.collect(),
     };
     let mut json = serde_json::to_string_pretty(&view).unwrap_or_default();
@@ -126,6 +135,7 @@ impl<'a> SpanView<'a> {
             input_tokens: span.input_tokens,
             output_tokens: span.output_tokens,
             inconsistent_usage: span.inconsistent_usage,
+            cost: span.cost.as_ref(),
             tool_calls: &span.tools,
             more_tool_calls: span.more_tools,
         }

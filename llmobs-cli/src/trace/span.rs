@@ -1,9 +1,10 @@
 //! What is kept of a record to draw it.
 
 use llmobs_core::semconv::operation;
-use llmobs_core::{Kind, Outcome, Record, RequestId, SpanId, Timestamp};
+use llmobs_core::{Cost, Kind, Outcome, Record, RequestId, SpanId, Timestamp};
 
 use super::attempt::Attempt;
+use crate::cost::{cost_of, is_billed};
 use crate::report::group::{model, prompt};
 use crate::text::clean;
 
@@ -35,6 +36,9 @@ pub(super) struct Span {
     pub(super) input_tokens: Option<u64>,
     pub(super) output_tokens: Option<u64>,
     pub(super) inconsistent_usage: bool,
+    pub(super) cost: Option<Cost>,
+    /// It costs something, known or not.
+    pub(super) billed: bool,
     pub(super) tools: Vec<String>,
     /// Tool calls that are not in `tools`.
     pub(super) more_tools: usize,
@@ -81,6 +85,8 @@ impl Span {
             input_tokens: record.input_tokens,
             output_tokens: record.output_tokens,
             inconsistent_usage: record.usage.as_ref().is_some_and(|usage| usage.inconsistent),
+            cost: cost_of(record),
+            billed: is_call && is_billed(record),
             tools: record.tool_calls.iter().take(TOOLS).map(tool).collect(),
             more_tools: record.tool_calls.len().saturating_sub(TOOLS),
         })

@@ -86,6 +86,8 @@ fn line(out: &mut String, record: &Record) {
     words.or_not(record.attempts.filter(|n| *n > 1).map(|n| format!("attempts={n}")));
     words.or_not(record.input_tokens.map(|n| format!("in={n}")));
     words.or_not(record.output_tokens.map(|n| format!("out={n}")));
+    let cost = record.cost.as_ref();
+    words.or_not(cost.map(|cost| format!("cost={}{}", cost.total, cost.currency)));
     words.or_not(record.ttft_ms.map(|ms| format!("ttft={ms:.0}ms")));
     words.or_not(record.tpot_ms.map(|ms| format!("tpot={ms:.1}ms")));
     words.or_not(record.total_latency_ms.map(|ms| format!("total={ms:.0}ms")));

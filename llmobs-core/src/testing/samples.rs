@@ -7,17 +7,17 @@ use serde_json::json;
 
 use crate::id::Ids;
 use crate::record::{
-    AttemptDetail, Content, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport, Meta,
-    Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, ToolCall,
-    TpotSource, Usage, UsageSource, Wire,
+    Amount, AttemptDetail, Content, Cost, CostSource, Cut, CutField, Failure, Kind, Latency,
+    Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server,
+    StepKind, ToolCall, TpotSource, Usage, UsageSource, Wire,
 };
 use crate::semconv::{api, error_type, operation};
 use crate::testing::{CountingIds, FakeClock};
 use crate::time::Clock;
 
 /// One record of each shape there is, the same in every run: the first line of a file, a streamed
-/// chat with every field set, one that was cut, a failed, a dropped and a retried call, a step,
-/// a call whose answer was counted, and a report of losses.
+/// chat with every field set, one that was cut, a failed, a dropped and a retried call, one whose
+/// cost is known, a step, a call whose answer was counted, and a report of losses.
 pub fn all() -> Vec<Record> {
     vec![
         file_start(),
@@ -26,6 +26,7 @@ pub fn all() -> Vec<Record> {
         failed(),
         dropped(),
         retried(),
+        priced(),
         step(),
         media(),
         loss_report(),
@@ -93,7 +94,7 @@ fn call(millis: u64) -> Record {
     }
 }
 
-/// A streamed chat that completed, with every field set and all content captured.
+/// A streamed chat that completed, with every field set but its cost, and all content captured.
 pub fn streamed_chat() -> Record {
     Record {
         exchange_id: Some("x-1".into()),
@@ -301,6 +302,28 @@ pub fn dropped() -> Record {
         outcome: Some(Outcome::Dropped),
         wire: Some(Box::new(Wire { end_marker: Some(false), ..wire() })),
         ..call(4)
+    }
+}
+
+/// A call whose cost is known.
+pub fn priced() -> Record {
+    let amount = |nanos| Amount::from_nanos(nanos).unwrap_or_default();
+    Record {
+        outcome: Some(Outcome::Completed),
+        http_status: Some(200),
+        total_latency_ms: Some(1_000.0),
+        input_tokens: Some(1_200),
+        output_tokens: Some(340),
+        usage: Some(Usage { source: Some(UsageSource::Reported), ..Usage::default() }),
+        cost: Some(Box::new(Cost {
+            total: amount(480_000),
+            input: Some(amount(276_000)),
+            output: Some(amount(204_000)),
+            currency: Cost::USD.into(),
+            table: Some("example-1".into()),
+            source: Some(CostSource::Table),
+        })),
+        ..call(6)
     }
 }
 

@@ -30,6 +30,7 @@ fn every_shape_of_version_1_reads_and_writes_as_it_was_published() {
     check("failed", &samples::failed());
     check("dropped", &samples::dropped());
     check("retried", &samples::retried());
+    check("priced", &samples::priced());
     check("step", &samples::step());
     check("media", &samples::media());
 }

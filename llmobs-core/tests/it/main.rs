@@ -11,6 +11,7 @@ mod hot_path;
 mod jsonl;
 mod kits;
 mod offline;
+mod pricing;
 mod propagation;
 mod providers;
 mod schema;

@@ -6,7 +6,7 @@ mod server_timing;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use llmobs_core::{Headers, RateLimit, Record};
+use llmobs_core::{Amount, Cost, Headers, RateLimit, Record};
 
 use self::evidence::Evidence;
 use super::kept::{identifier, word};
@@ -22,6 +22,8 @@ pub(super) struct HeaderFacts {
     model: Option<String>,
     /// Who answered.
     pub(super) evidence: Evidence,
+    /// What a gateway says the call cost.
+    cost: Option<Amount>,
     /// Times told in headers.
     pub(super) timing: Timing,
 }
@@ -84,6 +86,7 @@ struct Found<'a> {
     until: Option<&'a str>,
     date: Option<&'a str>,
     model: Option<&'a str>,
+    cost: Option<Amount>,
     evidence: Evidence,
     timing: Timing,
 }
@@ -182,6 +185,7 @@ impl<'a> Found<'a> {
             "litellm-model-api-base" => self.evidence.served_at(value),
             "portkey-provider" => self.evidence.served_by(value),
             "litellm-model-name" => self.model = Some(value),
+            "litellm-response-cost" => self.cost = value.trim().parse().ok(),
             _ => {}
         }
     }
@@ -222,6 +226,7 @@ impl<'a> Found<'a> {
                 retry_after_ms,
             },
             cache_hit: self.cache_hit.get(),
+            cost: self.cost,
             model: self.model.filter(|model| !model.is_empty()).map(Cow::Borrowed).and_then(word),
             evidence: self.evidence,
             timing: self.timing,
@@ -241,6 +246,11 @@ impl HeaderFacts {
     pub(super) fn finish(self, record: &mut Record) {
         record.provider_request_id = self.request_id;
         record.cache_hit = self.cache_hit;
+        // Zero stands there too for a model without a price, and for a stream that is not over.
+        let cost = self.cost.filter(|cost| *cost > Amount::ZERO || self.cache_hit == Some(true));
+        if let (None, Some(cost)) = (&record.cost, cost) {
+            record.cost = Some(Box::new(Cost::reported(cost)));
+        }
         self.timing.finish(&mut record.server_timing);
         if self.rate_limit != RateLimit::default() {
             record.rate_limit = Some(Box::new(self.rate_limit));

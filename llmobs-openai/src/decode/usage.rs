@@ -1,7 +1,8 @@
 //! Token counts, by whichever names they are sent.
 
-use llmobs_core::{Record, Usage, UsageSource};
+use llmobs_core::{Cost, Record, Usage, UsageSource};
 
+use super::cost::CostSent;
 use super::json::{Maybe, Raw, count, has_members, member, number, object};
 use super::timing::Timing;
 
@@ -29,6 +30,11 @@ object! {
         prompt_time: Raw<'a> = "prompt_time",
         completion_time: Raw<'a> = "completion_time",
         total_time: Raw<'a> = "total_time",
+        cost: Raw<'a> = "cost",
+        cost_details: Raw<'a> = "cost_details",
+        is_byok: Raw<'a> = "is_byok",
+        cost_in_usd_ticks: Raw<'a> = "cost_in_usd_ticks",
+        pydantic_ai_gateway: Raw<'a> = "pydantic_ai_gateway",
     }
 }
 
@@ -70,6 +76,7 @@ struct Counts {
     input: Option<u64>,
     output: Option<u64>,
     usage: Usage,
+    cost: Option<Cost>,
 }
 
 impl UsageFold {
@@ -94,12 +101,16 @@ impl UsageFold {
 
     /// Writes the counts; `choices` is how many the answer has.
     pub(super) fn finish(self, choices: usize, record: &mut Record) {
-        let Some(Counts { input, output, mut usage }) = self.last else { return };
+        let Some(Counts { input, output, mut usage, cost }) = self.last else { return };
         // One usage per choice says what the last choice took, not what the answer did. A server
         // that then closes with one for the whole is believed.
         let per_choice = self.choices > 1 || (self.wholes == 0 && self.finishes > 1);
-        usage.inconsistent =
-            (choices > 1 && (self.wholes > 1 || per_choice)) || contradicts(input, output, &usage);
+        let partial = choices > 1 && (self.wholes > 1 || per_choice);
+        if let Some(cost) = cost.filter(|_| !partial) {
+            // A bill stands even where the counts beside it contradict each other.
+            record.cost = Some(Box::new(cost));
+        }
+        usage.inconsistent = partial || contradicts(input, output, &usage);
         usage.source = Some(UsageSource::Reported);
         record.input_tokens = input;
         record.output_tokens = output;
@@ -118,6 +129,14 @@ impl Sent<'_> {
         Counts {
             input: first(&[self.prompt_tokens, self.input_tokens]),
             output: first(&[self.completion_tokens, self.output_tokens]),
+            cost: CostSent {
+                cost: self.cost,
+                details: self.cost_details,
+                own_key: self.is_byok,
+                ticks: self.cost_in_usd_ticks,
+                gateway: self.pydantic_ai_gateway,
+            }
+            .read(),
             usage: Usage {
                 total_tokens: count(self.total_tokens),
                 cache_read_tokens: detail(inputs, |details| details.cached_tokens).or_else(|| {

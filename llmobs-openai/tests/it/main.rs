@@ -1,5 +1,6 @@
 //! Tests of the decoders and the service, through the public API.
 
+mod cost;
 mod deviations;
 #[cfg(feature = "estimate")]
 mod estimate;

@@ -2,8 +2,8 @@
 
 use llmobs_core::semconv::{attribute, buckets, metric, modality, operation};
 use llmobs_core::{Kind, Outcome, Record, StepKind};
-use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter};
+use opentelemetry::{KeyValue, StringValue};
 
 use crate::attributes::Attributes;
 use crate::otlp::MetricNames;
@@ -11,6 +11,8 @@ use crate::span::error_type;
 
 const SECONDS: &str = "s";
 const TOKENS: &str = "{token}";
+const MONEY: &str = "{currency_unit}";
+const CALLS: &str = "{call}";
 
 pub(super) struct Instruments {
     inference: Histogram<f64>,
@@ -31,6 +33,8 @@ pub(super) struct Instruments {
     operation_input: Histogram<u64>,
     operation_output: Histogram<u64>,
     embeddings_input: Histogram<u64>,
+    cost: Counter<f64>,
+    unpriced: Counter<u64>,
     /// Takes the place of all other instruments of tokens.
     previous_tokens: Option<Histogram<u64>>,
 }
@@ -78,6 +82,9 @@ impl Instruments {
             operation_input: sizes(metric::OPERATION_INPUT_TOKENS),
             operation_output: sizes(metric::OPERATION_OUTPUT_TOKENS),
             embeddings_input: sizes(metric::EMBEDDINGS_INPUT_TOKENS),
+            // The currency is an attribute: a unit says what is counted, and is the same for all.
+            cost: meter.f64_counter(metric::LLMOBS_COST).with_unit(MONEY).build(),
+            unpriced: meter.u64_counter(metric::LLMOBS_UNPRICED).with_unit(CALLS).build(),
             previous_tokens: previous.then(|| sizes(metric::PREVIOUS_TOKEN_USAGE)),
             operation,
         }
@@ -125,6 +132,7 @@ impl Instruments {
             _ => &self.operation,
         };
         seconds(duration, record.total_latency_ms, &attributes.into_vec());
+        self.cost(record, &common);
         // Counts that contradict each other are no counts.
         let consistent = !record.usage.as_ref().is_some_and(|usage| usage.inconsistent);
         match kind {
@@ -143,6 +151,20 @@ impl Instruments {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn cost(&self, record: &Record, common: &[KeyValue]) {
+        match &record.cost {
+            Some(cost) => {
+                let mut attributes = common.to_vec();
+                let currency = StringValue::from(cost.currency.clone());
+                attributes.push(KeyValue::new(attribute::LLMOBS_COST_CURRENCY, currency));
+                self.cost.add(cost.total.units(), &attributes);
+            }
+            // It is the call that made the answer that costs.
+            None if record.operation.as_deref() == Some(operation::FETCH_RESPONSE) => {}
+            None => self.unpriced.add(1, common),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Calls to a model: the inference and embeddings spans of the conventions.
 
 use llmobs_core::semconv::{MISSING_FINISH_REASON, api, attribute, operation, output_type};
-use llmobs_core::{Outcome, Params, Record, UsageSource};
+use llmobs_core::{Amount, Outcome, Params, Record, UsageSource};
 use opentelemetry::StringValue;
 
 use super::{ending, surroundings, titled};
@@ -42,6 +42,7 @@ pub(super) fn attributes(record: &Record) -> Attributes {
     }
     ending(record, &mut out);
     usage(record, &mut out);
+    cost(record, &mut out);
     out.list(attribute::RESPONSE_FINISH_REASONS, finish_reasons(record));
     out.text(attribute::RESPONSE_ID, record.response_id.as_ref());
     // Absent means not streamed: the conventions forbid `false`.
@@ -88,6 +89,18 @@ fn usage(record: &Record, out: &mut Attributes) {
     }
     if usage.inconsistent {
         out.push(attribute::LLMOBS_USAGE_INCONSISTENT, true);
+    }
+}
+
+fn cost(record: &Record, out: &mut Attributes) {
+    let Some(cost) = &record.cost else { return };
+    out.push(attribute::LLMOBS_COST_TOTAL, cost.total.units());
+    out.number(attribute::LLMOBS_COST_INPUT, cost.input.map(Amount::units));
+    out.number(attribute::LLMOBS_COST_OUTPUT, cost.output.map(Amount::units));
+    out.term(attribute::LLMOBS_COST_CURRENCY, Some(&cost.currency));
+    out.term(attribute::LLMOBS_COST_TABLE, cost.table.as_ref());
+    if let Some(source) = cost.source {
+        out.push(attribute::LLMOBS_COST_SOURCE, source.as_str());
     }
 }
 

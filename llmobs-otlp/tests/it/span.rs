@@ -21,6 +21,20 @@ fn arrived(record: Record) -> (String, Value) {
 }
 
 #[test]
+fn a_cost_arrives_with_its_parts_and_where_it_is_from() {
+    let scene = Scene::own();
+    scene.recorder().record(samples::priced());
+    scene.flush();
+    let found = attributes(&scene.receiver.spans().remove(0).attributes);
+    assert_eq!(found["llmobs.cost.total"], json!(0.00048));
+    assert_eq!(found["llmobs.cost.input"], json!(0.000276));
+    assert_eq!(found["llmobs.cost.output"], json!(0.000204));
+    assert_eq!(found["llmobs.cost.currency"], json!("USD"));
+    assert_eq!(found["llmobs.cost.table"], json!("example-1"));
+    assert_eq!(found["llmobs.cost.source"], json!("table"));
+}
+
+#[test]
 fn a_record_with_every_field_is_a_span_with_every_attribute() {
     let record = samples::streamed_chat();
     let content = record.content.clone().expect("it has content");
