@@ -61,7 +61,7 @@ pub mod testing;
 pub use llmobs_core::__private;
 pub use llmobs_core::{
     Attempt, Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console, Content,
-    Cut, CutField, Decoder, Event, EventFacts, Failure, FlushError, Fold, Headers, IdError, Ids,
+    Cut, CutField, Decoder, ErrorClass, Event, EventFacts, Failure, FlushError, Fold, Headers, IdError, Ids,
     InScope, InStep, Innermost, JsonLines, JsonLinesError, Kind, Latency, Limits, Llmobs,
     LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta, OpenSpan, Outcome, Params,
     Processor, Prompt, RateLimit, Reasoning, Record, Recorder, RequestId, Rotation, Route, SCHEMA,

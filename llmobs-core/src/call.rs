@@ -155,6 +155,16 @@ pub(crate) enum Ending {
     Unfinished,
 }
 
+impl Ending {
+    /// How the transport failed, if it did.
+    pub(crate) fn transport_error(self) -> Option<TransportError> {
+        match self {
+            Self::Body(BodyEnd::Failed(error)) | Self::Error(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 impl Recorder {
     /// Begins to observe a call; `None` when there is nothing to observe or no room for it.
     ///

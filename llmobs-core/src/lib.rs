@@ -48,9 +48,9 @@ pub use self::loss::{LossCause, Losses, SinkLosses};
 pub use self::offline::{DecodeError, Exchange, Offline};
 pub use self::processor::{Processor, Verdict};
 pub use self::record::{
-    Content, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params,
-    Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall, TpotSource, Usage,
-    UsageSource, Wire, millis,
+    Content, Cut, CutField, ErrorClass, Failure, Kind, Latency, Logprobs, LossReport, Meta,
+    Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall,
+    TpotSource, Usage, UsageSource, Wire, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
 #[cfg(feature = "schema")]

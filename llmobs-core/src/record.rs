@@ -5,6 +5,7 @@
 //! day are UTC.
 
 mod content;
+mod failure;
 mod latency;
 mod meta;
 mod request;
@@ -19,10 +20,11 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::content::{Content, Cut, CutField};
+pub use self::failure::{ErrorClass, Failure};
 pub use self::latency::{Latency, TpotSource, millis};
 pub use self::meta::{LossReport, Meta, SCHEMA};
 pub use self::request::{Params, Prompt, Server};
-pub use self::response::{Failure, Logprobs, RateLimit, Safety, ToolCall, Wire};
+pub use self::response::{Logprobs, RateLimit, Safety, ToolCall, Wire};
 pub use self::usage::{Usage, UsageSource};
 use crate::id::{RequestId, SpanId, TraceId};
 use crate::time::Timestamp;

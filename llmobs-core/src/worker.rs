@@ -1,6 +1,7 @@
 //! The one thread that understands what the hot path remembered.
 
 mod answer;
+mod class;
 mod fold;
 mod message;
 mod outcome;

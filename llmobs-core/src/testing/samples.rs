@@ -7,9 +7,9 @@ use serde_json::json;
 
 use crate::id::Ids;
 use crate::record::{
-    Content, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params,
-    Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, ToolCall, TpotSource, Usage,
-    UsageSource, Wire,
+    Content, Cut, CutField, ErrorClass, Failure, Kind, Latency, Logprobs, LossReport, Meta,
+    Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, ToolCall,
+    TpotSource, Usage, UsageSource, Wire,
 };
 use crate::semconv::{error_type, operation};
 use crate::testing::{CountingIds, FakeClock};
@@ -19,7 +19,16 @@ use crate::time::Clock;
 /// chat with every field set, one that was cut, a failed and a dropped call, a step, and a report
 /// of losses.
 pub fn all() -> Vec<Record> {
-    vec![file_start(), streamed_chat(), cut(), failed(), dropped(), step(), loss_report()]
+    vec![
+        file_start(),
+        streamed_chat(),
+        cut(),
+        failed(),
+        unreachable(),
+        dropped(),
+        step(),
+        loss_report(),
+    ]
 }
 
 /// The line a file begins with.
@@ -240,9 +249,25 @@ pub fn failed() -> Record {
             status: Some(429),
             code: Some("rate_limit_exceeded".into()),
             message: Some("slow down".into()),
+            ..Failure::default()
         })),
         rate_limit: Some(Box::new(rate_limit())),
         ..call(3)
+    }
+}
+
+/// A call whose server was not there.
+pub fn unreachable() -> Record {
+    Record {
+        attempts: Some(4),
+        outcome: Some(Outcome::Failed),
+        total_latency_ms: Some(7_500.0),
+        error: Some(Box::new(Failure {
+            kind: error_type::CONNECT.into(),
+            class: Some(ErrorClass::Connect),
+            ..Failure::default()
+        })),
+        ..call(6)
     }
 }
 

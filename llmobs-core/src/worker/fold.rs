@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::answer::Answer;
+use super::class::class;
 use super::describe;
 use super::outcome::{failure_type, outcome};
 use crate::call::{CallShared, CallState, Ending, Frame, frames};
@@ -174,6 +175,7 @@ impl CallFold {
             if error.kind.is_empty() {
                 error.kind = failure_type(ending, status);
             }
+            error.class = error.class.or_else(|| Some(class(error, ending.transport_error())));
         } else {
             record.error = None;
         }

@@ -109,6 +109,7 @@ fn everything() -> Vec<Record> {
     let embeddings = Record { operation: Some("embeddings".into()), ..chat.clone() };
     let fetch = Record { operation: Some("fetch_response".into()), ..chat.clone() };
     let mut records = vec![chat, embeddings, fetch, samples::failed(), samples::dropped()];
+    records.push(samples::unreachable());
     for step in [StepKind::Tool, StepKind::Agent, StepKind::Workflow, StepKind::Retrieval] {
         let content = Some(Box::new(content.clone()));
         records.push(Record { step: Some(step), content, ..samples::step() });
