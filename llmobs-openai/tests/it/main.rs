@@ -1,6 +1,7 @@
 //! Tests of the decoders and the service, through the public API.
 
 mod deviations;
+mod endings;
 mod exchange;
 mod fuzz;
 mod kit;
