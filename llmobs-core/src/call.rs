@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 pub use self::request::RequestTap;
 pub(crate) use self::request::Sent;
 pub use self::tap::Tap;
-pub(crate) use self::tap::{Frame, frames};
+pub(crate) use self::tap::{Frame, Held, frames};
 use crate::capture::Capture;
 use crate::decoder::{Decoder, Route, Target};
 use crate::id::RequestId;
@@ -98,6 +98,8 @@ pub(crate) struct CallShared {
     pub(crate) at: Timestamp,
     pub(crate) issued: u64,
     pub(crate) state: Mutex<CallState>,
+    /// What the tap of its answer keeps back.
+    pub(crate) held: Mutex<Held>,
 }
 
 /// What surrounds a call where it is issued.
@@ -244,6 +246,7 @@ impl Recorder {
                 request_told,
                 ..CallState::default()
             }),
+            held: Mutex::default(),
         });
         self.send(Message::CallOpened(Arc::clone(&shared)));
         Call { shared, settled: false }
