@@ -61,9 +61,9 @@ pub mod testing;
 pub use llmobs_core::__private;
 pub use llmobs_core::{
     Attempt, Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console, Content,
-    Cut, CutField, Decoder, ErrorClass, Event, EventFacts, Failure, FlushError, Fold, Headers, IdError, Ids,
-    InScope, InStep, Innermost, JsonLines, JsonLinesError, Kind, Latency, Limits, Llmobs,
-    LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta, OpenSpan, Outcome, Params,
+    Cut, CutField, Decoder, ErrorClass, Event, EventFacts, Failure, FlushError, Fold, Headers,
+    IdError, Ids, InScope, InStep, Innermost, JsonLines, JsonLinesError, Kind, Latency, Limits,
+    Llmobs, LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta, OpenSpan, Outcome, Params,
     Processor, Prompt, RateLimit, Reasoning, Record, Recorder, RequestId, Rotation, Route, SCHEMA,
     Safety, Scope, ScopeExt, Server, Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind,
     SpanStart, StartError, Step, StepKind, SystemClock, Tap, Target, Term, Timestamp,
