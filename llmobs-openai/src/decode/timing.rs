@@ -30,7 +30,7 @@ pub(super) struct Timing(BTreeMap<&'static str, f64>);
 
 impl Timing {
     pub(super) fn millis(&mut self, name: &'static str, millis: Option<f64>) {
-        if let Some(millis) = millis.filter(|millis| *millis >= 0.0) {
+        if let Some(millis) = millis.filter(|millis| millis.is_finite() && *millis >= 0.0) {
             self.0.insert(name, millis);
         }
     }
