@@ -17,7 +17,7 @@ pub use self::request::RequestTap;
 pub(crate) use self::request::Sent;
 use self::tap::Rest;
 pub use self::tap::Tap;
-pub(crate) use self::tap::{Counted, Frame, frames};
+pub(crate) use self::tap::{Counted, Frame, Held, frames};
 use crate::capture::Capture;
 use crate::decoder::{Decoder, Route, Target};
 use crate::group::Group;
@@ -106,6 +106,8 @@ pub(crate) struct CallShared {
     pub(crate) at: Timestamp,
     pub(crate) issued: u64,
     pub(crate) state: Mutex<CallState>,
+    /// What the tap of its answer keeps back.
+    pub(crate) held: Mutex<Held>,
 }
 
 /// What surrounds a call where it is issued.
@@ -170,6 +172,16 @@ pub(crate) enum Ending {
     Error(TransportError),
     Dropped,
     Unfinished,
+}
+
+impl Ending {
+    /// How the transport failed, if it did.
+    pub(crate) fn transport_error(self) -> Option<TransportError> {
+        match self {
+            Self::Body(BodyEnd::Failed(error)) | Self::Error(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 impl Recorder {
@@ -267,6 +279,7 @@ impl Recorder {
                 request_told,
                 ..CallState::default()
             }),
+            held: Mutex::default(),
         });
         self.send(Message::CallOpened(Arc::clone(&shared)));
         Call { shared, settled: false }

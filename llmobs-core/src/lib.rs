@@ -61,9 +61,9 @@ pub use self::pricing::{PriceError, PriceTable};
 pub use self::processor::{Processor, Verdict};
 pub use self::provider::{ProviderNameError, ProviderNames};
 pub use self::record::{
-    Amount, AmountError, AttemptDetail, Content, Cost, CostSource, Cut, CutField, Failure,
-    FallbackAttempt, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit,
-    Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall, Totals, TpotSource, Usage,
+    Amount, AmountError, AttemptDetail, Content, Cost, CostSource, Cut, CutField, ErrorClass,
+    Failure, FallbackAttempt, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params, Prompt,
+    RateLimit, Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall, Totals, TpotSource, Usage,
     UsageSource, Wire, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};

@@ -152,6 +152,8 @@ pub mod attribute {
     pub const LLMOBS_ATTEMPTS: &str = "llmobs.attempts";
     /// HTTP status of the last answer.
     pub const LLMOBS_HTTP_STATUS: &str = "llmobs.http_status";
+    /// Class of an error, the same for every provider.
+    pub const LLMOBS_ERROR_CLASS: &str = "llmobs.error.class";
     /// Provider's code of an error.
     pub const LLMOBS_ERROR_CODE: &str = "llmobs.error.code";
     /// Provider's id of the HTTP request.
@@ -433,7 +435,8 @@ pub mod item {
     ];
 }
 
-/// Values of `error.type` that are ours; a provider's own type or code goes before them.
+/// Values of `error.type` that are ours: all there are, beside an HTTP status as text. A provider's
+/// own type or code goes before them.
 pub mod error_type {
     /// The connection could not be made.
     pub const CONNECT: &str = "connect";

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use crate::id::Ids;
 use crate::record::{
-    Amount, AttemptDetail, Content, Cost, CostSource, Cut, CutField, Failure, Kind, Latency,
-    Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server,
-    StepKind, ToolCall, TpotSource, Usage, UsageSource, Wire,
+    Amount, AttemptDetail, Content, Cost, CostSource, Cut, CutField, ErrorClass, Failure, Kind,
+    Latency, Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record, SCHEMA,
+    Safety, Server, StepKind, ToolCall, TpotSource, Usage, UsageSource, Wire,
 };
 use crate::semconv::{api, error_type, operation};
 use crate::testing::{CountingIds, FakeClock};
@@ -24,6 +24,7 @@ pub fn all() -> Vec<Record> {
         streamed_chat(),
         cut(),
         failed(),
+        unreachable(),
         dropped(),
         retried(),
         priced(),
@@ -287,9 +288,25 @@ pub fn failed() -> Record {
             status: Some(429),
             code: Some("rate_limit_exceeded".into()),
             message: Some("slow down".into()),
+            ..Failure::default()
         })),
         rate_limit: Some(Box::new(rate_limit())),
         ..call(3)
+    }
+}
+
+/// A call whose server was not there.
+pub fn unreachable() -> Record {
+    Record {
+        attempts: Some(4),
+        outcome: Some(Outcome::Failed),
+        total_latency_ms: Some(7_500.0),
+        error: Some(Box::new(Failure {
+            kind: error_type::CONNECT.into(),
+            class: Some(ErrorClass::Connect),
+            ..Failure::default()
+        })),
+        ..call(6)
     }
 }
 
@@ -341,6 +358,7 @@ pub fn retried() -> Record {
             status: Some(429),
             code: Some("rate_limit_exceeded".into()),
             message: Some("slow down".into()),
+            ..Failure::default()
         })),
         provider_request_id: Some("req_1".into()),
         rate_limit: Some(Box::new(rate_limit())),

@@ -72,6 +72,11 @@ impl CallFold {
         }
     }
 
+    /// Takes what the call's tap keeps back.
+    pub(crate) fn take_held(&self) -> Option<(u32, Vec<u8>)> {
+        lock(&self.call.held).take()
+    }
+
     pub(crate) fn span(&self) -> OpenSpan {
         self.call.span.clone()
     }

@@ -2,6 +2,7 @@
 
 mod cost;
 mod deviations;
+mod endings;
 #[cfg(feature = "estimate")]
 mod estimate;
 #[cfg(feature = "estimate")]

@@ -139,8 +139,12 @@ fn latency(record: &Record, out: &mut Attributes) {
     out.number(attribute::LLMOBS_DECODE_MS, latency.and_then(|latency| latency.decode_ms));
     out.count(attribute::LLMOBS_ATTEMPTS, record.attempts.map(u64::from));
     out.count(attribute::LLMOBS_HTTP_STATUS, record.http_status.map(u64::from));
-    let code = record.error.as_ref().and_then(|error| error.code.as_ref());
-    out.text(attribute::LLMOBS_ERROR_CODE, code);
+    if let Some(error) = &record.error {
+        if let Some(class) = error.class {
+            out.push(attribute::LLMOBS_ERROR_CLASS, class.as_str());
+        }
+        out.text(attribute::LLMOBS_ERROR_CODE, error.code.as_ref());
+    }
     out.term(attribute::LLMOBS_SERVED_BY, record.served_by.as_ref());
     out.text(attribute::LLMOBS_PROVIDER_REQUEST_ID, record.provider_request_id.as_ref());
 }

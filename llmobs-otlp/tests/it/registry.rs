@@ -125,6 +125,7 @@ fn everything() -> Vec<Record> {
     ];
     let mut records = vec![chat, embeddings, fetch, samples::failed(), samples::dropped()];
     records.extend(others);
+    records.push(samples::unreachable());
     for step in [StepKind::Tool, StepKind::Agent, StepKind::Workflow, StepKind::Retrieval] {
         let content = Some(Box::new(content.clone()));
         records.push(Record { step: Some(step), content, ..samples::step() });
