@@ -1,20 +1,23 @@
 //! One logical call, from the moment it is issued to its one end.
 
+mod reader;
 mod request;
 mod tap;
 mod within;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+pub(crate) use self::reader::{Reader, Reading, Slot};
 pub use self::request::RequestTap;
 pub(crate) use self::request::Sent;
 pub use self::tap::Tap;
 pub(crate) use self::tap::{Frame, frames};
+pub(crate) use self::within::during as inside_reader;
 use crate::capture::Capture;
 use crate::decoder::{Decoder, Route, Target};
 use crate::id::RequestId;
@@ -97,6 +100,8 @@ pub(crate) struct CallShared {
     pub(crate) capture: Capture,
     pub(crate) at: Timestamp,
     pub(crate) issued: u64,
+    /// Told by its reader alone: its times are the reader's, and nothing of it is the wire's.
+    pub(crate) by_reader: bool,
     pub(crate) state: Mutex<CallState>,
 }
 
@@ -107,6 +112,8 @@ pub(crate) struct Surroundings {
     pub(crate) request_id: RequestId,
     pub(crate) capture: Capture,
     pub(crate) at: Timestamp,
+    pub(crate) issued: u64,
+    pub(crate) by_reader: bool,
 }
 
 /// What changes while a call is under way.
@@ -134,6 +141,7 @@ pub(crate) struct CallState {
     /// Bytes at the body's end that were not kept.
     pub(crate) missing: u64,
     returned: bool,
+    pub(crate) reader: Reader,
     /// How the call ended, and when; set once.
     pub(crate) ended: Option<(Ending, u64)>,
 }
@@ -166,29 +174,47 @@ impl Recorder {
         let (decoder, route) = self.route(&start.target)?;
         let target = &start.target;
         let same = |outer: &CallShared| {
+            let known = &outer.route;
             outer.recorder.is(self)
-                && (outer.route, outer.host(), outer.port) == (route, target.host, target.port)
+                && match outer.by_reader {
+                    // It knows no more than what it reads.
+                    true => {
+                        known.operation == route.operation
+                            && (known.api.is_empty() || known.api == route.api)
+                    }
+                    false => {
+                        (known, outer.host(), outer.port) == (&route, target.host, target.port)
+                    }
+                }
         };
         if within::is_within(same) {
             return None;
         }
-        self.begin(|| {
-            let surroundings = self.surroundings(&start.target, route);
+        let call = self.begin(|| {
+            let surroundings = self.surroundings(&start.target, route, None);
             self.open(start, decoder, route, surroundings)
-        })
+        })?;
+        reader::offer(&call.shared);
+        Some(call)
     }
 
-    /// What a call that is issued here is a part of.
-    fn surroundings(&self, target: &Target<'_>, route: Route) -> Surroundings {
+    /// What a call that is issued here is a part of; `began` says when, where that was before.
+    pub(crate) fn surroundings(
+        &self,
+        target: &Target<'_>,
+        route: Route,
+        began: Option<(Timestamp, u64)>,
+    ) -> Surroundings {
         let Place { scope, tracing, tracing_at_entry, .. } = self.place();
-        let at = self.now();
+        let at = began.map_or_else(|| self.now(), |(at, _)| at);
+        let host = Some(target.host).filter(|host| !host.is_empty());
         let span = self.backend().start(&SpanStart {
             name: &Cow::Borrowed(route.operation),
             kind: SpanKind::Client,
             at,
             operation: Some(route.operation),
-            provider: Some(route.provider.unwrap_or(target.host)),
-            server: Some((target.host, target.port)),
+            provider: route.provider.or(host),
+            server: host.map(|host| (host, target.port)),
             innermost: Innermost {
                 scope: scope.as_ref().and_then(Scope::span),
                 tracing_at_entry,
@@ -198,7 +224,9 @@ impl Recorder {
         });
         let capture = scope.as_ref().and_then(|scope| scope.attributes().capture);
         let capture = capture.unwrap_or_else(|| self.capture());
-        Surroundings { scope, span, request_id: self.ids().request_id(at), capture, at }
+        let request_id = self.ids().request_id(at);
+        let issued = began.map_or_else(|| self.elapsed(), |(_, issued)| issued);
+        Surroundings { scope, span, request_id, capture, at, issued, by_reader: false }
     }
 
     /// Opens a call that room was reserved for.
@@ -209,8 +237,7 @@ impl Recorder {
         route: Route,
         surroundings: Surroundings,
     ) -> Call {
-        let Surroundings { scope, span, request_id, capture, at } = surroundings;
-        let issued = self.elapsed();
+        let Surroundings { scope, span, request_id, capture, at, issued, by_reader } = surroundings;
         let request_len = start.body.as_ref().map(|body| body.len() as u64).or(start.body_len);
         // A request that finds no room is not kept: the call is recorded without its facts.
         let request = start.body.and_then(|body| Sent::whole(body, self));
@@ -228,6 +255,7 @@ impl Recorder {
             capture,
             at,
             issued,
+            by_reader,
             state: Mutex::new(CallState {
                 request,
                 request_len,
@@ -244,6 +272,10 @@ impl Call {
     /// A handle for the layer that sends this call's attempts.
     pub fn handle(&self) -> CallRef {
         CallRef(Arc::clone(&self.shared))
+    }
+
+    pub(crate) fn shared(&self) -> Arc<CallShared> {
+        Arc::clone(&self.shared)
     }
 
     /// Our own id of the call.
@@ -352,8 +384,16 @@ impl CallShared {
             Body::None => (BodyEnd::Complete, self.recorder.elapsed()),
         };
         state.ended = Some((Ending::Body(ending), at));
+        self.tell_end(state);
+    }
+
+    /// Tells the worker of a call's end, unless its reader is still there and will do so.
+    fn tell_end(self: &Arc<Self>, state: MutexGuard<'_, CallState>) {
+        let told_later = matches!(state.reader, Reader::Reading);
         drop(state);
-        self.recorder.send(Message::CallEnded(Arc::clone(self)));
+        if !told_later {
+            self.recorder.send(Message::CallEnded(Arc::clone(self)));
+        }
     }
 
     fn body_ended(self: &Arc<Self>, attempt: u32, end: BodyEnd, missing: u64, at: u64) {
@@ -371,8 +411,7 @@ impl CallShared {
             return;
         }
         state.ended = Some((ending, now));
-        drop(state);
-        self.recorder.send(Message::CallEnded(Arc::clone(self)));
+        self.tell_end(state);
     }
 }
 

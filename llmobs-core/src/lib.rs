@@ -15,6 +15,7 @@ mod id;
 mod layer;
 mod lifecycle;
 mod loss;
+mod observe;
 mod offline;
 mod processor;
 mod queue;
@@ -45,12 +46,16 @@ pub use self::id::{IdError, Ids, RandomIds, RequestId, SpanId, TraceId};
 pub use self::layer::{Layer, layer};
 pub use self::lifecycle::{Builder, Llmobs, StartError};
 pub use self::loss::{LossCause, Losses, SinkLosses};
+pub use self::observe::{
+    Notes, ObservedOpening, ObservedStream, StreamObserver, StreamStart, observe_opening,
+    observe_stream,
+};
 pub use self::offline::{DecodeError, Exchange, Offline};
 pub use self::processor::{Processor, Verdict};
 pub use self::record::{
-    Content, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params,
-    Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall, TpotSource, Usage,
-    UsageSource, Wire, millis,
+    Consumer, ConsumerEnd, Content, Cut, CutField, Failure, Kind, Latency, LatencyClock, Logprobs,
+    LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind,
+    Term, ToolCall, TpotSource, Usage, UsageSource, Wire, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
 #[cfg(feature = "schema")]

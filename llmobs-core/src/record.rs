@@ -4,6 +4,7 @@
 //! is absent is unknown; nothing is filled in with zero. Units are in the names (`_ms`), times of
 //! day are UTC.
 
+mod consumer;
 mod content;
 mod latency;
 mod meta;
@@ -18,8 +19,9 @@ use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use self::consumer::{Consumer, ConsumerEnd};
 pub use self::content::{Content, Cut, CutField};
-pub use self::latency::{Latency, TpotSource, millis};
+pub use self::latency::{Latency, LatencyClock, TpotSource, millis};
 pub use self::meta::{LossReport, Meta, SCHEMA};
 pub use self::request::{Params, Prompt, Server};
 pub use self::response::{Failure, Logprobs, RateLimit, Safety, ToolCall, Wire};
@@ -134,6 +136,9 @@ pub struct Record {
     /// The latency split into its parts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<Box<Latency>>,
+    /// How the application read the answer, where it is read through `observe_stream`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consumer: Option<Box<Consumer>>,
     /// What the server itself said about time, in milliseconds.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "finite")]
     pub server_timing: BTreeMap<String, f64>,

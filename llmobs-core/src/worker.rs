@@ -4,6 +4,7 @@ mod answer;
 mod fold;
 mod message;
 mod outcome;
+mod reader;
 mod room;
 
 use std::collections::{HashMap, VecDeque};

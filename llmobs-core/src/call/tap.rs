@@ -84,7 +84,23 @@ impl Tap {
         let now = self.call.0.recorder.elapsed();
         if bytes.len() > COPY {
             self.large(now, bytes);
-        } else if self.room(bytes.len()) {
+        } else {
+            self.small(now, bytes);
+        }
+    }
+
+    /// Takes bytes that nobody else holds, read at `now`.
+    pub(crate) fn copied(&mut self, now: u64, bytes: &[u8]) {
+        if self.ended {
+        } else if bytes.len() > COPY {
+            self.large(now, &Bytes::copy_from_slice(bytes));
+        } else {
+            self.small(now, bytes);
+        }
+    }
+
+    fn small(&mut self, now: u64, bytes: &[u8]) {
+        if self.room(bytes.len()) {
             frame(&mut self.buffer, DATA, now, bytes.len() as u32);
             self.buffer.extend_from_slice(bytes);
             if now.saturating_sub(self.sent) >= HOLD_NANOS {

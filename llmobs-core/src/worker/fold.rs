@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::answer::Answer;
 use super::describe;
 use super::outcome::{failure_type, outcome};
-use crate::call::{CallShared, CallState, Ending, Frame, frames};
+use super::reader;
+use crate::call::{CallShared, CallState, Ending, Frame, Reader, frames};
 use crate::decoder::{Closing, Headers};
 use crate::queue::lock;
-use crate::record::{CutField, Kind, Outcome, Record, Server, UsageSource, millis};
+use crate::record::{CutField, Kind, Outcome, Record, Server, Term, UsageSource, millis};
 use crate::span::OpenSpan;
 
 /// What the worker knows of a call.
@@ -23,17 +24,18 @@ pub(crate) struct CallFold {
 
 impl CallFold {
     pub(crate) fn new(call: Arc<CallShared>) -> Self {
+        let host = Some(call.host()).filter(|host| !host.is_empty());
         let mut record = Record {
             kind: Kind::Interaction,
             request_id: Some(call.request_id),
             timestamp: Some(call.at),
             operation: Some(call.route.operation.into()),
-            api: Some(call.route.api.into()),
-            provider: Some(match call.route.provider {
-                Some(provider) => provider.into(),
-                None => call.host().to_owned().into(),
-            }),
-            server: Some(Server { address: call.host().to_owned(), port: call.port }),
+            api: Some(call.route.api.into()).filter(|api: &Term| !api.is_empty()),
+            provider: match call.route.provider {
+                Some(provider) => Some(provider.into()),
+                None => host.map(|host| host.to_owned().into()),
+            },
+            server: host.map(|host| Server { address: host.to_owned(), port: call.port }),
             ..Record::default()
         };
         describe(&mut record, call.scope.as_ref(), &call.span);
@@ -131,12 +133,21 @@ impl CallFold {
         let (ending, ended) = *state.ended.get_or_insert((Ending::Unfinished, now));
         let CallState { sent, headers, status, attempts, attempt, missing, .. } = *state;
         let (injected, unseen) = (state.usage_injected, state.unseen_attempts);
+        let reader = std::mem::take(&mut state.reader);
         drop(state);
+        let unseen = unseen || call.by_reader;
         let sent = sent.filter(|_| !unseen);
         if missing > 0 {
             self.gap(attempt, missing);
         }
         let mut record = std::mem::take(&mut self.record);
+        let mut reading = match reader {
+            Reader::Ended(reading) => Some(reading),
+            Reader::Unseen | Reader::Reading => None,
+        };
+        if let Some(told) = reading.as_mut().and_then(|reading| reading.told.take()) {
+            reader::tell(&mut record, *told);
+        }
         let issued = call.issued;
         // An answer to another attempt is not this call's.
         let answer = self.answer.take().filter(|answer| answer.attempt == attempt);
@@ -155,6 +166,9 @@ impl CallFold {
             }
         }
 
+        if call.by_reader {
+            closing.complete |= reading.as_ref().is_some_and(reader::saw_all);
+        }
         let outcome = outcome(ending, status, &closing, stream);
         record.outcome = Some(outcome);
         // A reader that stays after the end marker waits for nothing.
@@ -172,10 +186,18 @@ impl CallFold {
             let error = record.error.get_or_insert_default();
             error.status = error.status.or(status.filter(|status| *status >= 400));
             if error.kind.is_empty() {
-                error.kind = failure_type(ending, status);
+                let told = reading.as_ref().filter(|_| call.by_reader);
+                let told = told.and_then(|reading| reading.error.clone());
+                error.kind = told.unwrap_or_else(|| failure_type(ending, status));
             }
         } else {
             record.error = None;
+        }
+        if let Some(reading) = reading {
+            record.consumer = Some(Box::new(reader::consumer(reading, issued)));
+        }
+        if call.by_reader {
+            reader::off_the_wire(&mut record);
         }
         record
     }

@@ -8,6 +8,7 @@ mod golden;
 mod hot_path;
 mod jsonl;
 mod kits;
+mod observe;
 mod offline;
 mod schema;
 mod sse;
