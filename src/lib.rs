@@ -60,15 +60,16 @@ pub mod testing;
 #[doc(hidden)]
 pub use llmobs_core::__private;
 pub use llmobs_core::{
-    Attempt, Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console, Content,
-    Cut, CutField, Decoder, Event, EventFacts, Failure, FlushError, Fold, Headers, IdError, Ids,
-    InScope, InStep, Innermost, JsonLines, JsonLinesError, Kind, Latency, Limits, Llmobs,
-    LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta, OpenSpan, Outcome, Params,
-    Processor, Prompt, RateLimit, Reasoning, Record, Recorder, RequestId, Rotation, Route, SCHEMA,
-    Safety, Scope, ScopeExt, Server, Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind,
-    SpanStart, StartError, Step, StepKind, SystemClock, Tap, Target, Term, Timestamp,
-    TimestampError, ToolCall, TpotSource, TraceBackend, TraceId, TransportError, Usage,
-    UsagePolicy, UsageSource, Verdict, Wire, scope, semconv,
+    Attempt, Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console, Consumer,
+    ConsumerEnd, Content, Cut, CutField, Decoder, Event, EventFacts, Failure, FlushError, Fold,
+    Headers, IdError, Ids, InScope, InStep, Innermost, JsonLines, JsonLinesError, Kind, Latency,
+    LatencyClock, Limits, Llmobs, LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta,
+    Notes, ObservedOpening, ObservedStream, OpenSpan, Outcome, Params, Processor, Prompt,
+    RateLimit, Reasoning, Record, Recorder, RequestId, Rotation, Route, SCHEMA, Safety, Scope,
+    ScopeExt, Server, Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind, SpanStart,
+    StartError, Step, StepKind, StreamObserver, StreamStart, SystemClock, Tap, Target, Term,
+    Timestamp, TimestampError, ToolCall, TpotSource, TraceBackend, TraceId, TransportError, Usage,
+    UsagePolicy, UsageSource, Verdict, Wire, observe_opening, observe_stream, scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};

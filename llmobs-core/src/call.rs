@@ -24,6 +24,7 @@ use crate::id::RequestId;
 use crate::queue::lock;
 use crate::recorder::Recorder;
 use crate::scope::{Place, Scope};
+use crate::semconv::error_type;
 use crate::span::{Innermost, OpenSpan, SpanKind, SpanStart};
 use crate::time::Timestamp;
 use crate::worker::Message;
@@ -73,6 +74,19 @@ pub enum TransportError {
     Request,
     /// Anything else.
     Other,
+}
+
+impl TransportError {
+    /// The name in the record, one of [`error_type`].
+    pub fn error_type(self) -> &'static str {
+        match self {
+            Self::Connect => error_type::CONNECT,
+            Self::Timeout => error_type::TIMEOUT,
+            Self::Broken => error_type::TRANSPORT,
+            Self::Request => error_type::REQUEST,
+            Self::Other => error_type::OTHER,
+        }
+    }
 }
 
 /// How a response body ended.

@@ -6,6 +6,7 @@ mod own;
 mod start;
 mod watch;
 
+use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -17,7 +18,7 @@ pub use self::notes::Notes;
 pub use self::opening::{ObservedOpening, observe_opening};
 pub use self::start::StreamStart;
 use self::watch::Watch;
-use crate::record::ConsumerEnd;
+use crate::record::{ConsumerEnd, Term};
 use crate::recorder::{Recorder, contained};
 
 /// Says what the items of a stream are.
@@ -63,6 +64,13 @@ pub trait StreamObserver<T> {
     /// What the stream is, asked once and before it is read. Defaults to a chat of nobody known.
     fn start(&self) -> StreamStart {
         StreamStart::default()
+    }
+
+    /// The type of an error that the stream could not be opened with. Defaults to the Rust type's
+    /// name.
+    fn error_type(&self, error: &dyn Any) -> Option<Term> {
+        let _ = error;
+        None
     }
 
     /// Looks at an item.

@@ -291,6 +291,8 @@ pub mod error_type {
     pub const TRANSPORT: &str = "transport";
     /// The request could not be built.
     pub const REQUEST: &str = "request";
+    /// The client could not read what was answered.
+    pub const DECODE: &str = "decode";
     /// Anything else.
     pub const OTHER: &str = "_OTHER";
 }

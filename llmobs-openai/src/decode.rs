@@ -23,6 +23,7 @@ use llmobs_core::{Capture, Decoder, Fold, Record, Route, Target};
 
 use self::chat::ChatFold;
 use self::embeddings::EmbeddingsFold;
+pub(crate) use self::kept::identifier;
 use self::responses::ResponsesFold;
 use crate::provider;
 

@@ -8,6 +8,7 @@ mod clients;
 mod ends;
 mod examples;
 mod fidelity;
+mod observe;
 mod outcomes;
 mod retries;
 mod start;

@@ -1,6 +1,6 @@
 //! The future that opens a stream.
 
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use super::watch::Watch;
 use super::{ObservedStream, StreamObserver, StreamStart, own};
 use crate::call::{Call, CallShared, Ending, Reading, Slot, TransportError};
 use crate::queue::lock;
+use crate::record::Term;
 use crate::recorder::{Recorder, contained};
 use crate::time::Timestamp;
 
@@ -28,20 +29,15 @@ use crate::time::Timestamp;
 /// [`observe_stream`](super::observe_stream) does. A call is not seen when it is made on another
 /// task: spawn around this, not inside.
 ///
-/// The recorder is the one that is current here.
+/// The parent, and the recorder, are those that are current when this is first polled.
 pub fn observe_opening<F, S, E, O>(opening: F, observer: O) -> ObservedOpening<F, O>
 where
     F: Future<Output = Result<S, E>>,
     S: Stream,
+    E: Any,
     O: StreamObserver<S::Item>,
 {
-    let pending = Recorder::current().filter(Recorder::is_enabled).map(|recorder| {
-        let start = contained(|| observer.start()).unwrap_or_default();
-        let route = start.format.and_then(|_| recorder.route(&start.target()));
-        let slot = Slot::new(route.map_or("", |(_, route)| route.api));
-        Pending { recorder, start, slot, began: None }
-    });
-    ObservedOpening { opening, observer: Some(observer), pending }
+    ObservedOpening { opening, observer: Some(observer), polled: false, pending: None }
 }
 
 pin_project! {
@@ -51,6 +47,7 @@ pin_project! {
         #[pin]
         opening: F,
         observer: Option<O>,
+        polled: bool,
         // Ends the call of its own when it is dropped.
         pending: Option<Pending>,
     }
@@ -60,12 +57,17 @@ impl<F, S, E, O> Future for ObservedOpening<F, O>
 where
     F: Future<Output = Result<S, E>>,
     S: Stream,
+    E: Any,
     O: StreamObserver<S::Item>,
 {
     type Output = Result<ObservedStream<S, O>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        if !std::mem::replace(this.polled, true) {
+            *this.pending =
+                this.observer.as_ref().and_then(|observer| Pending::new(|| observer.start()));
+        }
         let opened = match this.pending {
             None => ready!(this.opening.poll(cx)),
             Some(pending) => ready!(pending.poll(|| this.opening.poll(cx))),
@@ -78,7 +80,11 @@ where
             }
             Err(err) => {
                 if let Some(pending) = pending {
-                    pending.failed(type_name::<E>());
+                    let named = this.observer.as_ref();
+                    pending.failed(|| {
+                        let named = named.and_then(|o| contained(|| o.error_type(&err))?);
+                        named.unwrap_or_else(|| type_name::<E>().into())
+                    });
                 }
                 Err(err)
             }
@@ -91,14 +97,21 @@ struct Pending {
     recorder: Recorder,
     start: StreamStart,
     slot: Slot,
-    /// When it was first polled.
+    /// When it was first polled; taken by whoever tells of it.
     began: Option<(Timestamp, u64)>,
 }
 
 impl Pending {
+    fn new(start: impl FnOnce() -> StreamStart) -> Option<Self> {
+        let recorder = Recorder::current().filter(Recorder::is_enabled)?;
+        let start = contained(start).unwrap_or_default();
+        let route = start.format.and_then(|_| recorder.route(&start.target()));
+        let slot = Slot::new(route.map_or("", |(_, route)| route.api));
+        let began = Some((recorder.now(), recorder.elapsed()));
+        Some(Self { recorder, start, slot, began })
+    }
+
     fn poll<R>(&mut self, poll: impl FnOnce() -> R) -> R {
-        let recorder = &self.recorder;
-        self.began.get_or_insert_with(|| (recorder.now(), recorder.elapsed()));
         self.slot.during(poll)
     }
 
@@ -129,14 +142,14 @@ impl Pending {
         Watch::own(&self.recorder, std::mem::take(&mut self.start), began)
     }
 
-    fn failed(mut self, error: &'static str) {
+    fn failed(mut self, error: impl FnOnce() -> Term) {
         if let Some(call) = self.slot.take() {
             // It has told why itself, unless it answered and what came after failed.
             self.began = None;
             return call.unread();
         }
         if let Some(call) = self.own() {
-            let error = Some(error.into());
+            let error = Some(error());
             own::told(&call.shared(), Reading { error, ..Reading::default() });
             call.failed(TransportError::Other);
         }

@@ -1,6 +1,6 @@
 //! How a call ended, and what failed where the provider did not say.
 
-use crate::call::{BodyEnd, Ending, TransportError};
+use crate::call::{BodyEnd, Ending};
 use crate::decoder::Closing;
 use crate::record::{Outcome, Term};
 use crate::semconv::error_type;
@@ -36,12 +36,5 @@ pub(super) fn failure_type(ending: Ending, status: Option<u16>) -> Term {
     let (Ending::Body(BodyEnd::Failed(error)) | Ending::Error(error)) = ending else {
         return error_type::OTHER.into();
     };
-    match error {
-        TransportError::Connect => error_type::CONNECT,
-        TransportError::Timeout => error_type::TIMEOUT,
-        TransportError::Broken => error_type::TRANSPORT,
-        TransportError::Request => error_type::REQUEST,
-        TransportError::Other => error_type::OTHER,
-    }
-    .into()
+    error.error_type().into()
 }

@@ -220,8 +220,8 @@ fn without_a_recorder_nothing_is_observed_and_nothing_changes() {
     assert_eq!(poll(&mut stream), item("error"));
     assert_eq!(poll(&mut stream), Poll::Ready(None));
     let opening = async { Ok::<_, ()>(script([item("a")])) };
-    let opening = recording.scope().run_sync(|| observe_opening(opening, InWords));
-    assert_eq!(poll(&mut ready(opening).expect("it opens")), item("a"));
+    let opening = recording.scope().run_sync(|| ready(observe_opening(opening, InWords)));
+    assert_eq!(poll(&mut opening.expect("it opens")), item("a"));
     assert!(recording.records().is_empty());
 }
 
