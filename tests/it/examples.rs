@@ -257,6 +257,43 @@ fn a_sink_of_ones_own_gets_every_call() {
 }
 
 #[test]
+fn azure_is_known_by_its_host_and_what_it_filters_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = run("azure", folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let stdout = text(&output.stdout);
+    assert!(stdout.contains("\nBoots can be returned within 30 days.\n"), "{stdout}");
+    let mut lines = stdout.lines().filter(|line| line.starts_with("provider=\"azure.ai.openai\""));
+    let (refused, answered) = (lines.next().expect("a call"), lines.next().expect("another"));
+    for told in
+        [" outcome=Some(Failed) ", " filtered=Some(true) ", "content_filter", "output_tokens=None"]
+    {
+        assert!(refused.contains(told), "{told:?} is missing in {stdout}");
+    }
+    for told in ["\"shoes.openai.azure.com\" outcome=Some(Completed) ", " output_tokens=Some("] {
+        assert!(answered.contains(told), "{told:?} is missing in {stdout}");
+    }
+}
+
+#[test]
+fn another_base_url_tells_tokens_to_those_who_ask() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = run("base_url", folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let stdout = text(&output.stdout);
+    assert_eq!(stdout.matches("\nIt is 42.\n").count(), 2, "{stdout}");
+    let mut lines = stdout.lines().filter(|line| line.starts_with("provider=\"127.0.0.1\""));
+    let (plain, asking) = (lines.next().expect("a call"), lines.next().expect("another"));
+    for (line, told) in [
+        (plain, " output_tokens=None usage=None "),
+        (asking, " output_tokens=Some(9) usage=Some(Injected) "),
+    ] {
+        assert!(line.contains(told), "{told:?} is missing in {stdout}");
+        assert!(line.contains(" first_token_event=Some(1) consumer_stall_ms=Some("), "{stdout}");
+    }
+}
+
+#[test]
 fn a_decoder_of_ones_own_tells_as_much_as_ours() {
     let folder = tempfile::tempdir().expect("a folder");
     let output = run("own_decoder", folder.path(), &[]);
