@@ -86,6 +86,8 @@ impl Own {
             self.event.truncate(start);
             self.event.extend_from_slice(b"data: ?");
         }
+        // In JSON it is white space; in an event it is the end of a line.
+        self.event.iter_mut().skip(start).filter(|b| **b == b'\n').for_each(|b| *b = b' ');
         self.event.extend_from_slice(b"\n\n");
     }
 

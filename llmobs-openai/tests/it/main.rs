@@ -5,6 +5,7 @@ mod exchange;
 mod fuzz;
 mod kit;
 mod lenience;
+mod observe;
 mod recordings;
 mod recordings_corpus;
 mod recordings_facts;
