@@ -130,6 +130,12 @@ pub mod attribute {
     pub const LLMOBS_PREFILL_MS: &str = "llmobs.latency.prefill_ms";
     /// First to last token, in milliseconds.
     pub const LLMOBS_DECODE_MS: &str = "llmobs.latency.decode_ms";
+    /// Where the times were taken; absent for the wire.
+    pub const LLMOBS_LATENCY_CLOCK: &str = "llmobs.latency.clock";
+    /// Time in which the application kept items of a stream waiting, in milliseconds.
+    pub const LLMOBS_CONSUMER_STALL_MS: &str = "llmobs.consumer.stall_ms";
+    /// How the reading of a stream ended.
+    pub const LLMOBS_CONSUMER_ENDED: &str = "llmobs.consumer.ended";
     /// HTTP requests sent.
     pub const LLMOBS_ATTEMPTS: &str = "llmobs.attempts";
     /// HTTP status of the last answer.

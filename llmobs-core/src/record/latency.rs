@@ -65,6 +65,15 @@ pub enum LatencyClock {
     Reader,
 }
 
+impl LatencyClock {
+    /// The name in the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+        }
+    }
+}
+
 /// How the time per output token was arrived at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -108,7 +108,8 @@ fn everything() -> Vec<Record> {
     chat.content = Some(Box::new(content.clone()));
     let embeddings = Record { operation: Some("embeddings".into()), ..chat.clone() };
     let fetch = Record { operation: Some("fetch_response".into()), ..chat.clone() };
-    let mut records = vec![chat, embeddings, fetch, samples::failed(), samples::dropped()];
+    let mut records =
+        vec![chat, embeddings, fetch, samples::read(), samples::failed(), samples::dropped()];
     for step in [StepKind::Tool, StepKind::Agent, StepKind::Workflow, StepKind::Retrieval] {
         let content = Some(Box::new(content.clone()));
         records.push(Record { step: Some(step), content, ..samples::step() });

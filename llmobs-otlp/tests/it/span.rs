@@ -47,6 +47,14 @@ fn a_record_with_every_field_is_a_span_with_every_attribute() {
     }
 }
 
+#[test]
+fn a_span_says_when_its_times_are_the_reader_s() {
+    let (_, found) = arrived(samples::read());
+    assert_eq!(found["llmobs.latency.clock"], json!("reader"));
+    assert_eq!(found["llmobs.consumer.stall_ms"], json!(120.25));
+    assert_eq!(found["llmobs.consumer.ended"], json!("failed"));
+}
+
 fn call(change: impl FnOnce(&mut Record)) -> Value {
     let mut record = Record {
         operation: Some("chat".into()),
