@@ -63,16 +63,17 @@ pub mod testing;
 pub use llmobs_core::__private;
 pub use llmobs_core::{
     Amount, AmountError, Attempt, AttemptDetail, Batch, BodyEnd, Call, CallRef, CallStart, Capture,
-    Clock, Closing, Console, Content, Cost, CostSource, Cut, CutField, Decoder, ErrorClass, Event,
-    EventFacts, Failure, Fallback, FallbackAttempt, FlushError, Fold, Headers, IdError, Ids,
-    InScope, InStep, Innermost, JsonLines, JsonLinesError, Kind, Latency, Limits, Llmobs,
-    LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta, OpenSpan, Outcome, Params,
-    PriceError, PriceTable, Processor, Prompt, ProviderNameError, ProviderNames, RateLimit,
-    Reasoning, Record, Recorder, RequestId, Rotation, Route, SCHEMA, Safety, Scope, ScopeExt,
-    Server, Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind, SpanStart, StartError,
-    Step, StepKind, SystemClock, Tap, Target, Term, Timestamp, TimestampError, ToolCall, Totals,
-    TpotSource, TraceBackend, TraceId, TransportError, Usage, UsagePolicy, UsageSource, Verdict,
-    Wire, fallback, scope, semconv,
+    Clock, Closing, Console, Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField,
+    Decoder, ErrorClass, Event, EventFacts, Failure, Fallback, FallbackAttempt, FlushError, Fold,
+    Headers, IdError, Ids, InScope, InStep, Innermost, JsonLines, JsonLinesError, Kind, Latency,
+    LatencyClock, Limits, Llmobs, LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta,
+    Notes, ObservedOpening, ObservedStream, OpenSpan, Outcome, Params, PriceError, PriceTable,
+    Processor, Prompt, ProviderNameError, ProviderNames, RateLimit, Reasoning, Record, Recorder,
+    RequestId, Rotation, Route, SCHEMA, Safety, Scope, ScopeExt, Server, Sink, SinkError,
+    SinkLosses, SpanId, SpanIdentity, SpanKind, SpanStart, StartError, Step, StepKind,
+    StreamObserver, StreamStart, SystemClock, Tap, Target, Term, Timestamp, TimestampError,
+    ToolCall, Totals, TpotSource, TraceBackend, TraceId, TransportError, Usage, UsagePolicy,
+    UsageSource, Verdict, Wire, fallback, observe_opening, observe_stream, scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};

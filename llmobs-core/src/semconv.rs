@@ -148,6 +148,12 @@ pub mod attribute {
     pub const LLMOBS_PREFILL_MS: &str = "llmobs.latency.prefill_ms";
     /// First to last token, in milliseconds.
     pub const LLMOBS_DECODE_MS: &str = "llmobs.latency.decode_ms";
+    /// Where the times were taken; absent for the wire.
+    pub const LLMOBS_LATENCY_CLOCK: &str = "llmobs.latency.clock";
+    /// Time in which the application kept items of a stream waiting, in milliseconds.
+    pub const LLMOBS_CONSUMER_STALL_MS: &str = "llmobs.consumer.stall_ms";
+    /// How the reading of a stream ended.
+    pub const LLMOBS_CONSUMER_ENDED: &str = "llmobs.consumer.ended";
     /// HTTP requests sent.
     pub const LLMOBS_ATTEMPTS: &str = "llmobs.attempts";
     /// HTTP status of the last answer.
@@ -446,6 +452,8 @@ pub mod error_type {
     pub const TRANSPORT: &str = "transport";
     /// The request could not be built.
     pub const REQUEST: &str = "request";
+    /// The client could not read what was answered.
+    pub const DECODE: &str = "decode";
     /// Anything else.
     pub const OTHER: &str = "_OTHER";
 }

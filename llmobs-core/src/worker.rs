@@ -6,6 +6,7 @@ mod class;
 mod fold;
 mod message;
 mod outcome;
+mod reader;
 mod room;
 mod steps;
 

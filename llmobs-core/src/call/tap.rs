@@ -153,8 +153,22 @@ impl Tap {
         let now = self.call.0.recorder.elapsed();
         if bytes.len() > COPY {
             self.large(now, bytes);
-            return;
+        } else {
+            self.small(now, bytes);
         }
+    }
+
+    /// Takes bytes that nobody else holds, read at `now`.
+    pub(crate) fn copied(&mut self, now: u64, bytes: &[u8]) {
+        if self.ended {
+        } else if bytes.len() > COPY {
+            self.large(now, &Bytes::copy_from_slice(bytes));
+        } else {
+            self.small(now, bytes);
+        }
+    }
+
+    fn small(&mut self, now: u64, bytes: &[u8]) {
         let joined = lock(&self.call.0.held).join(self.attempt, now, bytes);
         if !joined {
             let Some(mut buffer) = self.begin(now) else {

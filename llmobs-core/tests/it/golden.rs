@@ -26,6 +26,7 @@ fn every_shape_of_version_1_reads_and_writes_as_it_was_published() {
     check("file_start", &samples::file_start());
     check("loss_report", &samples::loss_report());
     check("streamed_chat", &samples::streamed_chat());
+    check("read", &samples::read());
     check("cut", &samples::cut());
     check("failed", &samples::failed());
     check("unreachable", &samples::unreachable());

@@ -12,6 +12,7 @@ mod fuzz;
 mod headers;
 mod kit;
 mod lenience;
+mod observe;
 mod operations;
 mod recordings;
 mod recordings_corpus;

@@ -115,6 +115,7 @@ fn everything() -> Vec<Record> {
     };
     let others = [
         samples::media(),
+        samples::read(),
         of("generate_content", "images"),
         of("generate_content", "audio_speech"),
         of("transcription", "audio_transcriptions"),
