@@ -112,6 +112,8 @@ fn facts(record: &Record) -> Value {
         "tpot_ms",
         "total_latency_ms",
         "stream",
+        // The path is the wire's.
+        "deployment",
     ] {
         object.remove(name);
     }
