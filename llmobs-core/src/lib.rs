@@ -17,6 +17,7 @@ mod lifecycle;
 mod loss;
 mod offline;
 mod processor;
+mod prompt;
 mod queue;
 mod record;
 mod recorder;
@@ -37,7 +38,7 @@ mod worker;
 pub use self::call::{Attempt, BodyEnd, Call, CallRef, CallStart, RequestTap, Tap, TransportError};
 pub use self::capture::Capture;
 pub use self::decoder::{
-    Closing, Decoder, Event, EventFacts, Fold, Headers, Reasoning, Route, Target,
+    Closing, Decoder, Event, EventFacts, Fold, Headers, Reasoning, Route, Target, Text, Turn,
 };
 pub use self::delivery::Backoff;
 pub use self::id::{IdError, Ids, RandomIds, RequestId, SpanId, TraceId};
@@ -47,6 +48,7 @@ pub use self::lifecycle::{Builder, Llmobs, StartError};
 pub use self::loss::{LossCause, Losses, SinkLosses};
 pub use self::offline::{DecodeError, Exchange, Offline};
 pub use self::processor::{Processor, Verdict};
+pub use self::prompt::{RenderError, Template, TemplateError};
 pub use self::record::{
     Content, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params,
     Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall, TpotSource, Usage,

@@ -12,6 +12,7 @@ use crate::decoder::Decoder;
 use crate::delivery::{Backoff, Delivery};
 use crate::id::{Ids, RandomIds};
 use crate::processor::Processor;
+use crate::prompt::Renderings;
 use crate::queue::{Pool, Queue, lock};
 use crate::recorder::{Counts, FlushError, Limits, Recorder, Shared, Time};
 use crate::sink::Sink;
@@ -190,6 +191,7 @@ impl Builder {
             service: self.service,
             environment: self.environment,
             counts: Counts::default(),
+            renderings: Renderings::new(),
             deliveries: OnceLock::new(),
         });
         let mut threads = Vec::new();

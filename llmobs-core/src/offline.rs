@@ -11,6 +11,7 @@ use crate::call::{BodyEnd, CallStart, Surroundings};
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Target};
 use crate::id::{Ids, RandomIds};
+use crate::prompt::Renderings;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
 use crate::recorder::{Counts, Limits, Recorder, Shared, Time};
@@ -180,6 +181,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         service: None,
         environment: None,
         counts: Counts::default(),
+        renderings: Renderings::none(),
         deliveries: OnceLock::new(),
     });
     (recorder.clone(), Worker::new(recorder, Vec::new()))

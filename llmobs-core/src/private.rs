@@ -3,6 +3,7 @@
 pub use std::convert::Infallible;
 pub use std::option::Option::Some;
 
+pub use crate::prompt::{StaticPrompt, render};
 pub use crate::record::StepKind;
 pub use crate::step::Step;
 

@@ -11,6 +11,7 @@ use crate::decoder::{Decoder, Route, Target};
 use crate::delivery::Delivery;
 use crate::id::Ids;
 use crate::loss::{LossCause, LossCounts, Losses};
+use crate::prompt::Renderings;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
 use crate::scope::{Place, Scope, here};
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) service: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) counts: Counts,
+    pub(crate) renderings: Renderings,
     pub(crate) deliveries: OnceLock<Vec<Arc<Delivery>>>,
 }
 
