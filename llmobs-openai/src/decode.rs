@@ -14,12 +14,13 @@ mod messages;
 mod request;
 mod responses;
 mod safety;
+mod texts;
 mod timing;
 mod tools;
 mod usage;
 
 use llmobs_core::semconv::operation;
-use llmobs_core::{Capture, Decoder, Fold, Record, Route, Target};
+use llmobs_core::{Capture, Decoder, Fold, Record, Route, Target, Text};
 
 use self::chat::ChatFold;
 use self::embeddings::EmbeddingsFold;
@@ -91,6 +92,10 @@ impl Decoder for OpenAi {
 
     fn request(&self, _: &Route, body: &[u8], capture: Capture, record: &mut Record) {
         request::read(body, capture, record);
+    }
+
+    fn texts(&self, _: &Route, body: &[u8], visit: &mut dyn FnMut(Text<'_>)) {
+        texts::visit(body, visit);
     }
 
     fn fold(&self, route: &Route, record: &Record, capture: Capture) -> Box<dyn Fold> {

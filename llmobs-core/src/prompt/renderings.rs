@@ -177,10 +177,9 @@ impl Memory {
     fn insert(&self, text: &str, trace: Option<TraceId>, rendering: &Arc<Rendering>) {
         let text = Text::of(text);
         let mut kept = lock(&self.kept);
-        for key in [Some((text, None)), trace.map(|trace| (text, Some(trace)))] {
-            if let Some(key) = key {
-                kept.insert(key, Arc::clone(rendering));
-            }
+        kept.insert((text, None), Arc::clone(rendering));
+        if trace.is_some() {
+            kept.insert((text, trace), Arc::clone(rendering));
         }
         self.used.store(true, Ordering::Release);
     }
