@@ -64,16 +64,17 @@ pub use llmobs_core::{
     Cut, CutField, Decoder, Event, EventFacts, Failure, FlushError, Fold, Headers, IdError, Ids,
     InScope, InStep, Innermost, JsonLines, JsonLinesError, Kind, Latency, Limits, Llmobs,
     LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta, OpenSpan, Outcome, Params,
-    Processor, Prompt, RateLimit, Reasoning, Record, Recorder, RequestId, Rotation, Route, SCHEMA,
-    Safety, Scope, ScopeExt, Server, Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind,
-    SpanStart, StartError, Step, StepKind, SystemClock, Tap, Target, Term, Timestamp,
-    TimestampError, ToolCall, TpotSource, TraceBackend, TraceId, TransportError, Usage,
-    UsagePolicy, UsageSource, Verdict, Wire, scope, semconv,
+    Processor, Prompt, RateLimit, Reasoning, Record, Recorder, RenderError, RequestId, Rotation,
+    Route, SCHEMA, Safety, Scope, ScopeExt, Server, Sink, SinkError, SinkLosses, SpanId,
+    SpanIdentity, SpanKind, SpanStart, StartError, Step, StepKind, SystemClock, Tap, Target,
+    Template, TemplateError, Term, Text, Timestamp, TimestampError, ToolCall, TpotSource,
+    TraceBackend, TraceId, TransportError, Turn, Usage, UsagePolicy, UsageSource, Verdict, Wire,
+    scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};
 #[cfg(feature = "macros")]
-pub use llmobs_macros::trace_llm;
+pub use llmobs_macros::{prompt, trace_llm};
 
 pub use self::environment::EnvironmentError;
 pub use self::start::{Builder, InitError, builder, init};
