@@ -9,6 +9,7 @@ mod hot_path;
 mod jsonl;
 mod kits;
 mod offline;
+mod prompts;
 mod schema;
 mod sse;
 mod support;
