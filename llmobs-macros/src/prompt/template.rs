@@ -86,7 +86,7 @@ pub(super) fn read(file: &LitStr) -> Result<String> {
         return Err(Error::new(file.span(), message));
     }
     std::fs::read_to_string(path).map_err(|error| {
-        let message = format!("no template can be read from `{}`: {error}", file.value());
+        let message = format!("no template can be read from `{}`: {}", file.value(), error.kind());
         Error::new(file.span(), message)
     })
 }

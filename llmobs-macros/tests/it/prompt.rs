@@ -60,10 +60,10 @@ fn a_variable_may_be_called_like_anything() {
 
 #[test]
 fn each_value_is_made_once_and_only_borrowed() {
-    let made = Cell::new(0);
+    let count = Cell::new(0);
     let make = || {
-        made.set(made.get() + 1);
-        made.get()
+        count.set(count.get() + 1);
+        count.get()
     };
     let kept = String::from("kept");
     let part: &dyn Display = &kept;
