@@ -9,6 +9,7 @@ mod ends;
 mod examples;
 mod fidelity;
 mod outcomes;
+mod prompts;
 mod retries;
 mod start;
 mod support;
