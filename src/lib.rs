@@ -38,10 +38,15 @@
 //! `#[trace_llm]` puts your prompt builders, retrievers, tools and agents into the same trace, and
 //! [`scope()`] gives everything inside it a session, a user, tags, a prompt version.
 //!
+//! # Prompts
+//!
+//! `prompt!` checks a template in the compiler, [`Template`] at run time. A call that sends the
+//! text has the template's name, version and hash in its record, without anything in between.
+//!
 //! # Features
 //!
 //! - `openai` (default): the client and the service for `async-openai`.
-//! - `macros` (default): `#[trace_llm]`.
+//! - `macros` (default): `#[trace_llm]` and `prompt!`.
 //! - `otlp` (default): spans and metrics over OTLP, or through an OpenTelemetry provider of yours.
 //! - `gzip` (default), `brotli`: answers that the client does not decompress itself. What comes in an
 //!   encoding that is not turned on is counted as [`Cut`]; the application gets it as ever.

@@ -104,7 +104,8 @@ async fn calls() {
 
 fn request(says: &str) -> CreateChatCompletionRequest {
     let mut request = question(says);
-    request.messages.insert(0, ChatCompletionRequestSystemMessage::from(says).into());
+    let system = llmobs::prompt!("canary", "Follow {says}");
+    request.messages.insert(0, ChatCompletionRequestSystemMessage::from(system).into());
     let function = FunctionObjectArgs::default()
         .name("look_up")
         .description(says)
@@ -122,6 +123,7 @@ fn request(says: &str) -> CreateChatCompletionRequest {
 async fn nothing_said_leaves_unless_it_was_turned_on() {
     let off = everything(Capture::NONE).await;
     assert!(off.contains("look_up"), "the records are there");
+    assert!(off.contains("gen_ai.prompt.name"), "the prompt is known");
     let around = off.find(CANARY).map(|at| &off[at.saturating_sub(200)..at]);
     assert_eq!(around, None, "content has left");
     let on = everything(Capture::ALL).await;

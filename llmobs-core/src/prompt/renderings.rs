@@ -10,7 +10,7 @@ use crate::capture::Capture;
 use crate::id::TraceId;
 use crate::queue::lock;
 use crate::recorder::{Recorder, contained};
-use crate::scope::{Place, Scope, here};
+use crate::scope::{Place as Around, Scope, here};
 use crate::span::Innermost;
 
 /// Places a recorder remembers renderings at. Each takes up to two: its text, and its text in its
@@ -54,7 +54,7 @@ impl Witness {
         if RECORDERS.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        let Place { scope, tracing, tracing_at_entry, .. } = here();
+        let Around { scope, tracing, tracing_at_entry, .. } = here();
         let recorder = scope.as_ref().and_then(Scope::recorder_ref).cloned();
         let Some(recorder) = recorder.or_else(Recorder::process_wide) else {
             return Some(Self { recorder: None, capture: Capture::NONE, trace: None });
@@ -162,11 +162,19 @@ struct Memory {
 
 #[derive(Debug, Default)]
 struct Kept {
-    places: HashMap<Key, (Arc<Rendering>, u64)>,
-    /// Each use of a place, in order; only the last one of each counts.
+    places: HashMap<Key, Place>,
+    /// Places in the order of their use; those taken up again stand here once more.
     uses: VecDeque<(Key, u64)>,
-    now: u64,
+    /// How many places have been taken so far.
+    taken: u64,
     value_bytes: u64,
+}
+
+#[derive(Debug)]
+struct Place {
+    rendering: Arc<Rendering>,
+    /// How many had been taken when it was put to the end of `uses`.
+    used: u64,
 }
 
 impl Memory {
@@ -194,21 +202,22 @@ impl Memory {
 
 impl Kept {
     fn get(&mut self, key: &Key) -> Option<Arc<Rendering>> {
-        let now = self.now + 1;
-        let (rendering, used) = self.places.get_mut(key)?;
-        *used = now;
-        let rendering = Arc::clone(rendering);
-        self.used(*key, now);
+        let rendering = Arc::clone(&self.places.get(key)?.rendering);
+        self.touch(key);
         Some(rendering)
     }
 
     fn insert(&mut self, key: Key, rendering: Arc<Rendering>) {
-        let now = self.now + 1;
         self.value_bytes += value_bytes(&rendering);
-        if let Some((before, _)) = self.places.insert(key, (rendering, now)) {
+        if let Some(place) = self.places.get_mut(&key) {
+            let before = std::mem::replace(&mut place.rendering, rendering);
             self.value_bytes -= value_bytes(&before);
+            self.touch(&key);
+        } else {
+            self.taken += 1;
+            self.places.insert(key, Place { rendering, used: self.taken });
+            self.uses.push_back((key, self.taken));
         }
-        self.used(key, now);
         while self.places.len() > PLACES || self.value_bytes > VALUE_BYTES {
             if !self.forget() {
                 break;
@@ -216,21 +225,23 @@ impl Kept {
         }
     }
 
-    fn used(&mut self, key: Key, now: u64) {
-        self.now = now;
-        self.uses.push_back((key, now));
-        if self.uses.len() > 2 * PLACES {
-            let places = &self.places;
-            self.uses.retain(|(key, at)| places.get(key).is_some_and(|(_, used)| used == at));
+    /// Puts a place to the end of those to be forgotten. Not each time: it is in no danger before
+    /// many others have been taken, and so `uses` grows no faster than places are.
+    fn touch(&mut self, key: &Key) {
+        if let Some(place) = self.places.get_mut(key)
+            && self.taken - place.used >= PLACES as u64 / 2
+        {
+            place.used = self.taken;
+            self.uses.push_back((*key, self.taken));
         }
     }
 
     /// Forgets the place that was not used for the longest time; `false` when there is none.
     fn forget(&mut self) -> bool {
-        while let Some((key, at)) = self.uses.pop_front() {
-            if self.places.get(&key).is_some_and(|(_, used)| *used == at) {
-                if let Some((rendering, _)) = self.places.remove(&key) {
-                    self.value_bytes -= value_bytes(&rendering);
+        while let Some((key, used)) = self.uses.pop_front() {
+            if self.places.get(&key).is_some_and(|place| place.used == used) {
+                if let Some(place) = self.places.remove(&key) {
+                    self.value_bytes -= value_bytes(&place.rendering);
                 }
                 return true;
             }

@@ -398,7 +398,7 @@ fn the_version_defaults_to_the_hash() {
     // `printf 'Say {said}' | sha256sum`
     let hash = "b57d83fa674ed46b63a542a5e8aebac97bb379491b68893396ba8d8cbb74d53e";
     assert_eq!((template.hash(), template.version_or_hash()), (hash, "b57d83fa674e"));
-    let versioned = template.clone().version("2");
-    assert_eq!((versioned.hash(), versioned.version_or_hash()), (hash, "2"));
+    let template = template.version("2");
+    assert_eq!((template.hash(), template.version_or_hash()), (hash, "2"));
     assert_eq!(scope().prompt_of("never rendered").session_id(), None);
 }
