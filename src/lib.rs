@@ -38,10 +38,15 @@
 //! `#[trace_llm]` puts your prompt builders, retrievers, tools and agents into the same trace, and
 //! [`scope()`] gives everything inside it a session, a user, tags, a prompt version.
 //!
+//! # Prompts
+//!
+//! `prompt!` checks a template in the compiler, [`Template`] at run time. A call that sends the
+//! text has the template's name, version and hash in its record, without anything in between.
+//!
 //! # Features
 //!
 //! - `openai` (default): the client and the service for `async-openai`.
-//! - `macros` (default): `#[trace_llm]`.
+//! - `macros` (default): `#[trace_llm]` and `prompt!`.
 //! - `otlp` (default): spans and metrics over OTLP, or through an OpenTelemetry provider of yours.
 //! - `gzip` (default), `brotli`: answers that the client does not decompress itself. What comes in an
 //!   encoding that is not turned on is counted as [`Cut`]; the application gets it as ever.
@@ -68,16 +73,16 @@ pub use llmobs_core::{
     Innermost, JsonLines, JsonLinesError, Kind, Latency, Limits, Llmobs, LocalBackend, Logprobs,
     LossCause, LossReport, Losses, Meta, OpenSpan, Outcome, Params, PriceError, PriceTable,
     Processor, Prompt, ProviderNameError, ProviderNames, RateLimit, Reasoning, Record, Recorder,
-    RequestId, Rotation, Route, SCHEMA, Safety, Scope, ScopeExt, Server, Sink, SinkError,
-    SinkLosses, SpanId, SpanIdentity, SpanKind, SpanStart, StartError, Step, StepKind, SystemClock,
-    Tap, Target, Term, Timestamp, TimestampError, ToolCall, Totals, TpotSource, TraceBackend,
-    TraceId, TransportError, Usage, UsagePolicy, UsageSource, Verdict, Wire, fallback, scope,
-    semconv,
+    RenderError, RequestId, Rotation, Route, SCHEMA, Safety, Scope, ScopeExt, Server, Sink,
+    SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind, SpanStart, StartError, Step, StepKind,
+    SystemClock, Tap, Target, Template, TemplateError, Term, Text, Timestamp, TimestampError,
+    ToolCall, Totals, TpotSource, TraceBackend, TraceId, TransportError, Turn, Usage, UsagePolicy,
+    UsageSource, Verdict, Wire, fallback, scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};
 #[cfg(feature = "macros")]
-pub use llmobs_macros::trace_llm;
+pub use llmobs_macros::{prompt, trace_llm};
 
 pub use self::environment::EnvironmentError;
 pub use self::start::{Builder, InitError, builder, init};

@@ -22,6 +22,7 @@ mod media;
 mod offline;
 mod pricing;
 mod processor;
+mod prompt;
 mod provider;
 mod queue;
 mod record;
@@ -46,7 +47,7 @@ pub use self::call::{
 };
 pub use self::capture::Capture;
 pub use self::decoder::{
-    Closing, Decoder, Event, EventFacts, Fold, Headers, Reasoning, Route, Target,
+    Closing, Decoder, Event, EventFacts, Fold, Headers, Reasoning, Route, Target, Text, Turn,
 };
 pub use self::delivery::Backoff;
 pub use self::fallback::{Fallback, fallback};
@@ -59,6 +60,7 @@ pub use self::media::is_binary;
 pub use self::offline::{DecodeError, Exchange, Offline};
 pub use self::pricing::{PriceError, PriceTable};
 pub use self::processor::{Processor, Verdict};
+pub use self::prompt::{RenderError, Template, TemplateError};
 pub use self::provider::{ProviderNameError, ProviderNames};
 pub use self::record::{
     Amount, AmountError, AttemptDetail, Content, Cost, CostSource, Cut, CutField, Failure,

@@ -1,10 +1,15 @@
-//! What the expansion of `#[trace_llm]` names. Not part of the API: any version may change it.
+//! What the expansions of `#[trace_llm]` and `prompt!` name. Not part of the API: any version may change it.
 
 pub use std::convert::Infallible;
 pub use std::option::Option::Some;
+pub use std::{concat, env, include_str};
 
+pub use crate::prompt::{StaticPrompt, render};
 pub use crate::record::StepKind;
 pub use crate::step::Step;
+
+/// A file the compiler looks at again when it has changed.
+pub type Tracked = &'static str;
 
 /// Nothing, of the type a function returns: tells an `async` block what its `return`s have to be.
 pub fn never<R>() -> Option<R> {

@@ -124,6 +124,10 @@ pub struct Record {
     /// Prompt template the input was made from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<Prompt>,
+    /// All prompt templates that texts of the input were rendered from, in its order, those of
+    /// earlier turns included; absent where that is `prompt` alone. Without variables.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prompts: Vec<Prompt>,
 
     /// Tokens of the input, cached ones included.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -162,6 +162,8 @@ pub mod attribute {
     pub const LLMOBS_USAGE_INCONSISTENT: &str = "llmobs.usage.inconsistent";
     /// Hash of the prompt template.
     pub const LLMOBS_PROMPT_HASH: &str = "llmobs.prompt.hash";
+    /// All prompt templates in the input, as `name@version`, where there are several.
+    pub const LLMOBS_PROMPTS: &str = "llmobs.prompts";
     /// Input and output tokens together, as reported.
     pub const LLMOBS_TOTAL_TOKENS: &str = "llmobs.usage.total_tokens";
     /// Calls to models below the step.

@@ -58,7 +58,7 @@ impl Args {
 }
 
 /// The path for those who depend on the facade.
-fn facade() -> Path {
+pub(crate) fn facade() -> Path {
     let llmobs = Ident::new("llmobs", Span::mixed_site());
     Path { leading_colon: Some(Token![::](Span::mixed_site())), ..Path::from(llmobs) }
 }

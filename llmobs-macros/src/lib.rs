@@ -1,6 +1,6 @@
-//! The attribute `#[trace_llm]` of llmobs.
+//! The attribute `#[trace_llm]` and the macro `prompt!` of llmobs.
 //!
-//! Applications use it as `llmobs::trace_llm`; this crate alone is for those who build on
+//! Applications use them as `llmobs::trace_llm` and `llmobs::prompt`; this crate alone is for those who build on
 //! `llmobs-core` without the `llmobs` crate, and say so with `crate = llmobs_core`.
 
 // From what is written to what comes out.
@@ -10,6 +10,8 @@ mod function;
 mod check;
 mod expand;
 mod fallback;
+
+mod prompt;
 
 use proc_macro::TokenStream;
 
@@ -140,4 +142,64 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn trace_llm(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::trace_llm(args.into(), item.into()).into()
+}
+
+/// Renders a prompt template that the compiler has checked and hashed.
+///
+/// It gives a `String`, for wherever the prompt goes. Nothing ties the two together: when the text is
+/// sent as a message, or as a text part of one, the call's record has the prompt's name, version and
+/// hash.
+///
+/// ```
+/// # // With the `llmobs` crate: `use llmobs::prompt;`, and no `crate = …`.
+/// use llmobs_macros::prompt;
+///
+/// let question = "When is it open?";
+/// let documents = ["Mondays from 9 to 5", "On other days from 8 to 6"];
+/// let text = prompt!(
+///     "support-answer",
+///     version = "3",
+///     # crate = llmobs_core,
+///     "Answer {question} from:\n{context}",
+///     context = documents.join("\n"),
+/// );
+/// assert!(text.starts_with("Answer When is it open? from:\nMondays"));
+/// ```
+///
+/// # Arguments
+///
+/// In this order:
+///
+/// - The name, a string literal: what stays the same from version to version.
+/// - `version = "…"`: defaults to the first twelve digits of the hash.
+/// - `crate = path`: where to find llmobs. Defaults to `::llmobs`.
+/// - The template: a string literal, or `file = "…"`, a path from the folder of the package's
+///   `Cargo.toml`. The file is read by the compiler, which does so again when it has changed.
+/// - `variable = value`, for each variable that is not a local variable of the same name. A value is
+///   anything that is [`Display`](std::fmt::Display).
+///
+/// In a template, `{name}` is a variable, `{{` and `}}` are braces. There are no formats: a
+/// template means the same here and in a registry, as `Template` of llmobs. A value in a format of its own
+/// goes in as `price = format_args!("{price:.2}")`.
+///
+/// Variables without a value, values without a variable and stray braces do not compile.
+///
+/// # The identity
+///
+/// The hash is SHA-256 of the template's text, in lower-case hex: what `sha256sum` says of a file that
+/// holds it. The name and the version are not in it.
+///
+/// # What is kept
+///
+/// Where something records, a keyed hash of the rendered text is remembered with the template's
+/// identity, for the last few thousand renderings. The values are kept only where the capture of
+/// input is turned on. Where nothing records, it is a `format!`.
+///
+/// # The link
+///
+/// A text is known as a whole: sent with anything before or after it, trimmed or changed, it is not
+/// found. For that, say which prompt it is: `scope().prompt(..)`, or `scope().prompt_of(&text)`.
+#[proc_macro]
+pub fn prompt(tokens: TokenStream) -> TokenStream {
+    prompt::prompt(tokens.into()).into()
 }

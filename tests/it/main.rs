@@ -13,6 +13,7 @@ mod fallbacks;
 mod fidelity;
 mod operations;
 mod outcomes;
+mod prompts;
 mod propagation;
 mod retries;
 mod start;

@@ -39,6 +39,9 @@ pub struct Cut {
     /// Captured content was shortened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<CutField>,
+    /// Values that the prompt template was filled with were shortened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_variables: Option<CutField>,
 }
 
 /// One cut.

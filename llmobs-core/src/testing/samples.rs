@@ -270,8 +270,30 @@ pub fn cut() -> Record {
             request_body: field(10_485_760, 10_485_760, None),
             response_body: field(81_234, 1_234, None),
             content: field(20_000, 3_616, Some("ab".repeat(32))),
+            ..Cut::default()
         })),
         ..call(2)
+    }
+}
+
+/// A call whose messages came from two prompt templates.
+pub fn prompts() -> Record {
+    let prompt = |name: &str, version: Option<&str>, digits: &str| {
+        let hash = digits.repeat(64);
+        let version = version.map_or_else(|| digits.repeat(12), Into::into);
+        let (version, hash) = (Some(version), Some(hash));
+        Prompt { name: name.into(), version, hash, variables: BTreeMap::new() }
+    };
+    let (system, user) = (prompt("tone", None, "a"), prompt("answer", Some("3"), "b"));
+    let variables = BTreeMap::from([("context".into(), "On Monday".into())]);
+    let missing = CutField { bytes: 70_000, missing: 69_991, sha256: None };
+    Record {
+        prompt: Some(Prompt { variables, ..user.clone() }),
+        prompts: vec![system, user],
+        outcome: Some(Outcome::Completed),
+        total_latency_ms: Some(1_000.0),
+        cut: Some(Box::new(Cut { prompt_variables: Some(missing), ..Cut::default() })),
+        ..call(6)
     }
 }
 

@@ -12,6 +12,7 @@ mod jsonl;
 mod kits;
 mod offline;
 mod pricing;
+mod prompts;
 mod propagation;
 mod providers;
 mod schema;

@@ -5,6 +5,7 @@ mod futures;
 mod hygiene;
 mod lints;
 mod nesting;
+mod prompt;
 mod results;
 mod return_types;
 mod shapes;

@@ -17,3 +17,4 @@ mod recordings_corpus;
 mod recordings_facts;
 mod responses;
 mod routes;
+mod texts;

@@ -212,6 +212,16 @@ fn the_prompt_and_its_variables_are_there_and_the_hash_is_ours() {
 }
 
 #[test]
+fn all_prompts_of_a_call_are_listed_where_there_are_several() {
+    let (_, found) = arrived(samples::prompts());
+    assert_eq!(found["gen_ai.prompt.name"], json!("answer"));
+    assert_eq!(found["gen_ai.prompt.version"], json!("3"));
+    assert_eq!(found["llmobs.prompts"], json!(["tone@aaaaaaaaaaaa", "answer@3"]));
+    let (_, found) = arrived(samples::streamed_chat());
+    assert_eq!(found.get("llmobs.prompts"), None);
+}
+
+#[test]
 fn steps_are_named_by_the_conventions_where_these_know_them() {
     let step = |kind, name: &str| {
         let name = Some(name.to_owned());
