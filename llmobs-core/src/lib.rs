@@ -48,9 +48,9 @@ pub use self::loss::{LossCause, Losses, SinkLosses};
 pub use self::offline::{DecodeError, Exchange, Offline};
 pub use self::processor::{Processor, Verdict};
 pub use self::record::{
-    Content, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params,
-    Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall, TpotSource, Usage,
-    UsageSource, Wire, millis,
+    Agent, Content, Cut, CutField, DocumentRef, Failure, Kind, Latency, Logprobs, LossReport, Meta,
+    Outcome, Params, Prompt, RateLimit, Record, Retrieved, SCHEMA, Safety, Server, StepKind, Term,
+    Tool, ToolCall, TpotSource, Usage, UsageSource, Wire, Workflow, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
 #[cfg(feature = "schema")]
@@ -62,7 +62,10 @@ pub use self::sink::{
 pub use self::span::{
     Innermost, LocalBackend, OpenSpan, SpanIdentity, SpanKind, SpanStart, TraceBackend,
 };
-pub use self::step::{InStep, Step};
+pub use self::step::{
+    AsAgent, AsDocument, AsDocuments, AsToolCall, AsWorkflow, InStep, IterInStep, Step,
+    StreamInStep,
+};
 pub use self::stream::SseParser;
 pub use self::time::{Clock, SystemClock, Timestamp, TimestampError};
 pub use self::usage::UsagePolicy;

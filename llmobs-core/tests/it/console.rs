@@ -38,6 +38,7 @@ fn each_record_is_one_line_with_what_matters() {
 2026-01-01T00:00:00.003Z chat small failed (rate_limit_exceeded) attempts=3 total=2250ms
 2026-01-01T00:00:00.004Z chat small dropped ttft=250ms total=400ms
 2026-01-01T00:00:00.005Z retrieval find_documents failed (timeout) total=12ms
+2026-01-01T00:00:00.006Z tool look_up completed total=8ms cut
 2026-01-01T00:00:00.000Z meta lost queue_full=3 lost sink_failed=12
 ";
     assert_eq!(shown(samples::all()), expected);

@@ -30,6 +30,7 @@ fn every_shape_of_version_1_reads_and_writes_as_it_was_published() {
     check("failed", &samples::failed());
     check("dropped", &samples::dropped());
     check("step", &samples::step());
+    check("told_step", &samples::told_step());
 }
 
 #[test]
