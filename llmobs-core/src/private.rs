@@ -19,10 +19,7 @@ pub use std::result::Result::{Err, Ok};
 pub use self::ending::{
     Boxed, EndReading, EndResults, EndValue, Ending, Items, Results, read_option, read_result,
 };
-pub use self::parties::{
-    Party, PartyAgent, PartyAny, PartyToolCall, PartyWorkflow, Text, agent_id, agent_name,
-    agent_version, tool_call_id, tool_name, tool_type, workflow_name,
-};
+pub use self::parties::{Party, PartyAgent, PartyAny, PartyToolCall, PartyWorkflow, Text, text};
 pub use self::values::{
     Counted, Found, FoundAny, FoundCounted, FoundDocuments, TellDebug, TellNothing, TellSerialize,
     Value, argument, attribute, has_texts, item, output, tell,

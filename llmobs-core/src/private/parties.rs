@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::record::Term;
-use crate::recorder::contained;
 use crate::step::{AsAgent, AsToolCall, AsWorkflow, Step};
 
 /// An argument, or `self`.
@@ -105,30 +104,9 @@ impl<T: Text> Text for Option<T> {
     }
 }
 
-macro_rules! setters {
-    ($($(#[$doc:meta])* $setter:ident,)*) => {
-        $($(#[$doc])*
-        pub fn $setter<T: Text + ?Sized>(step: &mut Step, text: &T) {
-            if let Some(Some(text)) = contained(|| text.text()) {
-                step.$setter(text);
-            }
-        })*
-    };
-}
-
-setters! {
-    /// Sets the id of the tool call.
-    tool_call_id,
-    /// Sets the name of the tool.
-    tool_name,
-    /// Sets the type of the tool.
-    tool_type,
-    /// Sets the name of the agent.
-    agent_name,
-    /// Sets the id of the agent.
-    agent_id,
-    /// Sets the version of the agent.
-    agent_version,
-    /// Sets the name of the workflow.
-    workflow_name,
+/// Sets a name or an id, if there is one.
+pub fn text<T: Text + ?Sized>(step: &mut Step, set: fn(&mut Step, Term), text: &T) {
+    if let Some(text) = text.text() {
+        set(step, text);
+    }
 }
