@@ -36,7 +36,9 @@
 //! # Steps of your own
 //!
 //! `#[trace_llm]` puts your prompt builders, retrievers, tools and agents into the same trace, and
-//! [`scope()`] gives everything inside it a session, a user, tags, a prompt version.
+//! [`scope()`] gives everything inside it a session, a user, tags, a prompt version. Steps tell what
+//! they found ([`AsDocument`]), which call of a model they answer ([`AsToolCall`]), and their names
+//! ([`AsAgent`], [`AsWorkflow`]); a [`Step`] by hand can say the same.
 //!
 //! # Features
 //!
@@ -60,15 +62,16 @@ pub mod testing;
 #[doc(hidden)]
 pub use llmobs_core::__private;
 pub use llmobs_core::{
-    Attempt, Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console, Content,
-    Cut, CutField, Decoder, Event, EventFacts, Failure, FlushError, Fold, Headers, IdError, Ids,
-    InScope, InStep, Innermost, JsonLines, JsonLinesError, Kind, Latency, Limits, Llmobs,
+    Agent, AsAgent, AsDocument, AsDocuments, AsToolCall, AsWorkflow, Attempt, Batch, BodyEnd, Call,
+    CallRef, CallStart, Capture, Clock, Closing, Console, Content, Cut, CutField, Decoder,
+    DocumentRef, Event, EventFacts, Failure, FlushError, Fold, Headers, IdError, Ids, InScope,
+    InStep, Innermost, IterInStep, JsonLines, JsonLinesError, Kind, Latency, Limits, Llmobs,
     LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta, OpenSpan, Outcome, Params,
-    Processor, Prompt, RateLimit, Reasoning, Record, Recorder, RequestId, Rotation, Route, SCHEMA,
-    Safety, Scope, ScopeExt, Server, Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind,
-    SpanStart, StartError, Step, StepKind, SystemClock, Tap, Target, Term, Timestamp,
-    TimestampError, ToolCall, TpotSource, TraceBackend, TraceId, TransportError, Usage,
-    UsagePolicy, UsageSource, Verdict, Wire, scope, semconv,
+    Processor, Prompt, RateLimit, Reasoning, Record, Recorder, RequestId, Retrieved, Rotation,
+    Route, SCHEMA, Safety, Scope, ScopeExt, Server, Sink, SinkError, SinkLosses, SpanId,
+    SpanIdentity, SpanKind, SpanStart, StartError, Step, StepKind, StreamInStep, SystemClock, Tap,
+    Target, Term, Timestamp, TimestampError, Tool, ToolCall, TpotSource, TraceBackend, TraceId,
+    TransportError, Usage, UsagePolicy, UsageSource, Verdict, Wire, Workflow, scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};
