@@ -2,12 +2,13 @@
 //! whatever their `Serialize` or `Debug` does.
 
 mod serializer;
+mod writer;
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use self::serializer::{Stop, Writer};
+use self::writer::{Stop, Writer};
 use crate::recorder::contained;
 
 /// A value as JSON, as far as it went.

@@ -1,5 +1,6 @@
 //! Tests of `#[trace_llm]` through what it records.
 
+mod bounds;
 mod ends;
 mod futures;
 mod hygiene;
