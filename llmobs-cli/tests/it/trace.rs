@@ -1,6 +1,6 @@
 //! Which trace is shown, and how its spans hang together.
 
-use llmobs_core::{Kind, Outcome, Record, StepKind};
+use llmobs_core::{Kind, Outcome, Record, Retrieved, StepKind, Tool};
 use serde_json::Value;
 
 use crate::fixtures::{call, chat, lines, span, step, trace_id};
@@ -164,4 +164,21 @@ fn no_trace_is_said_and_no_error() {
     let id = trace_id(9).to_string();
     let ran = run_with(&["trace", "-", "--trace-id", &id], records.as_bytes());
     assert_eq!((ran.out, ran.code), (format!("no trace {id} in 1 records\n"), 0));
+}
+
+#[test]
+fn a_step_shows_what_it_found_and_which_call_it_answered() {
+    let mut found = step(StepKind::Tool, "look_up", span(1, 1, None, 0.0, 10.0));
+    let tool = Tool { call_id: Some("call_1".into()), ..Tool::default() };
+    found.tool = Some(Box::new(tool));
+    found.retrieved = Some(Box::new(Retrieved { count: 3, ..Retrieved::default() }));
+    found.items = Some(1);
+    let trace = trace_with(&[], &[found.clone()]);
+    let shown = &trace["spans"][0];
+    assert_eq!((&shown["documents"], &shown["items"]), (&Value::from(3), &Value::from(1)));
+    assert_eq!(shown["tool_call_id"], "call_1");
+    let drawn = run_with(&["trace", "-"], lines(&[found]).as_bytes()).out;
+    for note in ["3 documents", "1 item", "answers call_1"] {
+        assert!(drawn.contains(note), "{drawn}");
+    }
 }
