@@ -36,7 +36,9 @@
 //! # Steps of your own
 //!
 //! `#[trace_llm]` puts your prompt builders, retrievers, tools and agents into the same trace, and
-//! [`scope()`] gives everything inside it a session, a user, tags, a prompt version.
+//! [`scope()`] gives everything inside it a session, a user, tags, a prompt version. Steps tell what
+//! they found ([`AsDocument`]), which call of a model they answer ([`AsToolCall`]), and their names
+//! ([`AsAgent`], [`AsWorkflow`]); a [`Step`] by hand can say the same.
 //!
 //! # Prompts
 //!
@@ -67,17 +69,19 @@ pub mod testing;
 #[doc(hidden)]
 pub use llmobs_core::__private;
 pub use llmobs_core::{
-    Amount, AmountError, Attempt, AttemptDetail, Batch, BodyEnd, Call, CallRef, CallStart, Capture,
-    Clock, Closing, Console, Content, Cost, CostSource, Cut, CutField, Decoder, Event, EventFacts,
-    Failure, Fallback, FallbackAttempt, FlushError, Fold, Headers, IdError, Ids, InScope, InStep,
-    Innermost, JsonLines, JsonLinesError, Kind, Latency, Limits, Llmobs, LocalBackend, Logprobs,
+    Agent, Amount, AmountError, AsAgent, AsDocument, AsDocuments, AsToolCall, AsWorkflow, Attempt,
+    AttemptDetail, Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console,
+    Content, Cost, CostSource, Cut, CutField, Decoder, DocumentRef, Event, EventFacts, Failure,
+    Fallback, FallbackAttempt, FlushError, Fold, Headers, IdError, Ids, InScope, InStep, Innermost,
+    IterInStep, JsonLines, JsonLinesError, Kind, Latency, Limits, Llmobs, LocalBackend, Logprobs,
     LossCause, LossReport, Losses, Meta, OpenSpan, Outcome, Params, PriceError, PriceTable,
     Processor, Prompt, ProviderNameError, ProviderNames, RateLimit, Reasoning, Record, Recorder,
-    RenderError, RequestId, Rotation, Route, SCHEMA, Safety, Scope, ScopeExt, Server, Sink,
-    SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind, SpanStart, StartError, Step, StepKind,
-    SystemClock, Tap, Target, Template, TemplateError, Term, Text, Timestamp, TimestampError,
-    ToolCall, Totals, TpotSource, TraceBackend, TraceId, TransportError, Turn, Usage, UsagePolicy,
-    UsageSource, Verdict, Wire, fallback, scope, semconv,
+    RenderError, RequestId, Retrieved, Rotation, Route, SCHEMA, Safety, Scope, ScopeExt, Server,
+    Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind, SpanStart, StartError, Step,
+    StepKind, StreamInStep, SystemClock, Tap, Target, Template, TemplateError, Term, Text,
+    Timestamp, TimestampError, Tool, ToolCall, Totals, TpotSource, TraceBackend, TraceId,
+    TransportError, Turn, Usage, UsagePolicy, UsageSource, Verdict, Wire, Workflow, fallback,
+    scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};

@@ -63,10 +63,10 @@ pub use self::processor::{Processor, Verdict};
 pub use self::prompt::{RenderError, Template, TemplateError};
 pub use self::provider::{ProviderNameError, ProviderNames};
 pub use self::record::{
-    Amount, AmountError, AttemptDetail, Content, Cost, CostSource, Cut, CutField, Failure,
-    FallbackAttempt, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit,
-    Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall, Totals, TpotSource, Usage,
-    UsageSource, Wire, millis,
+    Agent, Amount, AmountError, AttemptDetail, Content, Cost, CostSource, Cut, CutField,
+    DocumentRef, Failure, FallbackAttempt, Kind, Latency, Logprobs, LossReport, Meta, Outcome,
+    Params, Prompt, RateLimit, Record, Retrieved, SCHEMA, Safety, Server, StepKind, Term, Tool,
+    ToolCall, Totals, TpotSource, Usage, UsageSource, Wire, Workflow, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
 #[cfg(feature = "schema")]
@@ -78,7 +78,10 @@ pub use self::sink::{
 pub use self::span::{
     Innermost, LocalBackend, OpenSpan, SpanIdentity, SpanKind, SpanStart, TraceBackend,
 };
-pub use self::step::{InStep, Step};
+pub use self::step::{
+    AsAgent, AsDocument, AsDocuments, AsToolCall, AsWorkflow, InStep, IterInStep, Step,
+    StreamInStep,
+};
 pub use self::stream::SseParser;
 pub use self::time::{Clock, SystemClock, Timestamp, TimestampError};
 pub use self::usage::UsagePolicy;

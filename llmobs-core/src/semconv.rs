@@ -93,12 +93,22 @@ pub mod attribute {
     pub const TOOL_DEFINITIONS: &str = "gen_ai.tool.definitions";
     /// Tool that ran.
     pub const TOOL_NAME: &str = "gen_ai.tool.name";
+    /// Type of the tool that ran, such as `function`.
+    pub const TOOL_TYPE: &str = "gen_ai.tool.type";
+    /// Id of the tool call that was answered.
+    pub const TOOL_CALL_ID: &str = "gen_ai.tool.call.id";
     /// What a tool was run with, as a JSON string.
     pub const TOOL_CALL_ARGUMENTS: &str = "gen_ai.tool.call.arguments";
     /// What a tool gave back, as a JSON string.
     pub const TOOL_CALL_RESULT: &str = "gen_ai.tool.call.result";
     /// Agent that ran.
     pub const AGENT_NAME: &str = "gen_ai.agent.name";
+    /// Id of the agent that ran.
+    pub const AGENT_ID: &str = "gen_ai.agent.id";
+    /// Version of the agent that ran.
+    pub const AGENT_VERSION: &str = "gen_ai.agent.version";
+    /// Documents that were found, with their texts, as a JSON string.
+    pub const RETRIEVAL_DOCUMENTS: &str = "gen_ai.retrieval.documents";
     /// Workflow that ran.
     pub const WORKFLOW_NAME: &str = "gen_ai.workflow.name";
     /// Host called.
@@ -134,6 +144,18 @@ pub mod attribute {
     pub const LLMOBS_STEP: &str = "llmobs.step";
     /// Name of the step, where the span's name has more in it.
     pub const LLMOBS_STEP_NAME: &str = "llmobs.step.name";
+    /// What a step other than a tool was run with, as a JSON string.
+    pub const LLMOBS_STEP_ARGUMENTS: &str = "llmobs.step.arguments";
+    /// What a step other than a tool gave back, as a JSON string.
+    pub const LLMOBS_STEP_RESULT: &str = "llmobs.step.result";
+    /// Items that were read of the stream or iterator a step gave back.
+    pub const LLMOBS_STEP_ITEMS: &str = "llmobs.step.items";
+    /// Documents that were found.
+    pub const LLMOBS_RETRIEVED_COUNT: &str = "llmobs.retrieved.count";
+    /// Ids of the documents that were found, in their order; empty where one has none.
+    pub const LLMOBS_RETRIEVED_IDS: &str = "llmobs.retrieved.ids";
+    /// Scores of the documents that were found, in their order; only where each has one.
+    pub const LLMOBS_RETRIEVED_SCORES: &str = "llmobs.retrieved.scores";
     /// Issued to first token, in milliseconds.
     pub const LLMOBS_TTFT_MS: &str = "llmobs.ttft_ms";
     /// Time per output token, in milliseconds.

@@ -7,9 +7,10 @@ use serde_json::json;
 
 use crate::id::Ids;
 use crate::record::{
-    Amount, AttemptDetail, Content, Cost, CostSource, Cut, CutField, Failure, Kind, Latency,
-    Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server,
-    StepKind, ToolCall, TpotSource, Usage, UsageSource, Wire,
+    Agent, Amount, AttemptDetail, Content, Cost, CostSource, Cut, CutField, DocumentRef, Failure,
+    Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record,
+    Retrieved, SCHEMA, Safety, Server, StepKind, Tool, ToolCall, TpotSource, Usage, UsageSource,
+    Wire, Workflow,
 };
 use crate::semconv::{api, error_type, operation};
 use crate::testing::{CountingIds, FakeClock};
@@ -17,7 +18,8 @@ use crate::time::Clock;
 
 /// One record of each shape there is, the same in every run: the first line of a file, a streamed
 /// chat with every field set, one that was cut, a failed, a dropped and a retried call, one whose
-/// cost is known, a step, a call whose answer was counted, and a report of losses.
+/// cost is known, a step, one that told everything a step can tell, a call whose answer was counted,
+/// and a report of losses.
 pub fn all() -> Vec<Record> {
     vec![
         file_start(),
@@ -28,6 +30,7 @@ pub fn all() -> Vec<Record> {
         retried(),
         priced(),
         step(),
+        told_step(),
         media(),
         loss_report(),
     ]
@@ -149,6 +152,7 @@ pub fn streamed_chat() -> Record {
             output_messages: Some(json!([{"role": "assistant", "parts": ["hi\r\n"]}])),
             system_instructions: Some(json!([{"type": "text", "content": "be kind"}])),
             tool_definitions: Some(json!([{"name": "weather"}])),
+            ..Content::default()
         })),
         ..call(1)
     }
@@ -395,5 +399,47 @@ pub fn step() -> Record {
         outcome: Some(Outcome::Failed),
         error: Some(Box::new(Failure { kind: error_type::TIMEOUT.into(), ..Failure::default() })),
         ..operation_of(Kind::Step, 5)
+    }
+}
+
+/// A step that told everything a step can tell, with all content captured.
+pub fn told_step() -> Record {
+    Record {
+        step: Some(StepKind::Tool),
+        name: Some("look_up".into()),
+        tool: Some(Box::new(Tool {
+            name: Some("search".into()),
+            call_id: Some("call_1".into()),
+            kind: Some("function".into()),
+        })),
+        agent: Some(Box::new(Agent {
+            name: Some("support".into()),
+            id: Some("agent-1".into()),
+            version: Some("2".into()),
+        })),
+        workflow: Some(Box::new(Workflow { name: Some("refunds".into()) })),
+        retrieved: Some(Box::new(Retrieved {
+            count: 3,
+            documents: vec![
+                DocumentRef { id: Some("kb-7".into()), score: Some(0.875) },
+                DocumentRef { id: None, score: Some(0.5) },
+            ],
+        })),
+        items: Some(3),
+        attributes: BTreeMap::from([
+            ("cache.hit".into(), json!(false)),
+            ("filter".into(), json!({"lang": ["en"]})),
+            ("top_k".into(), json!(3)),
+        ]),
+        total_latency_ms: Some(8.5),
+        outcome: Some(Outcome::Completed),
+        content: Some(Box::new(Content {
+            arguments: Some(json!({"question": "refunds?"})),
+            result: Some(json!(["within 30 days"])),
+            documents: Some(json!([{"id": "kb-7", "score": 0.875, "content": "within 30 days"}])),
+            ..Content::default()
+        })),
+        cut: Some(Box::new(Cut { values: Some(1), attributes: Some(2), ..Cut::default() })),
+        ..operation_of(Kind::Step, 6)
     }
 }
