@@ -1,5 +1,6 @@
 //! The whole, from the application's side.
 
+mod agents;
 mod bad_input;
 #[cfg(feature = "otlp")]
 mod canary;
