@@ -71,17 +71,18 @@ pub use llmobs_core::__private;
 pub use llmobs_core::{
     Agent, Amount, AmountError, AsAgent, AsDocument, AsDocuments, AsToolCall, AsWorkflow, Attempt,
     AttemptDetail, Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console,
-    Content, Cost, CostSource, Cut, CutField, Decoder, DocumentRef, Event, EventFacts, Failure,
-    Fallback, FallbackAttempt, FlushError, Fold, Headers, IdError, Ids, InScope, InStep, Innermost,
-    IterInStep, JsonLines, JsonLinesError, Kind, Latency, Limits, Llmobs, LocalBackend, Logprobs,
-    LossCause, LossReport, Losses, Meta, OpenSpan, Outcome, Params, PriceError, PriceTable,
+    Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField, Decoder, DocumentRef,
+    ErrorClass, Event, EventFacts, Failure, Fallback, FallbackAttempt, FlushError, Fold, Headers,
+    IdError, Ids, InScope, InStep, Innermost, IterInStep, JsonLines, JsonLinesError, Kind, Latency,
+    LatencyClock, Limits, Llmobs, LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta,
+    Notes, ObservedOpening, ObservedStream, OpenSpan, Outcome, Params, PriceError, PriceTable,
     Processor, Prompt, ProviderNameError, ProviderNames, RateLimit, Reasoning, Record, Recorder,
     RenderError, RequestId, Retrieved, Rotation, Route, SCHEMA, Safety, Scope, ScopeExt, Server,
     Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind, SpanStart, StartError, Step,
-    StepKind, StreamInStep, SystemClock, Tap, Target, Template, TemplateError, Term, Text,
-    Timestamp, TimestampError, Tool, ToolCall, Totals, TpotSource, TraceBackend, TraceId,
-    TransportError, Turn, Usage, UsagePolicy, UsageSource, Verdict, Wire, Workflow, fallback,
-    scope, semconv,
+    StepKind, StreamInStep, StreamObserver, StreamStart, SystemClock, Tap, Target, Template,
+    TemplateError, Term, Text, Timestamp, TimestampError, Tool, ToolCall, Totals, TpotSource,
+    TraceBackend, TraceId, TransportError, Turn, Usage, UsagePolicy, UsageSource, Verdict, Wire,
+    Workflow, fallback, observe_opening, observe_stream, scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};

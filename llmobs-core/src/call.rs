@@ -1,23 +1,26 @@
 //! One logical call, from the moment it is issued to its one end.
 
 mod propagation;
+mod reader;
 mod request;
 mod tap;
 mod within;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
 pub use self::propagation::Propagation;
+pub(crate) use self::reader::{Reader, Reading, Slot};
 pub use self::request::RequestTap;
 pub(crate) use self::request::Sent;
 use self::tap::Rest;
 pub use self::tap::Tap;
-pub(crate) use self::tap::{Counted, Frame, frames};
+pub(crate) use self::tap::{Counted, Frame, Held, frames};
+pub(crate) use self::within::during as inside_reader;
 use crate::capture::Capture;
 use crate::decoder::{Decoder, Route, Target};
 use crate::group::Group;
@@ -25,6 +28,7 @@ use crate::id::RequestId;
 use crate::queue::lock;
 use crate::recorder::{Recorder, contained};
 use crate::scope::{Place, Scope};
+use crate::semconv::error_type;
 use crate::span::{Innermost, OpenSpan, SpanKind, SpanStart};
 use crate::time::Timestamp;
 use crate::worker::Message;
@@ -76,6 +80,19 @@ pub enum TransportError {
     Other,
 }
 
+impl TransportError {
+    /// The name in the record, one of [`error_type`].
+    pub fn error_type(self) -> &'static str {
+        match self {
+            Self::Connect => error_type::CONNECT,
+            Self::Timeout => error_type::TIMEOUT,
+            Self::Broken => error_type::TRANSPORT,
+            Self::Request => error_type::REQUEST,
+            Self::Other => error_type::OTHER,
+        }
+    }
+}
+
 /// How a response body ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyEnd {
@@ -105,7 +122,11 @@ pub(crate) struct CallShared {
     pub(crate) capture: Capture,
     pub(crate) at: Timestamp,
     pub(crate) issued: u64,
+    /// Told by its reader alone: its times are the reader's, and nothing of it is the wire's.
+    pub(crate) by_reader: bool,
     pub(crate) state: Mutex<CallState>,
+    /// What the tap of its answer keeps back.
+    pub(crate) held: Mutex<Held>,
 }
 
 /// What surrounds a call where it is issued.
@@ -115,6 +136,8 @@ pub(crate) struct Surroundings {
     pub(crate) request_id: RequestId,
     pub(crate) capture: Capture,
     pub(crate) at: Timestamp,
+    pub(crate) issued: u64,
+    pub(crate) by_reader: bool,
 }
 
 /// Attempts of a call that are told of one by one.
@@ -151,6 +174,7 @@ pub(crate) struct CallState {
     /// Bytes at the body's end that were not kept.
     pub(crate) missing: u64,
     returned: bool,
+    pub(crate) reader: Reader,
     /// How the call ended, and when; set once.
     pub(crate) ended: Option<(Ending, u64)>,
 }
@@ -170,6 +194,16 @@ pub(crate) enum Ending {
     Error(TransportError),
     Dropped,
     Unfinished,
+}
+
+impl Ending {
+    /// How the transport failed, if it did.
+    pub(crate) fn transport_error(self) -> Option<TransportError> {
+        match self {
+            Self::Body(BodyEnd::Failed(error)) | Self::Error(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 impl Recorder {
@@ -193,22 +227,40 @@ impl Recorder {
         let (decoder, route) = self.route(&start.target, any)?;
         let target = &start.target;
         let same = |outer: &CallShared| {
+            let known = &outer.route;
             outer.recorder.is(self)
-                && (outer.route, outer.host(), outer.port) == (route, target.host, target.port)
+                && match outer.by_reader {
+                    // It knows no more than what it reads.
+                    true => {
+                        known.operation == route.operation
+                            && (known.api.is_empty() || known.api == route.api)
+                    }
+                    false => {
+                        (known, outer.host(), outer.port) == (&route, target.host, target.port)
+                    }
+                }
         };
         if within::is_within(same) {
             return None;
         }
-        self.begin(|| {
-            let surroundings = self.surroundings(&start.target, route);
+        let call = self.begin(|| {
+            let surroundings = self.surroundings(&start.target, route, None);
             self.open(start, decoder, route, surroundings)
-        })
+        })?;
+        reader::offer(&call.shared);
+        Some(call)
     }
 
-    /// What a call that is issued here is a part of.
-    fn surroundings(&self, target: &Target<'_>, route: Route) -> Surroundings {
+    /// What a call that is issued here is a part of; `began` says when, where that was before.
+    pub(crate) fn surroundings(
+        &self,
+        target: &Target<'_>,
+        route: Route,
+        began: Option<(Timestamp, u64)>,
+    ) -> Surroundings {
         let Place { scope, tracing, tracing_at_entry, .. } = self.place();
-        let at = self.now();
+        let at = began.map_or_else(|| self.now(), |(at, _)| at);
+        let host = Some(target.host).filter(|host| !host.is_empty());
         let span = self.backend().start(&SpanStart {
             name: &Cow::Borrowed(route.operation),
             kind: SpanKind::Client,
@@ -216,7 +268,7 @@ impl Recorder {
             operation: Some(route.operation),
             // Whom only the answer can tell, the span is told of when it ends.
             provider: self.shared().providers.of(target.host, target.port).or(route.provider),
-            server: Some((target.host, target.port)),
+            server: host.map(|host| (host, target.port)),
             innermost: Innermost {
                 scope: scope.as_ref().and_then(Scope::span),
                 tracing_at_entry,
@@ -226,7 +278,9 @@ impl Recorder {
         });
         let capture = scope.as_ref().and_then(|scope| scope.attributes().capture);
         let capture = capture.unwrap_or_else(|| self.capture());
-        Surroundings { scope, span, request_id: self.ids().request_id(at), capture, at }
+        let request_id = self.ids().request_id(at);
+        let issued = began.map_or_else(|| self.elapsed(), |(_, issued)| issued);
+        Surroundings { scope, span, request_id, capture, at, issued, by_reader: false }
     }
 
     /// Opens a call that room was reserved for.
@@ -237,8 +291,7 @@ impl Recorder {
         route: Route,
         surroundings: Surroundings,
     ) -> Call {
-        let Surroundings { scope, span, request_id, capture, at } = surroundings;
-        let issued = self.elapsed();
+        let Surroundings { scope, span, request_id, capture, at, issued, by_reader } = surroundings;
         let fallback_attempt =
             scope.as_ref().and_then(Scope::group).and_then(|group| group.next_attempt());
         let request_len = start.body.as_ref().map(|body| body.len() as u64).or(start.body_len);
@@ -261,12 +314,14 @@ impl Recorder {
             capture,
             at,
             issued,
+            by_reader,
             state: Mutex::new(CallState {
                 request,
                 request_len,
                 request_told,
                 ..CallState::default()
             }),
+            held: Mutex::default(),
         });
         self.send(Message::CallOpened(Arc::clone(&shared)));
         Call { shared, settled: false }
@@ -277,6 +332,10 @@ impl Call {
     /// A handle for the layer that sends this call's attempts.
     pub fn handle(&self) -> CallRef {
         CallRef(Arc::clone(&self.shared))
+    }
+
+    pub(crate) fn shared(&self) -> Arc<CallShared> {
+        Arc::clone(&self.shared)
     }
 
     /// Our own id of the call.
@@ -403,8 +462,16 @@ impl CallShared {
             Body::None => (BodyEnd::Complete, self.recorder.elapsed()),
         };
         state.ended = Some((Ending::Body(ending), at));
+        self.tell_end(state);
+    }
+
+    /// Tells the worker of a call's end, unless its reader is still there and will do so.
+    fn tell_end(self: &Arc<Self>, state: MutexGuard<'_, CallState>) {
+        let told_later = matches!(state.reader, Reader::Reading);
         drop(state);
-        self.recorder.send(Message::CallEnded(Arc::clone(self)));
+        if !told_later {
+            self.recorder.send(Message::CallEnded(Arc::clone(self)));
+        }
     }
 
     fn body_ended(self: &Arc<Self>, attempt: u32, end: BodyEnd, rest: Rest, at: u64) {
@@ -423,8 +490,7 @@ impl CallShared {
             return;
         }
         state.ended = Some((ending, now));
-        drop(state);
-        self.recorder.send(Message::CallEnded(Arc::clone(self)));
+        self.tell_end(state);
     }
 }
 

@@ -19,6 +19,7 @@ mod layer;
 mod lifecycle;
 mod loss;
 mod media;
+mod observe;
 mod offline;
 mod pricing;
 mod processor;
@@ -57,16 +58,21 @@ pub use self::layer::{Layer, layer};
 pub use self::lifecycle::{Builder, Llmobs, StartError};
 pub use self::loss::{LossCause, Losses, SinkLosses};
 pub use self::media::is_binary;
+pub use self::observe::{
+    Notes, ObservedOpening, ObservedStream, StreamObserver, StreamStart, observe_opening,
+    observe_stream,
+};
 pub use self::offline::{DecodeError, Exchange, Offline};
 pub use self::pricing::{PriceError, PriceTable};
 pub use self::processor::{Processor, Verdict};
 pub use self::prompt::{RenderError, Template, TemplateError};
 pub use self::provider::{ProviderNameError, ProviderNames};
 pub use self::record::{
-    Agent, Amount, AmountError, AttemptDetail, Content, Cost, CostSource, Cut, CutField,
-    DocumentRef, Failure, FallbackAttempt, Kind, Latency, Logprobs, LossReport, Meta, Outcome,
-    Params, Prompt, RateLimit, Record, Retrieved, SCHEMA, Safety, Server, StepKind, Term, Tool,
-    ToolCall, Totals, TpotSource, Usage, UsageSource, Wire, Workflow, millis,
+    Agent, Amount, AmountError, AttemptDetail, Consumer, ConsumerEnd, Content, Cost, CostSource,
+    Cut, CutField, DocumentRef, ErrorClass, Failure, FallbackAttempt, Kind, Latency, LatencyClock,
+    Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record, Retrieved, SCHEMA,
+    Safety, Server, StepKind, Term, Tool, ToolCall, Totals, TpotSource, Usage, UsageSource, Wire,
+    Workflow, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
 #[cfg(feature = "schema")]

@@ -148,6 +148,8 @@ impl Offline {
             request_id: self.recorder.ids().request_id(at),
             capture: self.capture,
             at,
+            issued: self.recorder.elapsed(),
+            by_reader: false,
         };
         let call = self.recorder.open(start, decoder, route, surroundings);
         let headers = exchange.headers.iter().map(|(name, value)| (*name, value.as_bytes()));

@@ -5,8 +5,10 @@
 //! day are UTC.
 
 mod attempt;
+mod consumer;
 mod content;
 mod cost;
+mod failure;
 mod latency;
 mod meta;
 mod request;
@@ -23,12 +25,14 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::attempt::AttemptDetail;
+pub use self::consumer::{Consumer, ConsumerEnd};
 pub use self::content::{Content, Cut, CutField};
 pub use self::cost::{Amount, AmountError, Cost, CostSource};
-pub use self::latency::{Latency, TpotSource, millis};
+pub use self::failure::{ErrorClass, Failure};
+pub use self::latency::{Latency, LatencyClock, TpotSource, millis};
 pub use self::meta::{LossReport, Meta, SCHEMA};
 pub use self::request::{Params, Prompt, Server};
-pub use self::response::{Failure, Logprobs, RateLimit, Safety, ToolCall, Wire};
+pub use self::response::{Logprobs, RateLimit, Safety, ToolCall, Wire};
 pub use self::step::{Agent, DocumentRef, Retrieved, Tool, Workflow};
 pub use self::totals::{FallbackAttempt, Totals};
 pub use self::usage::{Usage, UsageSource};
@@ -174,6 +178,9 @@ pub struct Record {
     /// The latency split into its parts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<Box<Latency>>,
+    /// How the application read the answer, where it is read through `observe_stream`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consumer: Option<Box<Consumer>>,
     /// What the server itself said about time, in milliseconds.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "finite")]
     pub server_timing: BTreeMap<String, f64>,

@@ -2,9 +2,11 @@
 
 mod answer;
 mod attempts;
+mod class;
 mod fold;
 mod message;
 mod outcome;
+mod reader;
 mod room;
 mod steps;
 
@@ -132,8 +134,7 @@ impl Worker {
                 if let Some(fold) = self.open.get_mut(&call.number) {
                     fold.piece(attempt, &buffer);
                 }
-                self.recorder.queue().release_bytes(crate::queue::BUFFER);
-                self.recorder.pool().put(buffer);
+                self.give_back(buffer);
             }
             Message::Large { call, attempt, at, bytes } => {
                 if let Some(fold) = self.open.get_mut(&call.number) {
@@ -256,9 +257,19 @@ impl Worker {
     fn end_open_calls(&mut self) {
         let mut open: Vec<_> = std::mem::take(&mut self.open).into_iter().collect();
         open.sort_unstable_by_key(|(number, _)| *number);
-        for (_, fold) in open {
+        for (_, mut fold) in open {
+            // Its tap would send this with the next read, which is too late.
+            if let Some((attempt, buffer)) = fold.take_held() {
+                fold.piece(attempt, &buffer);
+                self.give_back(buffer);
+            }
             self.finish_call(fold);
         }
+    }
+
+    fn give_back(&self, buffer: Vec<u8>) {
+        self.recorder.queue().release_bytes(crate::queue::BUFFER);
+        self.recorder.pool().put(buffer);
     }
 }
 

@@ -31,6 +31,7 @@ use self::embeddings::EmbeddingsFold;
 #[cfg(feature = "estimate")]
 pub use self::estimate::Estimate;
 use self::estimate::Meter;
+pub(crate) use self::kept::identifier;
 use self::operation::OperationFold;
 use self::responses::ResponsesFold;
 

@@ -12,6 +12,7 @@ mod estimate;
 mod examples;
 mod fallbacks;
 mod fidelity;
+mod observe;
 mod operations;
 mod outcomes;
 mod prompts;

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::{BodyEnd, CallRef};
-use crate::queue::BUFFER;
+use crate::queue::{BUFFER, lock};
 use crate::recorder::contained;
 use crate::worker::Message;
 
@@ -28,7 +28,7 @@ const PREFIX: usize = 1 + 8 + 4;
 pub struct Tap {
     call: CallRef,
     attempt: u32,
-    buffer: Vec<u8>,
+    /// When the last buffer went to the worker.
     sent: u64,
     /// Bytes not kept since the last frame that was.
     missing: u64,
@@ -51,11 +51,37 @@ pub(super) struct Rest {
     pub(super) counted: Option<Counted>,
 }
 
+/// What a tap keeps back. It is the call's, so that a recorder that shuts down finds it there.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    attempt: u32,
+    /// Empty when nothing is kept back; else of the pool, with room reserved in the queue.
+    buffer: Vec<u8>,
+}
+
+impl Held {
+    /// Takes what is kept back, with the attempt it belongs to.
+    pub(crate) fn take(&mut self) -> Option<(u32, Vec<u8>)> {
+        let buffer = std::mem::take(&mut self.buffer);
+        (!buffer.is_empty()).then_some((self.attempt, buffer))
+    }
+
+    /// Adds a read to what is kept back; `false` where it cannot join.
+    fn join(&mut self, attempt: u32, now: u64, bytes: &[u8]) -> bool {
+        let joins = self.attempt == attempt
+            && !self.buffer.is_empty()
+            && self.buffer.len() + PREFIX + bytes.len() <= BUFFER;
+        if joins {
+            read(&mut self.buffer, now, bytes);
+        }
+        joins
+    }
+}
+
 impl Tap {
     /// A tap that watches, unless the body is nobody's from the start: it has `ended` then.
     pub(super) fn new(call: CallRef, attempt: u32, now: u64, ended: bool) -> Self {
-        let buffer = Vec::new();
-        Self { call, attempt, buffer, sent: now, missing: 0, counted: None, ended }
+        Self { call, attempt, sent: now, missing: 0, counted: None, ended }
     }
 
     pub(super) fn head<'h>(
@@ -67,13 +93,13 @@ impl Tap {
         if self.ended {
             return;
         }
-        if !self.room(0) {
+        let Some(mut buffer) = self.begin(now) else {
             self.count_if_binary(headers.find(is_content_type));
             return;
-        }
-        let start = self.buffer.len();
-        frame(&mut self.buffer, HEAD, now, 0);
-        self.buffer.extend_from_slice(&status.to_le_bytes());
+        };
+        let start = buffer.len();
+        frame(&mut buffer, HEAD, now, 0);
+        buffer.extend_from_slice(&status.to_le_bytes());
         let mut content_type = None;
         for (name, value) in headers {
             if content_type.is_none() {
@@ -83,18 +109,19 @@ impl Tap {
             // Without these two the body cannot be read.
             let needed = matches!(name, "content-type" | "content-encoding");
             let most = if needed { BUFFER } else { BUFFER / 2 };
-            let fits = self.buffer.len() + line <= most;
+            let fits = buffer.len() + line <= most;
             if fits && (needed || self.wants(name)) && keeps(name, value) {
-                self.buffer.extend_from_slice(name.as_bytes());
-                self.buffer.extend_from_slice(b": ");
-                self.buffer.extend_from_slice(value);
-                self.buffer.push(b'\n');
+                buffer.extend_from_slice(name.as_bytes());
+                buffer.extend_from_slice(b": ");
+                buffer.extend_from_slice(value);
+                buffer.push(b'\n');
             }
         }
-        let len = (self.buffer.len() - start - PREFIX) as u32;
-        if let Some(place) = self.buffer.get_mut(start + 9..start + PREFIX) {
+        let len = (buffer.len() - start - PREFIX) as u32;
+        if let Some(place) = buffer.get_mut(start + 9..start + PREFIX) {
             place.copy_from_slice(&len.to_le_bytes());
         }
+        self.hold(buffer);
         self.count_if_binary(content_type);
         if self.counted.is_some() {
             // Nothing will come to fill the buffer.
@@ -126,14 +153,33 @@ impl Tap {
         let now = self.call.0.recorder.elapsed();
         if bytes.len() > COPY {
             self.large(now, bytes);
-        } else if self.room(bytes.len()) {
-            frame(&mut self.buffer, DATA, now, bytes.len() as u32);
-            self.buffer.extend_from_slice(bytes);
-            if now.saturating_sub(self.sent) >= HOLD_NANOS {
-                self.flush(now);
-            }
         } else {
-            self.miss(bytes.len());
+            self.small(now, bytes);
+        }
+    }
+
+    /// Takes bytes that nobody else holds, read at `now`.
+    pub(crate) fn copied(&mut self, now: u64, bytes: &[u8]) {
+        if self.ended {
+        } else if bytes.len() > COPY {
+            self.large(now, &Bytes::copy_from_slice(bytes));
+        } else {
+            self.small(now, bytes);
+        }
+    }
+
+    fn small(&mut self, now: u64, bytes: &[u8]) {
+        let joined = lock(&self.call.0.held).join(self.attempt, now, bytes);
+        if !joined {
+            let Some(mut buffer) = self.begin(now) else {
+                self.miss(bytes.len());
+                return;
+            };
+            read(&mut buffer, now, bytes);
+            self.hold(buffer);
+        }
+        if now.saturating_sub(self.sent) >= HOLD_NANOS {
+            self.flush(now);
         }
     }
 
@@ -148,33 +194,41 @@ impl Tap {
         self.call.0.body_ended(self.attempt, end, rest, now);
     }
 
-    /// Makes room for a frame of `len` bytes; `false` when there is none to be had.
-    fn room(&mut self, len: usize) -> bool {
-        if !self.buffer.is_empty() && self.buffer.len() + PREFIX + len > BUFFER {
-            let now = self.call.0.recorder.elapsed();
-            self.flush(now);
+    /// A buffer to fill and [`hold`](Self::hold), after all that was kept back; `None` when there
+    /// is no room for one.
+    fn begin(&mut self, now: u64) -> Option<Vec<u8>> {
+        let held = lock(&self.call.0.held).take();
+        if held.is_some() {
+            self.sent = now;
         }
-        if self.buffer.is_empty() {
-            let recorder = &self.call.0.recorder;
-            if !recorder.queue().reserve_bytes(BUFFER) {
-                return false;
-            }
-            self.buffer = recorder.pool().get();
-            self.gap();
+        self.send(held);
+        let recorder = &self.call.0.recorder;
+        if !recorder.queue().reserve_bytes(BUFFER) {
+            return None;
         }
-        true
-    }
-
-    fn gap(&mut self) {
+        let mut buffer = recorder.pool().get();
         if self.missing > 0 {
-            frame(&mut self.buffer, GAP, self.missing, 0);
+            frame(&mut buffer, GAP, self.missing, 0);
             self.missing = 0;
         }
+        Some(buffer)
+    }
+
+    /// Keeps a buffer back, for more to join it.
+    fn hold(&self, buffer: Vec<u8>) {
+        let held = Held { attempt: self.attempt, buffer };
+        // Another attempt may have come between.
+        let other = std::mem::replace(&mut *lock(&self.call.0.held), held).take();
+        self.send(other);
     }
 
     fn large(&mut self, now: u64, bytes: &Bytes) {
         // What is missing before these bytes is told before them, or they are missing too.
-        let told = self.missing == 0 || self.room(0);
+        let told = self.missing == 0
+            || self.begin(now).is_some_and(|buffer| {
+                self.hold(buffer);
+                true
+            });
         self.flush(now);
         if !told || !self.call.0.recorder.queue().reserve_bytes(bytes.len()) {
             self.miss(bytes.len());
@@ -192,11 +246,13 @@ impl Tap {
 
     fn flush(&mut self, now: u64) {
         self.sent = now;
-        if self.buffer.is_empty() {
-            return;
-        }
-        let buffer = std::mem::take(&mut self.buffer);
-        let (call, attempt) = (std::sync::Arc::clone(&self.call.0), self.attempt);
+        let held = lock(&self.call.0.held).take();
+        self.send(held);
+    }
+
+    fn send(&self, held: Option<(u32, Vec<u8>)>) {
+        let Some((attempt, buffer)) = held else { return };
+        let call = std::sync::Arc::clone(&self.call.0);
         self.call.0.recorder.send(Message::Piece { call, attempt, buffer });
     }
 }
@@ -239,6 +295,11 @@ fn frame(buffer: &mut Vec<u8>, kind: u8, time: u64, len: u32) {
     buffer.push(kind);
     buffer.extend_from_slice(&time.to_le_bytes());
     buffer.extend_from_slice(&len.to_le_bytes());
+}
+
+fn read(buffer: &mut Vec<u8>, time: u64, bytes: &[u8]) {
+    frame(buffer, DATA, time, bytes.len() as u32);
+    buffer.extend_from_slice(bytes);
 }
 
 /// One entry of a buffer.

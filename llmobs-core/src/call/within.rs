@@ -13,7 +13,7 @@ thread_local! {
 }
 
 /// Runs a part of a call's transport.
-pub(super) fn during<R>(call: &Arc<CallShared>, run: impl FnOnce() -> R) -> R {
+pub(crate) fn during<R>(call: &Arc<CallShared>, run: impl FnOnce() -> R) -> R {
     let _back = Back(replace(Some(Arc::clone(call))));
     run()
 }

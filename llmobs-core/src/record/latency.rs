@@ -4,11 +4,15 @@ use serde::{Deserialize, Serialize};
 
 /// The parts of a call's latency, in milliseconds.
 ///
-/// All marks are taken from one monotonic clock as bytes arrive on the wire.
+/// All marks are taken from one monotonic clock as bytes arrive on the wire, unless `clock` says that
+/// only the reader's side was seen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Latency {
+    /// Where the marks were taken, `ttft_ms` and `total_latency_ms` included; absent for the wire.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "super::known")]
+    pub clock: Option<LatencyClock>,
     /// Call issued to last attempt sent: limiters, retries, back-off.
     #[serde(skip_serializing_if = "super::unknown")]
     pub queue_ms: Option<f64>,
@@ -59,6 +63,26 @@ pub struct Latency {
     /// Event-to-event times, for the per-chunk metric; not part of the line.
     #[serde(skip)]
     pub chunk_gaps_ms: Vec<f32>,
+}
+
+/// Where the marks of time were taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LatencyClock {
+    /// Where the application reads the answer: a slow reader makes them late, and there is no pace
+    /// of tokens in them.
+    Reader,
+}
+
+impl LatencyClock {
+    /// The name in the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+        }
+    }
 }
 
 /// How the time per output token was arrived at.

@@ -7,25 +7,27 @@ use serde_json::json;
 
 use crate::id::Ids;
 use crate::record::{
-    Agent, Amount, AttemptDetail, Content, Cost, CostSource, Cut, CutField, DocumentRef, Failure,
-    Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record,
-    Retrieved, SCHEMA, Safety, Server, StepKind, Tool, ToolCall, TpotSource, Usage, UsageSource,
-    Wire, Workflow,
+    Agent, Amount, AttemptDetail, Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField,
+    DocumentRef, ErrorClass, Failure, Kind, Latency, LatencyClock, Logprobs, LossReport, Meta,
+    Outcome, Params, Prompt, RateLimit, Record, Retrieved, SCHEMA, Safety, Server, StepKind, Tool,
+    ToolCall, TpotSource, Usage, UsageSource, Wire, Workflow,
 };
 use crate::semconv::{api, error_type, operation};
 use crate::testing::{CountingIds, FakeClock};
 use crate::time::Clock;
 
 /// One record of each shape there is, the same in every run: the first line of a file, a streamed
-/// chat with every field set, one that was cut, a failed, a dropped and a retried call, one whose
-/// cost is known, a step, one that told everything a step can tell, a call whose answer was counted,
-/// and a report of losses.
+/// chat with every field set that the wire tells, one that its reader told, one that was cut, a
+/// failed, a dropped and a retried call, one whose cost is known, a step, one that told everything a
+/// step can tell, a call whose answer was counted, and a report of losses.
 pub fn all() -> Vec<Record> {
     vec![
         file_start(),
         streamed_chat(),
+        read(),
         cut(),
         failed(),
+        unreachable(),
         dropped(),
         retried(),
         priced(),
@@ -158,6 +160,32 @@ pub fn streamed_chat() -> Record {
     }
 }
 
+/// A streamed chat that only its reader told of, every field of the reading set.
+pub fn read() -> Record {
+    Record {
+        server: None,
+        attempts: None,
+        ttft_ms: Some(190.5),
+        total_latency_ms: Some(3_512.001),
+        latency: Some(Box::new(Latency {
+            clock: Some(LatencyClock::Reader),
+            time_to_first_chunk_ms: Some(190.5),
+            ..Latency::default()
+        })),
+        consumer: Some(Box::new(Consumer {
+            items: Some(343),
+            first_item_ms: Some(190.5),
+            stall_ms: Some(120.25),
+            total_ms: Some(3_600.0),
+            ended: Some(ConsumerEnd::Failed),
+            error: Some("stream".into()),
+            observer_panicked: true,
+        })),
+        outcome: Some(Outcome::Completed),
+        ..call(6)
+    }
+}
+
 fn params() -> Params {
     Params {
         temperature: Some(0.7),
@@ -185,6 +213,7 @@ fn params() -> Params {
 
 fn latency() -> Latency {
     Latency {
+        clock: None,
         queue_ms: Some(2.0),
         headers_ms: Some(180.125),
         time_to_first_chunk_ms: Some(190.0),
@@ -313,9 +342,25 @@ pub fn failed() -> Record {
             status: Some(429),
             code: Some("rate_limit_exceeded".into()),
             message: Some("slow down".into()),
+            ..Failure::default()
         })),
         rate_limit: Some(Box::new(rate_limit())),
         ..call(3)
+    }
+}
+
+/// A call whose server was not there.
+pub fn unreachable() -> Record {
+    Record {
+        attempts: Some(4),
+        outcome: Some(Outcome::Failed),
+        total_latency_ms: Some(7_500.0),
+        error: Some(Box::new(Failure {
+            kind: error_type::CONNECT.into(),
+            class: Some(ErrorClass::Connect),
+            ..Failure::default()
+        })),
+        ..call(6)
     }
 }
 
@@ -367,6 +412,7 @@ pub fn retried() -> Record {
             status: Some(429),
             code: Some("rate_limit_exceeded".into()),
             message: Some("slow down".into()),
+            ..Failure::default()
         })),
         provider_request_id: Some("req_1".into()),
         rate_limit: Some(Box::new(rate_limit())),

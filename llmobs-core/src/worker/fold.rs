@@ -7,11 +7,12 @@ use super::answer::Answer;
 use super::attempts::{Abandoned, Marks};
 use super::describe;
 use super::outcome::{failure, outcome};
-use crate::call::{CallShared, CallState, Ending, Frame, frames};
+use super::reader;
+use crate::call::{CallShared, CallState, Ending, Frame, Reader, frames};
 use crate::decoder::{Closing, Headers};
 use crate::queue::lock;
 use crate::record::{
-    CutField, FallbackAttempt, Kind, Outcome, Record, Server, Usage, UsageSource, millis,
+    CutField, FallbackAttempt, Kind, Outcome, Record, Server, Term, Usage, UsageSource, millis,
 };
 use crate::span::OpenSpan;
 
@@ -27,18 +28,19 @@ pub(crate) struct CallFold {
 
 impl CallFold {
     pub(crate) fn new(call: Arc<CallShared>) -> Self {
+        let host = Some(call.host()).filter(|host| !host.is_empty());
         let mut record = Record {
             kind: Kind::Interaction,
             request_id: Some(call.request_id),
             timestamp: Some(call.at),
             operation: Some(call.route.operation.into()),
-            api: Some(call.route.api.into()),
-            provider: Some(match (call.named_provider(), call.route.provider) {
-                (None, Some(provider)) => provider.into(),
-                (named, _) => named.unwrap_or(call.host()).to_owned().into(),
-            }),
+            api: Some(call.route.api.into()).filter(|api: &Term| !api.is_empty()),
+            provider: match (call.named_provider(), call.route.provider) {
+                (None, Some(provider)) => Some(provider.into()),
+                (named, _) => named.or(host).map(|name| name.to_owned().into()),
+            },
             deployment: call.deployment().map(str::to_owned),
-            server: Some(Server { address: call.host().to_owned(), port: call.port }),
+            server: host.map(|host| Server { address: host.to_owned(), port: call.port }),
             ..Record::default()
         };
         describe(&mut record, call.scope.as_ref(), &call.span);
@@ -72,6 +74,11 @@ impl CallFold {
             let missing = CutField { bytes, missing: bytes, sha256: None };
             record.cut.get_or_insert_default().request_body = Some(missing);
         }
+    }
+
+    /// Takes what the call's tap keeps back.
+    pub(crate) fn take_held(&self) -> Option<(u32, Vec<u8>)> {
+        lock(&self.call.held).take()
     }
 
     pub(crate) fn span(&self) -> OpenSpan {
@@ -150,13 +157,22 @@ impl CallFold {
         let marks = Marks::of(&state);
         let CallState { sent, missing, counted, .. } = *state;
         let (injected, unseen) = (state.usage_injected, state.unseen_attempts);
+        let reader = std::mem::take(&mut state.reader);
         drop(state);
         let Marks { attempts, attempt, headers, status, .. } = marks;
+        let unseen = unseen || call.by_reader;
         let sent = sent.filter(|_| !unseen);
         if missing > 0 {
             self.gap(attempt, missing);
         }
         let mut record = std::mem::take(&mut self.record);
+        let mut reading = match reader {
+            Reader::Ended(reading) => Some(reading),
+            Reader::Unseen | Reader::Reading => None,
+        };
+        if let Some(told) = reading.as_mut().and_then(|reading| reading.told.take()) {
+            reader::tell(&mut record, *told);
+        }
         let issued = call.issued;
         // An answer to another attempt is not this call's.
         let mut answer = self.answer.take();
@@ -188,6 +204,9 @@ impl CallFold {
             }
         }
 
+        if call.by_reader {
+            closing.complete |= reading.as_ref().is_some_and(reader::saw_all);
+        }
         let outcome = outcome(ending, status, &closing, stream);
         record.outcome = Some(outcome);
         let estimated = |usage: &Usage| usage.source == Some(UsageSource::Estimated);
@@ -213,10 +232,22 @@ impl CallFold {
             }
             latency.headers_ms = headers.map(|headers| millis(headers.saturating_sub(sent)));
         }
-        let told = record.error.take();
+        let mut told = record.error.take();
+        if let Some(kind) =
+            reading.as_ref().filter(|_| call.by_reader).and_then(|r| r.error.clone())
+            && told.as_ref().is_none_or(|told| told.kind.is_empty())
+        {
+            told.get_or_insert_default().kind = kind;
+        }
         record.error = (outcome == Outcome::Failed).then(|| failure(told, ending, status));
         if !unseen {
             abandoned.finish(issued, &marks, &mut record);
+        }
+        if let Some(reading) = reading {
+            record.consumer = Some(Box::new(reader::consumer(reading, issued)));
+        }
+        if call.by_reader {
+            reader::off_the_wire(&mut record);
         }
         record
     }

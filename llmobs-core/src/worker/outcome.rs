@@ -1,5 +1,6 @@
 //! How a call ended, and what failed where the provider did not say.
 
+use super::class::class;
 use crate::call::{BodyEnd, Ending, TransportError};
 use crate::decoder::Closing;
 use crate::record::{Failure, Outcome, Term};
@@ -39,6 +40,7 @@ pub(super) fn failure(
     if failure.kind.is_empty() {
         failure.kind = failure_type(ending, status);
     }
+    failure.class = failure.class.or_else(|| Some(class(&failure, ending.transport_error())));
     failure
 }
 
@@ -47,15 +49,12 @@ fn failure_type(ending: Ending, status: Option<u16>) -> Term {
     if let Some(status) = status.filter(|status| *status >= 400) {
         return status.to_string().into();
     }
-    let (Ending::Body(BodyEnd::Failed(error)) | Ending::Error(error)) = ending else {
-        return error_type::OTHER.into();
-    };
-    match error {
-        TransportError::Connect => error_type::CONNECT,
-        TransportError::Timeout => error_type::TIMEOUT,
-        TransportError::Broken => error_type::TRANSPORT,
-        TransportError::Request => error_type::REQUEST,
-        TransportError::Other => error_type::OTHER,
+    match ending.transport_error() {
+        Some(TransportError::Connect) => error_type::CONNECT,
+        Some(TransportError::Timeout) => error_type::TIMEOUT,
+        Some(TransportError::Broken) => error_type::TRANSPORT,
+        Some(TransportError::Request) => error_type::REQUEST,
+        Some(TransportError::Other) | None => error_type::OTHER,
     }
     .into()
 }

@@ -10,6 +10,7 @@ mod groups;
 mod hot_path;
 mod jsonl;
 mod kits;
+mod observe;
 mod offline;
 mod pricing;
 mod prompts;

@@ -186,8 +186,7 @@ impl Fold for ChatFold {
         }
         let json = super::json::utf8(data);
         if event.name == b"error" {
-            let capture = self.keep.capture;
-            self.answer.error(ErrorFacts::of_object(&json, true, capture));
+            self.answer.error(Some(ErrorFacts::of_event(&json, self.keep.capture)));
         }
         match super::json::read::<Chunk<'_>>(&json) {
             Some(chunk) => {

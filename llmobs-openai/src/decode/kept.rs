@@ -105,7 +105,7 @@ impl Text {
 }
 
 /// A value that looks like an identifier and not like something somebody said.
-pub(super) fn identifier(value: &str) -> Option<String> {
+pub(crate) fn identifier(value: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/');
     (!value.is_empty() && value.len() <= MAX_IDENTIFIER && value.chars().all(plain))
         .then(|| value.to_owned())

@@ -37,7 +37,7 @@ pub(super) struct Timing {
 
 impl Timing {
     pub(super) fn millis(&mut self, name: &'static str, millis: Option<f64>) {
-        if let Some(millis) = millis.filter(|millis| *millis >= 0.0) {
+        if let Some(millis) = millis.filter(|millis| millis.is_finite() && *millis >= 0.0) {
             self.known.insert(name, millis);
         }
     }

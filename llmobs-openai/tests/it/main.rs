@@ -2,6 +2,7 @@
 
 mod cost;
 mod deviations;
+mod endings;
 #[cfg(feature = "estimate")]
 mod estimate;
 #[cfg(feature = "estimate")]
@@ -11,6 +12,7 @@ mod fuzz;
 mod headers;
 mod kit;
 mod lenience;
+mod observe;
 mod operations;
 mod recordings;
 mod recordings_corpus;

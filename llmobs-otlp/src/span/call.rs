@@ -137,10 +137,25 @@ fn latency(record: &Record, out: &mut Attributes) {
     out.number(attribute::LLMOBS_RETRY_MS, retried.and_then(|latency| latency.retry_ms));
     out.number(attribute::LLMOBS_PREFILL_MS, latency.and_then(|latency| latency.prefill_ms));
     out.number(attribute::LLMOBS_DECODE_MS, latency.and_then(|latency| latency.decode_ms));
+    if let Some(clock) = latency.and_then(|latency| latency.clock) {
+        out.push(attribute::LLMOBS_LATENCY_CLOCK, clock.as_str());
+    }
+    let consumer = record.consumer.as_deref();
+    out.number(
+        attribute::LLMOBS_CONSUMER_STALL_MS,
+        consumer.and_then(|consumer| consumer.stall_ms),
+    );
+    if let Some(ended) = consumer.and_then(|consumer| consumer.ended) {
+        out.push(attribute::LLMOBS_CONSUMER_ENDED, ended.as_str());
+    }
     out.count(attribute::LLMOBS_ATTEMPTS, record.attempts.map(u64::from));
     out.count(attribute::LLMOBS_HTTP_STATUS, record.http_status.map(u64::from));
-    let code = record.error.as_ref().and_then(|error| error.code.as_ref());
-    out.text(attribute::LLMOBS_ERROR_CODE, code);
+    if let Some(error) = &record.error {
+        if let Some(class) = error.class {
+            out.push(attribute::LLMOBS_ERROR_CLASS, class.as_str());
+        }
+        out.text(attribute::LLMOBS_ERROR_CODE, error.code.as_ref());
+    }
     out.term(attribute::LLMOBS_SERVED_BY, record.served_by.as_ref());
     out.text(attribute::LLMOBS_PROVIDER_REQUEST_ID, record.provider_request_id.as_ref());
 }

@@ -118,6 +118,7 @@ fn everything() -> Vec<Record> {
     };
     let others = [
         samples::media(),
+        samples::read(),
         of("generate_content", "images"),
         of("generate_content", "audio_speech"),
         of("transcription", "audio_transcriptions"),
@@ -128,6 +129,7 @@ fn everything() -> Vec<Record> {
     ];
     let mut records = vec![chat, embeddings, fetch, samples::failed(), samples::dropped()];
     records.extend(others);
+    records.push(samples::unreachable());
     for step in [StepKind::Tool, StepKind::Agent, StepKind::Workflow, StepKind::Retrieval] {
         let content = Some(Box::new(content.clone()));
         // Names of the application's own are nobody's to register.

@@ -87,6 +87,14 @@ fn other_operations_say_which_api_and_what_kind_of_output() {
     assert_eq!((name.as_str(), &found["gen_ai.output.type"]), ("api_call files", &Value::Null));
 }
 
+#[test]
+fn a_span_says_when_its_times_are_the_reader_s() {
+    let (_, found) = arrived(samples::read());
+    assert_eq!(found["llmobs.latency.clock"], json!("reader"));
+    assert_eq!(found["llmobs.consumer.stall_ms"], json!(120.25));
+    assert_eq!(found["llmobs.consumer.ended"], json!("failed"));
+}
+
 fn call(change: impl FnOnce(&mut Record)) -> Value {
     let mut record = Record {
         operation: Some("chat".into()),
