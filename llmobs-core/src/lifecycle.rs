@@ -14,6 +14,7 @@ use crate::hosts::Hosts;
 use crate::id::{Ids, RandomIds};
 use crate::pricing::PriceTable;
 use crate::processor::Processor;
+use crate::prompt::Renderings;
 use crate::provider::{ProviderNameError, ProviderNames};
 use crate::queue::{Pool, Queue, lock};
 use crate::recorder::{Counts, FlushError, Limits, Recorder, Shared, Time};
@@ -253,6 +254,7 @@ impl Builder {
             service: self.service,
             environment: self.environment,
             counts: Counts::default(),
+            renderings: Renderings::new(),
             deliveries: OnceLock::new(),
         });
         let mut threads = Vec::new();

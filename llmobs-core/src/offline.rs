@@ -13,6 +13,7 @@ use crate::decoder::{Decoder, Target};
 use crate::hosts::Hosts;
 use crate::id::{Ids, RandomIds};
 use crate::pricing::PriceTable;
+use crate::prompt::Renderings;
 use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
@@ -190,6 +191,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         service: None,
         environment: None,
         counts: Counts::default(),
+        renderings: Renderings::none(),
         deliveries: OnceLock::new(),
     });
     (recorder.clone(), Worker::new(recorder, PriceTable::builtin(), Vec::new()))

@@ -12,6 +12,7 @@ use crate::delivery::Delivery;
 use crate::hosts::Hosts;
 use crate::id::Ids;
 use crate::loss::{LossCause, LossCounts, Losses};
+use crate::prompt::Renderings;
 use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) service: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) counts: Counts,
+    pub(crate) renderings: Renderings,
     pub(crate) deliveries: OnceLock<Vec<Arc<Delivery>>>,
 }
 

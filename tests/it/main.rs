@@ -1,5 +1,6 @@
 //! The whole, from the application's side.
 
+mod agents;
 mod bad_input;
 #[cfg(feature = "otlp")]
 mod canary;
@@ -14,6 +15,7 @@ mod fidelity;
 mod observe;
 mod operations;
 mod outcomes;
+mod prompts;
 mod propagation;
 mod retries;
 mod start;
