@@ -10,7 +10,6 @@ use bytes::Bytes;
 use crate::call::{BodyEnd, CallStart, Surroundings};
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Target};
-use crate::hosts::Hosts;
 use crate::id::{Ids, RandomIds};
 use crate::pricing::PriceTable;
 use crate::prompt::Renderings;
@@ -182,7 +181,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         decoders: vec![Arc::clone(decoder)],
         capture: CapturePolicy::new(Capture::NONE),
         usage: UsagePolicy::Never,
-        propagate_to: Hosts::default(),
+        propagate_to: Vec::new(),
         propagate_baggage: false,
         user_id_key: None,
         providers: ProviderNames::new(),
