@@ -21,4 +21,5 @@ mod retries;
 mod start;
 mod support;
 mod tidy;
+mod trees;
 mod usage;
