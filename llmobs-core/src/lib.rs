@@ -10,6 +10,7 @@ mod call;
 mod capture;
 mod decoder;
 mod delivery;
+mod enabled;
 mod fallback;
 mod group;
 mod hosts;

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::Decoder;
 use crate::delivery::{Backoff, Delivery};
+use crate::enabled::Enabled;
 use crate::hosts::HostPattern;
 use crate::id::{Ids, RandomIds};
 use crate::pricing::PriceTable;
@@ -253,7 +253,7 @@ impl Builder {
             propagate_baggage: self.propagate_baggage,
             user_id_key: self.user_id_key,
             providers,
-            enabled: AtomicBool::new(self.enabled),
+            enabled: Enabled::new(self.enabled),
             limits: self.limits,
             service: self.service,
             environment: self.environment,
@@ -379,7 +379,7 @@ impl Drop for Llmobs {
         if !lock(&self.threads).is_empty() {
             let _ = self.shutdown(self.timeout);
         }
-        self.recorder.shared().enabled.store(false, Ordering::Relaxed);
+        self.recorder.set_enabled(false);
     }
 }
 

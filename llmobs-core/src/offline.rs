@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -10,6 +9,7 @@ use bytes::Bytes;
 use crate::call::{BodyEnd, CallStart, Surroundings};
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Target};
+use crate::enabled::Enabled;
 use crate::id::{Ids, RandomIds};
 use crate::pricing::PriceTable;
 use crate::prompt::Renderings;
@@ -185,7 +185,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         propagate_baggage: false,
         user_id_key: None,
         providers: ProviderNames::new(),
-        enabled: AtomicBool::new(true),
+        enabled: Enabled::new(true),
         limits,
         service: None,
         environment: None,

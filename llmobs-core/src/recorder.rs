@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Route, Target};
 use crate::delivery::Delivery;
+use crate::enabled::Enabled;
 use crate::hosts::HostPattern;
 use crate::id::Ids;
 use crate::loss::{LossCause, LossCounts, Losses};
@@ -44,7 +45,7 @@ pub(crate) struct Shared {
     pub(crate) propagate_baggage: bool,
     pub(crate) user_id_key: Option<UserIdKey>,
     pub(crate) providers: ProviderNames,
-    pub(crate) enabled: AtomicBool,
+    pub(crate) enabled: Enabled,
     pub(crate) limits: Limits,
     pub(crate) service: Option<String>,
     pub(crate) environment: Option<String>,
@@ -136,12 +137,12 @@ impl Recorder {
 
     /// Turns observing off or on while the service runs. Operations under way are still recorded.
     pub fn set_enabled(&self, enabled: bool) {
-        self.0.enabled.store(enabled, Ordering::Relaxed);
+        self.0.enabled.set(enabled);
     }
 
     /// Whether operations that begin now are observed.
     pub fn is_enabled(&self) -> bool {
-        self.0.enabled.load(Ordering::Relaxed)
+        self.0.enabled.get()
     }
 
     /// Which content is kept of calls that begin now.

@@ -21,6 +21,7 @@ pub use self::documents::{AsDocument, AsDocuments};
 pub use self::parties::{AsAgent, AsToolCall, AsWorkflow};
 pub use self::reading::{IterInStep, StreamInStep};
 pub use self::value::Shown;
+use crate::enabled::Enabled;
 use crate::group::Group;
 use crate::record::{Outcome, StepKind};
 use crate::recorder::Recorder;
@@ -70,7 +71,8 @@ pub(crate) struct OpenStep {
 impl Step {
     /// Begins a step with the recorder that is current here; without one it observes nothing.
     pub fn start(kind: StepKind, name: impl Into<Cow<'static, str>>) -> Self {
-        match Recorder::current() {
+        let current = if Enabled::anywhere() { Recorder::current() } else { None };
+        match current {
             Some(recorder) => recorder.step(kind, name),
             None => Self { open: None },
         }
