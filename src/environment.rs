@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use llmobs_core::{Capture, Limits, UsagePolicy};
+use llmobs_core::{Capture, Limits, Redact, UsagePolicy};
 
 /// Settings read from `LLMOBS_*`, and from the `OTEL_*` variables that stand in for them.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +15,7 @@ pub(crate) struct Environment {
     pub(crate) file_bytes: Option<u64>,
     pub(crate) file_keep: Option<usize>,
     pub(crate) capture: Option<Capture>,
+    pub(crate) redact: Option<Redact>,
     pub(crate) usage: Option<UsagePolicy>,
     pub(crate) propagate_to: Vec<String>,
     pub(crate) propagate_baggage: Option<bool>,
@@ -86,6 +87,7 @@ impl Environment {
             file_bytes: number(&text, "LLMOBS_FILE_MAX_BYTES")?,
             file_keep: number(&text, "LLMOBS_FILE_KEEP")?,
             capture: capture(&text)?,
+            redact: redact(&text)?,
             usage: usage(&text)?,
             propagate_to: list(&text, "LLMOBS_PROPAGATE_TO"),
             propagate_baggage: flag(&text, "LLMOBS_PROPAGATE_BAGGAGE")?,
@@ -151,6 +153,17 @@ fn usage(
             "never" => Ok(UsagePolicy::Never),
             _ => Err(EnvironmentError { name, value, expected: "auto, always or never" }),
         })
+        .transpose()
+}
+
+fn redact(
+    text: &dyn Fn(&'static str) -> Option<String>,
+) -> Result<Option<Redact>, EnvironmentError> {
+    let name = "LLMOBS_REDACT";
+    let expected =
+        "none, all, or a list of email, phone, card, iban, ssn, ip, key, token, private_key";
+    text(name)
+        .map(|value| value.parse().map_err(|_| EnvironmentError { name, value, expected }))
         .transpose()
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use llmobs_core::{
-    Capture, Decoder, JsonLines, JsonLinesError, Limits, Llmobs, Processor, Rotation, Sink,
+    Capture, Decoder, JsonLines, JsonLinesError, Limits, Llmobs, Processor, Redact, Rotation, Sink,
     StartError, TraceBackend, UsagePolicy,
 };
 
@@ -26,6 +26,7 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_SERVICE`, else `OTEL_SERVICE_NAME` | name of the service | |
 /// | `LLMOBS_ENVIRONMENT` | deployment environment | |
 /// | `LLMOBS_CAPTURE` | `none`, `all`, or a list of `input`, `output`, `tools`, `errors` | `none` |
+/// | `LLMOBS_REDACT` | `none`, `all`, or a list of detectors: what is redacted in content | `all` |
 /// | `LLMOBS_USAGE` | `auto`, `always` or `never`: when streamed chats ask for usage in your place | `auto` |
 /// | `LLMOBS_PROPAGATE_TO` | hosts that calls carry `traceparent` to, with commas between | none |
 /// | `LLMOBS_PROPAGATE_BAGGAGE` | `true`: they carry session, user and tags as well | `false` |
@@ -131,6 +132,9 @@ impl Builder {
         if let Some(capture) = environment.capture {
             core = core.capture(capture);
         }
+        if let Some(redact) = &environment.redact {
+            core = core.redact(redact.clone());
+        }
         if let Some(policy) = environment.usage {
             core = core.usage(policy);
         }
@@ -223,6 +227,12 @@ impl Builder {
     /// Sets which content is kept. Defaults to none.
     pub fn capture(self, capture: Capture) -> Self {
         self.core(|core| core.capture(capture))
+    }
+
+    /// Sets what is redacted in content that is kept. Defaults to everything the built-in detectors
+    /// find.
+    pub fn redact(self, redact: Redact) -> Self {
+        self.core(|core| core.redact(redact))
     }
 
     /// Sets when streamed chats ask for usage that the application did not ask for. Defaults to

@@ -23,6 +23,7 @@ mod processor;
 mod queue;
 mod record;
 mod recorder;
+mod redact;
 #[cfg(feature = "schema")]
 mod schema;
 mod scope;
@@ -60,6 +61,7 @@ pub use self::record::{
     Totals, TpotSource, Usage, UsageSource, Wire, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
+pub use self::redact::{Detector, Found, Redact, RedactError};
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
 pub use self::scope::{InScope, Scope, ScopeExt, scope};

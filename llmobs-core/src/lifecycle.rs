@@ -15,6 +15,7 @@ use crate::id::{Ids, RandomIds};
 use crate::processor::Processor;
 use crate::queue::{Pool, Queue, lock};
 use crate::recorder::{Counts, FlushError, Limits, Recorder, Shared, Time};
+use crate::redact::Redact;
 use crate::sink::Sink;
 use crate::span::{LocalBackend, TraceBackend};
 use crate::time::{Clock, SystemClock};
@@ -39,6 +40,7 @@ pub struct Builder {
     propagate_to: Hosts,
     propagate_baggage: bool,
     user_id_key: Option<UserIdKey>,
+    redact: Redact,
     limits: Limits,
     backoff: Backoff,
     enabled: bool,
@@ -62,6 +64,7 @@ impl Default for Builder {
             propagate_to: Hosts::default(),
             propagate_baggage: false,
             user_id_key: None,
+            redact: Redact::all(),
             limits: Limits::default(),
             backoff: Backoff::new(),
             enabled: true,
@@ -128,6 +131,12 @@ impl Builder {
     /// Sets which content is kept. Defaults to [`Capture::NONE`].
     pub fn capture(mut self, capture: Capture) -> Self {
         self.capture = capture;
+        self
+    }
+
+    /// Sets what is redacted in captured content. Defaults to [`Redact::all`].
+    pub fn redact(mut self, redact: Redact) -> Self {
+        self.redact = redact;
         self
     }
 
@@ -219,6 +228,7 @@ impl Builder {
             propagate_to: self.propagate_to,
             propagate_baggage: self.propagate_baggage,
             user_id_key: self.user_id_key,
+            redact: self.redact,
             enabled: AtomicBool::new(self.enabled),
             limits: self.limits,
             service: self.service,

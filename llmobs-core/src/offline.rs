@@ -15,6 +15,7 @@ use crate::id::{Ids, RandomIds};
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
 use crate::recorder::{Counts, Limits, Recorder, Shared, Time};
+use crate::redact::Redact;
 use crate::span::LocalBackend;
 use crate::time::{Clock, Timestamp};
 use crate::usage::UsagePolicy;
@@ -179,6 +180,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         propagate_to: Hosts::default(),
         propagate_baggage: false,
         user_id_key: None,
+        redact: Redact::none(),
         enabled: AtomicBool::new(true),
         limits,
         service: None,

@@ -14,6 +14,7 @@ use crate::id::Ids;
 use crate::loss::{LossCause, LossCounts, Losses};
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
+use crate::redact::Redact;
 use crate::scope::{Place, Scope, here};
 use crate::span::{OpenSpan, TraceBackend};
 use crate::time::{Clock, SystemClock, Timestamp};
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) propagate_to: Hosts,
     pub(crate) propagate_baggage: bool,
     pub(crate) user_id_key: Option<UserIdKey>,
+    pub(crate) redact: Redact,
     pub(crate) enabled: AtomicBool,
     pub(crate) limits: Limits,
     pub(crate) service: Option<String>,
@@ -64,6 +66,7 @@ pub(crate) struct Counts {
     pub(crate) recorded: AtomicU64,
     pub(crate) refused_by_rule: AtomicU64,
     pub(crate) payload_bytes: AtomicU64,
+    pub(crate) withheld: AtomicU64,
     pub(crate) lost: LossCounts,
 }
 
@@ -190,6 +193,7 @@ impl Recorder {
             recorded,
             lost,
             payload_bytes: counts.payload_bytes.load(Ordering::Relaxed),
+            withheld: counts.withheld.load(Ordering::Relaxed),
             sinks,
         }
     }

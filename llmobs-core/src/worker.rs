@@ -171,6 +171,9 @@ impl Worker {
         }
         record.service = record.service.or_else(|| shared.service.clone());
         record.environment = record.environment.or_else(|| shared.environment.clone());
+        if !shared.redact.record(&mut record) {
+            shared.counts.withheld.fetch_add(1, Ordering::Relaxed);
+        }
         let processors = &mut self.processors;
         let verdict = catch_unwind(AssertUnwindSafe(|| {
             let keeps = |p: &mut Box<dyn Processor>| p.process(&mut record) == Verdict::Keep;

@@ -39,6 +39,10 @@ pub struct Cut {
     /// Captured content was shortened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<CutField>,
+    /// Pieces of content that were captured and then left out as a whole, since a detector failed or
+    /// content was forbidden in the meantime.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<u64>,
 }
 
 /// One cut.

@@ -27,6 +27,7 @@ fn every_shape_of_version_1_reads_and_writes_as_it_was_published() {
     check("loss_report", &samples::loss_report());
     check("streamed_chat", &samples::streamed_chat());
     check("cut", &samples::cut());
+    check("redacted", &samples::redacted());
     check("failed", &samples::failed());
     check("dropped", &samples::dropped());
     check("step", &samples::step());

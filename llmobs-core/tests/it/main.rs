@@ -11,6 +11,7 @@ mod jsonl;
 mod kits;
 mod offline;
 mod propagation;
+mod redact;
 mod schema;
 mod sse;
 mod support;
