@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use llmobs_core::{Capture, Limits, Redact, UsagePolicy};
+use llmobs_core::{Capture, Limits, ProviderNames, Redact, UsagePolicy};
 
 /// Settings read from `LLMOBS_*`, and from the `OTEL_*` variables that stand in for them.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,8 @@ pub(crate) struct Environment {
     pub(crate) propagate_baggage: Option<bool>,
     pub(crate) user_id_key: Option<String>,
     pub(crate) estimate: Option<bool>,
+    pub(crate) providers: Option<ProviderNames>,
+    pub(crate) prices: Option<PathBuf>,
     pub(crate) limits: Limits,
     pub(crate) shutdown_timeout: Option<Duration>,
 }
@@ -93,6 +95,8 @@ impl Environment {
             propagate_baggage: flag(&text, "LLMOBS_PROPAGATE_BAGGAGE")?,
             user_id_key: text("LLMOBS_USER_ID_KEY"),
             estimate: estimate(&text)?,
+            providers: providers(&text)?,
+            prices: text("LLMOBS_PRICES").map(PathBuf::from),
             limits,
             shutdown_timeout: number(&text, "LLMOBS_SHUTDOWN_TIMEOUT_MS")?
                 .map(Duration::from_millis),
@@ -140,6 +144,16 @@ fn estimate(
         }
         _ => Ok(estimate),
     }
+}
+
+fn providers(
+    text: &dyn Fn(&'static str) -> Option<String>,
+) -> Result<Option<ProviderNames>, EnvironmentError> {
+    let name = "LLMOBS_PROVIDERS";
+    let expected = "a list of host=name, such as llm.internal=vllm,.corp.example=gateway";
+    text(name)
+        .map(|value| value.parse().map_err(|_| EnvironmentError { name, value, expected }))
+        .transpose()
 }
 
 fn usage(

@@ -62,16 +62,17 @@ pub mod testing;
 #[doc(hidden)]
 pub use llmobs_core::__private;
 pub use llmobs_core::{
-    Attempt, Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console, Content,
-    Cut, CutField, Decoder, Detector, Event, EventFacts, Failure, Fallback, FallbackAttempt,
-    FlushError, Fold, Found, Headers, IdError, Ids, InScope, InStep, Innermost, JsonLines,
-    JsonLinesError, Kind, Latency, Limits, Llmobs, LocalBackend, Logprobs, LossCause, LossReport,
-    Losses, Meta, OpenSpan, Outcome, Params, Processor, Prompt, RateLimit, Reasoning, Record,
-    Recorder, Redact, RedactError, RequestId, Rotation, Route, SCHEMA, Safety, Scope, ScopeExt,
-    Server, Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind, SpanStart, StartError,
-    Step, StepKind, SystemClock, Tap, Target, Term, Timestamp, TimestampError, ToolCall, Totals,
-    TpotSource, TraceBackend, TraceId, TransportError, Usage, UsagePolicy, UsageSource, Verdict,
-    Wire, fallback, scope, semconv,
+    Amount, AmountError, Attempt, AttemptDetail, Batch, BodyEnd, Call, CallRef, CallStart, Capture,
+    Clock, Closing, Console, Content, Cost, CostSource, Cut, CutField, Decoder, Detector,
+    ErrorClass, Event, EventFacts, Failure, Fallback, FallbackAttempt, FlushError, Fold, Found,
+    Headers, IdError, Ids, InScope, InStep, Innermost, JsonLines, JsonLinesError, Kind, Latency,
+    Limits, Llmobs, LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta, OpenSpan, Outcome,
+    Params, PriceError, PriceTable, Processor, Prompt, ProviderNameError, ProviderNames, RateLimit,
+    Reasoning, Record, Recorder, Redact, RedactError, RequestId, Rotation, Route, SCHEMA, Safety,
+    Scope, ScopeExt, Server, Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind,
+    SpanStart, StartError, Step, StepKind, SystemClock, Tap, Target, Term, Timestamp,
+    TimestampError, ToolCall, Totals, TpotSource, TraceBackend, TraceId, TransportError, Usage,
+    UsagePolicy, UsageSource, Verdict, Wire, fallback, scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};

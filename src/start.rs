@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use llmobs_core::{
-    Capture, Decoder, JsonLines, JsonLinesError, Limits, Llmobs, Processor, Redact, Rotation, Sink,
-    StartError, TraceBackend, UsagePolicy,
+    Capture, Decoder, JsonLines, JsonLinesError, Limits, Llmobs, PriceError, PriceTable, Processor,
+    Redact, Rotation, Sink, StartError, TraceBackend, UsagePolicy,
 };
 
 use crate::environment::{Environment, EnvironmentError, FileSetting};
@@ -32,6 +32,8 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_PROPAGATE_BAGGAGE` | `true`: they carry session, user and tags as well | `false` |
 /// | `LLMOBS_USER_ID_KEY` | user ids are hashed with this key before they leave | |
 /// | `LLMOBS_ESTIMATE` | `true` counts tokens where the host sends none; needs the feature `estimate` | `false` |
+/// | `LLMOBS_PROVIDERS` | a list of `host=name`: who answers at hosts of your own; a leading dot means all below, a port may follow | |
+/// | `LLMOBS_PRICES` | a table of prices that goes before the built-in one, entry by entry | |
 /// | `LLMOBS_MAX_OPERATIONS`, `LLMOBS_MAX_PAYLOAD_BYTES` | bounds of the queue | 65,536, 128 MiB |
 /// | `LLMOBS_SHUTDOWN_TIMEOUT_MS` | how long the drop may wait | 5,000 |
 ///
@@ -42,7 +44,8 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 ///
 /// # Errors
 ///
-/// When a variable cannot be understood, or the system gives no thread. A file that cannot be
+/// When a variable cannot be understood, the prices it names cannot be used, or the system gives no
+/// thread. A file that cannot be
 /// opened is no error: a warning goes to standard error, and records go nowhere else.
 pub fn init() -> Result<Llmobs, InitError> {
     builder().start()
@@ -77,6 +80,7 @@ pub struct Builder {
     own_decoders: bool,
     #[cfg(feature = "openai")]
     estimate: bool,
+    own_prices: bool,
     #[cfg(feature = "otlp")]
     otlp: Result<llmobs_otlp::Otlp, llmobs_otlp::OtlpError>,
     attached: bool,
@@ -93,6 +97,10 @@ pub enum InitError {
     #[cfg(feature = "otlp")]
     #[error("the settings for OTLP cannot be used")]
     Otlp(#[source] llmobs_otlp::OtlpError),
+    /// The system gave no thread, or a provider cannot be named as it was.
+    /// The table of prices cannot be used.
+    #[error("the prices that LLMOBS_PRICES names cannot be used")]
+    Prices(#[source] PriceError),
     /// The system gave no thread.
     #[error("the recorder cannot be started")]
     Start(#[source] StartError),
@@ -110,6 +118,7 @@ impl Builder {
             own_decoders: true,
             #[cfg(feature = "openai")]
             estimate: false,
+            own_prices: false,
             #[cfg(feature = "otlp")]
             otlp: llmobs_otlp::Otlp::from_lookup(lookup),
             attached: false,
@@ -146,6 +155,9 @@ impl Builder {
         }
         if let Some(key) = &environment.user_id_key {
             core = core.hash_user_ids(key);
+        }
+        if let Some(names) = &environment.providers {
+            core = core.providers(names.clone());
         }
         if let Some(timeout) = environment.shutdown_timeout {
             core = core.shutdown_timeout(timeout);
@@ -268,6 +280,21 @@ impl Builder {
         self
     }
 
+    /// Names who answers at a host, where the registry of providers has no name for it or another
+    /// one: `.provider("llm.internal", "vllm")`. A leading dot stands for every host below, and
+    /// `host:port` for that port alone. It goes before what llmobs knows itself, and before what
+    /// `LLMOBS_PROVIDERS` says of the same host. A host or name that is none fails the start.
+    pub fn provider(self, host: &str, name: &str) -> Self {
+        self.core(|core| core.provider(host, name))
+    }
+
+    /// Sets what calls cost where the provider does not say, in place of the built-in table and of
+    /// `LLMOBS_PRICES`. [`PriceTable::with_file`] puts a file over the built-in table.
+    pub fn prices(mut self, prices: PriceTable) -> Self {
+        self.own_prices = true;
+        self.core(|core| core.prices(prices))
+    }
+
     /// Sets the bounds of what is held in memory.
     pub fn limits(self, limits: Limits) -> Self {
         self.core(|core| core.limits(limits))
@@ -292,7 +319,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the environment or the settings cannot be understood, or the system gives no thread.
+    /// When the environment, the prices or the settings cannot be understood, or the system gives no
+    /// thread.
     pub fn start(self) -> Result<Llmobs, InitError> {
         let environment = self.environment.map_err(InitError::Environment)?;
         let mut core = self.core;
@@ -307,6 +335,9 @@ impl Builder {
             let otlp = self.otlp.map_err(InitError::Otlp)?;
             exports |= otlp.exports();
             core = otlp.install(core);
+        }
+        if let Some(path) = environment.prices.as_ref().filter(|_| !self.own_prices) {
+            core = core.prices(PriceTable::with_file(path).map_err(InitError::Prices)?);
         }
         let off = environment.enabled == Some(false);
         let file = match self.file {

@@ -107,6 +107,10 @@ Tokens:
   Sums are over the calls that reported usage. `no usage` counts those that did not, or whose counts
   contradict themselves: they are unknown, not zero.
 
+Costs:
+  Sums are exact, one for each currency; there is none where no call has a cost. Beside each stands how
+  many calls are `unpriced`: what they cost is unknown, not zero. Reading a stored answer is no such call.
+
 Losses:
   As the recorders reported them in `meta` lines, by cause.
 
@@ -115,7 +119,8 @@ JSON:
   groups[]     model, prompt (`name@version`), calls, completed, failed, dropped, interrupted,
                unfinished, unknown_outcome, ttft_ms, tpot_ms and total_latency_ms
                {count, p50, p95, p99, exact}, input_tokens and output_tokens {sum, calls},
-               without_usage, inconsistent_usage
+               without_usage, inconsistent_usage, costs[] {currency, sum, calls, estimated (how many
+               of the calls have estimated token counts)}, unpriced
   other        the same for the groups beyond the first 500
   total        the same over all calls
   lines        records, interactions, steps, evaluations, meta, unknown_kind, damaged
@@ -131,11 +136,15 @@ A span whose parent is not in the files stands at the top and says so.
 
 JSON:
   schema       `llmobs-trace/1`
-  trace_id, timestamp, duration_ms, calls, steps, evaluations, duplicates, left_out, partial
+  trace_id, timestamp, duration_ms, calls, steps, evaluations, duplicates, left_out, partial,
+               costs[] {currency, sum, calls, estimated}, unpriced (calls without a known cost)
   spans[]      in the order of the tree: kind, place (root, child, orphan, cycle), depth, request_id,
                span_id, parent_span_id, what (operation or kind of step), name (model or step),
-               prompt, outcome, error_type, attempts, offset_ms, duration_ms, ttft_ms, tpot_ms,
-               input_tokens, output_tokens, inconsistent_usage, tool_calls (names), more_tool_calls
+               prompt, outcome, error_type, attempts, attempt_details[] (sent_ms, headers_ms, status,
+               error_type, provider_request_id, retry_after_ms) and retry_ms of a call that was tried
+               again, offset_ms, duration_ms, ttft_ms, tpot_ms, input_tokens, output_tokens,
+               inconsistent_usage, cost {total, input, output, currency,
+               table, source}, tool_calls (names), more_tool_calls
   A field that is absent is unknown. Without a trace, only schema and an empty list of spans.";
 
 const DECODE_HELP: &str = "\

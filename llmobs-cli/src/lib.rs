@@ -17,6 +17,7 @@
 //! assert!(trace::tree(&records, &style).contains("prompt build"));
 //! ```
 
+mod cost;
 pub mod decode;
 pub mod input;
 pub mod report;

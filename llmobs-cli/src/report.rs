@@ -11,6 +11,9 @@
 //! **Unknown is not zero.** Token sums are over the calls that reported them; calls that reported
 //! none, or counts that contradict themselves, are counted apart.
 //!
+//! **Costs** are summed exactly, by currency; beside each sum stands of how many calls the cost is not
+//! known. Reading a stored answer costs nothing and is not among them.
+//!
 //! **Memory** is bounded: at most [`MAX_GROUPS`] groups in the order they first appear, the calls of
 //! all others in one group named `(other)`.
 

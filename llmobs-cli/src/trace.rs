@@ -7,6 +7,7 @@
 //! Memory is bounded: at most [`MAX_SPANS`] spans of a trace are kept, and of each only what is
 //! drawn; what was left out is counted.
 
+mod attempt;
 mod bar;
 mod collect;
 mod draw;
@@ -21,6 +22,7 @@ use llmobs_core::{Record, Timestamp, TraceId};
 pub use self::collect::{Collector, Newest};
 use self::span::Span;
 use self::tree::Tree;
+use crate::cost::Costs;
 use crate::style::Style;
 
 /// How many spans of one trace are kept.
@@ -76,6 +78,14 @@ impl Trace {
 
     fn offset_ms(&self, span: &Span) -> Option<f64> {
         Some(span.start?.millis_since(self.start?))
+    }
+
+    /// What the calls cost together.
+    fn costs(&self) -> Costs {
+        let mut costs = Costs::default();
+        let billed = self.spans.iter().filter(|span| span.billed);
+        billed.for_each(|span| costs.add(span.cost.as_ref()));
+        costs
     }
 
     fn calls(&self) -> impl Iterator<Item = &Span> {

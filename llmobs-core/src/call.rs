@@ -15,14 +15,15 @@ use smallvec::SmallVec;
 pub use self::propagation::Propagation;
 pub use self::request::RequestTap;
 pub(crate) use self::request::Sent;
+use self::tap::Rest;
 pub use self::tap::Tap;
-pub(crate) use self::tap::{Frame, frames};
+pub(crate) use self::tap::{Counted, Frame, Held, frames};
 use crate::capture::Capture;
 use crate::decoder::{Decoder, Route, Target};
 use crate::group::Group;
 use crate::id::RequestId;
 use crate::queue::lock;
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, contained};
 use crate::scope::{Place, Scope};
 use crate::span::{Innermost, OpenSpan, SpanKind, SpanStart};
 use crate::time::Timestamp;
@@ -94,6 +95,8 @@ pub(crate) struct CallShared {
     /// Bytes of a `str`; the usual host needs no allocation.
     host: SmallVec<[u8; 64]>,
     pub(crate) port: Option<u16>,
+    /// The deployment that the path names; empty when it names none.
+    deployment: SmallVec<[u8; 32]>,
     pub(crate) scope: Option<Scope>,
     /// Which attempt of the application's own fallback it is.
     pub(crate) fallback_attempt: Option<u32>,
@@ -103,6 +106,8 @@ pub(crate) struct CallShared {
     pub(crate) at: Timestamp,
     pub(crate) issued: u64,
     pub(crate) state: Mutex<CallState>,
+    /// What the tap of its answer keeps back.
+    pub(crate) held: Mutex<Held>,
 }
 
 /// What surrounds a call where it is issued.
@@ -114,6 +119,9 @@ pub(crate) struct Surroundings {
     pub(crate) at: Timestamp,
 }
 
+/// Attempts of a call that are told of one by one.
+pub(crate) const DETAILED: usize = 16;
+
 /// What changes while a call is under way.
 #[derive(Debug, Default)]
 pub(crate) struct CallState {
@@ -121,6 +129,8 @@ pub(crate) struct CallState {
     pub(crate) request: Option<Sent>,
     pub(crate) request_len: Option<u64>,
     request_told: bool,
+    /// It is only its length that was to be told.
+    request_counted: bool,
     pub(crate) attempts: u32,
     /// More requests may have been sent than attempts were begun.
     pub(crate) unseen_attempts: bool,
@@ -129,6 +139,8 @@ pub(crate) struct CallState {
     pub(crate) attempt: u32,
     /// When it was sent.
     pub(crate) sent: Option<u64>,
+    /// When each attempt was sent, as far as they are told of one by one.
+    pub(crate) all_sent: [u64; DETAILED],
     /// When its headers came.
     pub(crate) headers: Option<u64>,
     /// What they said.
@@ -136,6 +148,8 @@ pub(crate) struct CallState {
     /// The last attempt asked for usage in the application's place.
     pub(crate) usage_injected: bool,
     body: Body,
+    /// What passed of a body that is only counted.
+    pub(crate) counted: Option<Counted>,
     /// Bytes at the body's end that were not kept.
     pub(crate) missing: u64,
     returned: bool,
@@ -160,6 +174,16 @@ pub(crate) enum Ending {
     Unfinished,
 }
 
+impl Ending {
+    /// How the transport failed, if it did.
+    pub(crate) fn transport_error(self) -> Option<TransportError> {
+        match self {
+            Self::Body(BodyEnd::Failed(error)) | Self::Error(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 impl Recorder {
     /// Begins to observe a call; `None` when there is nothing to observe or no room for it.
     ///
@@ -168,7 +192,17 @@ impl Recorder {
     /// Inside the transport of another call to the same place, as [`Call::attach`] knows it, there
     /// is nothing to observe: an observer further out does so already.
     pub fn call(&self, start: CallStart<'_>) -> Option<Call> {
-        let (decoder, route) = self.route(&start.target)?;
+        self.observe(start, false)
+    }
+
+    /// The same for a client that speaks to nothing but model providers: whatever a decoder has a
+    /// word for is observed, as [`Decoder::route_other`] says.
+    pub fn call_to_provider(&self, start: CallStart<'_>) -> Option<Call> {
+        self.observe(start, true)
+    }
+
+    fn observe(&self, start: CallStart<'_>, any: bool) -> Option<Call> {
+        let (decoder, route) = self.route(&start.target, any)?;
         let target = &start.target;
         let same = |outer: &CallShared| {
             outer.recorder.is(self)
@@ -192,7 +226,8 @@ impl Recorder {
             kind: SpanKind::Client,
             at,
             operation: Some(route.operation),
-            provider: Some(route.provider.unwrap_or(target.host)),
+            // Whom only the answer can tell, the span is told of when it ends.
+            provider: self.shared().providers.of(target.host, target.port).or(route.provider),
             server: Some((target.host, target.port)),
             innermost: Innermost {
                 scope: scope.as_ref().and_then(Scope::span),
@@ -222,6 +257,7 @@ impl Recorder {
         // A request that finds no room is not kept: the call is recorded without its facts.
         let request = start.body.and_then(|body| Sent::whole(body, self));
         let request_told = request_len.is_some();
+        let deployment = contained(|| decoder.deployment(&start.target)).flatten();
         let shared = Arc::new(CallShared {
             recorder: self.clone(),
             number: self.next_number(),
@@ -229,6 +265,7 @@ impl Recorder {
             decoder,
             host: SmallVec::from_slice(start.target.host.as_bytes()),
             port: start.target.port,
+            deployment: SmallVec::from_slice(deployment.unwrap_or_default().as_bytes()),
             scope,
             fallback_attempt,
             span,
@@ -242,6 +279,7 @@ impl Recorder {
                 request_told,
                 ..CallState::default()
             }),
+            held: Mutex::default(),
         });
         self.send(Message::CallOpened(Arc::clone(&shared)));
         Call { shared, settled: false }
@@ -299,11 +337,14 @@ impl CallRef {
         let now = self.0.recorder.elapsed();
         let mut number = 0;
         self.0.update(|state| {
+            if let Some(sent) = state.all_sent.get_mut(state.attempts as usize) {
+                *sent = now;
+            }
             state.attempts += 1;
             (state.attempt, state.sent) = (state.attempts, Some(now));
             (state.headers, state.status) = (None, None);
             state.usage_injected = false;
-            (state.body, state.missing) = (Body::None, 0);
+            (state.body, state.missing, state.counted) = (Body::None, 0, None);
             number = state.attempts;
         });
         Attempt { call: self.clone(), number, sent: now }
@@ -351,6 +392,16 @@ impl CallShared {
         std::str::from_utf8(&self.host).unwrap_or_default()
     }
 
+    /// The deployment that the path names.
+    pub(crate) fn deployment(&self) -> Option<&str> {
+        std::str::from_utf8(&self.deployment).ok().filter(|name| !name.is_empty())
+    }
+
+    /// Who answers, by the user's word.
+    pub(crate) fn named_provider(&self) -> Option<&str> {
+        self.recorder.shared().providers.of(self.host(), self.port)
+    }
+
     /// Changes the state, and ends the call when the change completes it.
     fn update(self: &Arc<Self>, change: impl FnOnce(&mut CallState)) {
         let mut state = lock(&self.state);
@@ -369,10 +420,11 @@ impl CallShared {
         self.recorder.send(Message::CallEnded(Arc::clone(self)));
     }
 
-    fn body_ended(self: &Arc<Self>, attempt: u32, end: BodyEnd, missing: u64, at: u64) {
+    fn body_ended(self: &Arc<Self>, attempt: u32, end: BodyEnd, rest: Rest, at: u64) {
         self.update(|state| {
             if state.attempt == attempt {
-                (state.body, state.missing) = (Body::Ended(end, at), missing);
+                state.body = Body::Ended(end, at);
+                (state.missing, state.counted) = (rest.missing, rest.counted);
             }
         });
     }

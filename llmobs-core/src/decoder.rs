@@ -15,6 +15,28 @@ pub trait Decoder: fmt::Debug + Send + Sync + 'static {
     /// Whether an exchange is in this format, and what it is; `None` leaves it to the next decoder.
     fn route(&self, target: &Target<'_>) -> Option<Route>;
 
+    /// The deployment of a model that a request's path names, as on Azure. By default none. Runs on
+    /// the caller's task.
+    fn deployment<'a>(&self, target: &Target<'a>) -> Option<&'a str> {
+        let _ = target;
+        None
+    }
+
+    /// What an exchange is that no decoder's [`route`](Decoder::route) knows, of a client that
+    /// speaks to nothing but model providers; by default nothing. Runs on the caller's task.
+    fn route_other(&self, target: &Target<'_>) -> Option<Route> {
+        let _ = target;
+        None
+    }
+
+    /// Whether an answer's body is no more than counted: what it is made of says nothing to anybody
+    /// here, as with sound and pictures. None of it is kept then, and [`Fold`] sees the headers
+    /// alone. By default everything is read. Runs on the caller's task.
+    fn counts(&self, route: &Route, content_type: Option<&str>) -> bool {
+        let _ = (route, content_type);
+        false
+    }
+
     /// Whether [`Fold::headers`] should see a response header; `name` is in lower case. By default,
     /// those that proxies, limiters and caches commonly set. Runs on the caller's task.
     fn wants(&self, name: &str) -> bool {
@@ -46,11 +68,12 @@ pub struct Target<'a> {
 /// What an exchange is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// Operation by the GenAI registry.
+    /// Operation, one of [`operation`](crate::semconv::operation) where it has one.
     pub operation: &'static str,
     /// Wire format, the record's `api`.
     pub api: &'static str,
-    /// Provider by the registry's names; `None` lets the host stand in.
+    /// Provider by the registry's names. `None` lets the host stand in, unless the user named it or
+    /// [`Fold::finish`] finds a better name; one that is given here stays.
     pub provider: Option<&'static str>,
 }
 
@@ -63,6 +86,13 @@ pub trait Fold: fmt::Debug + Send {
 
     /// Takes one event of a stream.
     fn event(&mut self, event: &Event<'_>) -> EventFacts;
+
+    /// Takes note of an event that was too large to keep: its name, where that came first, its end
+    /// and how long it was are all there is. By default it says nothing.
+    fn skipped(&mut self, event: &Event<'_>) -> EventFacts {
+        let _ = event;
+        EventFacts::default()
+    }
 
     /// Takes a body that is no stream, or an error's, whole. `false` when it cannot be read.
     fn body(&mut self, body: &[u8]) -> bool;
@@ -89,8 +119,20 @@ impl<'a> Headers<'a> {
 
     /// All headers, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        self.0.lines().filter_map(|line| line.split_once(": "))
+        let mut rest = self.0;
+        let lines = std::iter::from_fn(move || {
+            let (line, after) = cut(rest, b'\n').unwrap_or((rest, ""));
+            (!std::mem::replace(&mut rest, after).is_empty()).then_some(line)
+        });
+        let parts = |line| cut(line, b':').map(|(name, value)| (name, value.trim_ascii()));
+        lines.filter_map(parts)
     }
+}
+
+/// What stands before and after an ASCII byte.
+fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr::memchr(byte, text.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// One server-sent event.
@@ -98,9 +140,10 @@ impl<'a> Headers<'a> {
 pub struct Event<'a> {
     /// The `event:` field; empty when there was none.
     pub name: &'a [u8],
-    /// The `data:` lines, joined by line feeds.
+    /// The `data:` lines, joined by line feeds. Of an event that was too large to keep, no more than
+    /// the end, from anywhere in it, as it stood on the wire.
     pub data: &'a [u8],
-    /// Bytes of an event that was too large to keep; its data is empty then.
+    /// Bytes of an event that was too large to keep.
     pub missing: u64,
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::id::SpanId;
 use crate::queue::lock;
-use crate::record::{Failure, Kind, Outcome, Record, StepKind, Term, Totals};
+use crate::record::{Cost, Failure, Kind, Outcome, Record, StepKind, Term, Totals};
 use crate::semconv::operation;
 
 /// What one step sums up.
@@ -130,8 +130,8 @@ fn add_call(totals: &mut Totals, record: &Record, near: bool) {
     totals.failed += u64::from(record.outcome == Some(Outcome::Failed));
     totals.tool_calls += record.tool_calls.len() as u64;
     let operation = record.operation.as_deref();
-    // It tells the usage of a call that has been counted already.
-    if operation == Some(operation::FETCH_RESPONSE) {
+    // The one tells the usage of a call that has been counted already, the other has none.
+    if let Some(operation::FETCH_RESPONSE | operation::API_CALL) = operation {
         return;
     }
     let generates = matches!(
@@ -139,6 +139,7 @@ fn add_call(totals: &mut Totals, record: &Record, near: bool) {
         Some(operation::CHAT | operation::TEXT_COMPLETION | operation::GENERATE_CONTENT)
     );
     totals.turns += u64::from(near && generates);
+    add_cost(totals, record.cost.as_deref());
     match (record.input_tokens, record.output_tokens) {
         (None, None) => totals.uncounted += 1,
         (input, output) => {
@@ -148,6 +149,20 @@ fn add_call(totals: &mut Totals, record: &Record, near: bool) {
             sum(&mut totals.input_tokens, input);
             sum(&mut totals.output_tokens, output);
         }
+    }
+}
+
+fn add_cost(totals: &mut Totals, cost: Option<&Cost>) {
+    let sum = cost.and_then(|cost| match (totals.cost, &totals.currency) {
+        (Some(sum), Some(currency)) if *currency == cost.currency => sum.checked_add(cost.total),
+        (None, _) => Some(cost.total),
+        _ => None,
+    });
+    match (sum, cost) {
+        (Some(sum), Some(cost)) => {
+            (totals.cost, totals.currency) = (Some(sum), Some(cost.currency.clone()));
+        }
+        _ => totals.unpriced += 1,
     }
 }
 

@@ -18,8 +18,11 @@ mod id;
 mod layer;
 mod lifecycle;
 mod loss;
+mod media;
 mod offline;
+mod pricing;
 mod processor;
+mod provider;
 mod queue;
 mod record;
 mod recorder;
@@ -53,12 +56,16 @@ pub use self::id::{IdError, Ids, RandomIds, RequestId, SpanId, TraceId};
 pub use self::layer::{Layer, layer};
 pub use self::lifecycle::{Builder, Llmobs, StartError};
 pub use self::loss::{LossCause, Losses, SinkLosses};
+pub use self::media::is_binary;
 pub use self::offline::{DecodeError, Exchange, Offline};
+pub use self::pricing::{PriceError, PriceTable};
 pub use self::processor::{Processor, Verdict};
+pub use self::provider::{ProviderNameError, ProviderNames};
 pub use self::record::{
-    Content, Cut, CutField, Failure, FallbackAttempt, Kind, Latency, Logprobs, LossReport, Meta,
-    Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall,
-    Totals, TpotSource, Usage, UsageSource, Wire, millis,
+    Amount, AmountError, AttemptDetail, Content, Cost, CostSource, Cut, CutField, ErrorClass,
+    Failure, FallbackAttempt, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params, Prompt,
+    RateLimit, Record, SCHEMA, Safety, Server, StepKind, Term, ToolCall, Totals, TpotSource, Usage,
+    UsageSource, Wire, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
 pub use self::redact::{Detector, Found, Redact, RedactError};

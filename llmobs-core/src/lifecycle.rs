@@ -12,7 +12,9 @@ use crate::decoder::Decoder;
 use crate::delivery::{Backoff, Delivery};
 use crate::hosts::Hosts;
 use crate::id::{Ids, RandomIds};
+use crate::pricing::PriceTable;
 use crate::processor::Processor;
+use crate::provider::{ProviderNameError, ProviderNames};
 use crate::queue::{Pool, Queue, lock};
 use crate::recorder::{Counts, FlushError, Limits, Recorder, Shared, Time};
 use crate::redact::Redact;
@@ -41,6 +43,8 @@ pub struct Builder {
     propagate_baggage: bool,
     user_id_key: Option<UserIdKey>,
     redact: Redact,
+    providers: Result<ProviderNames, ProviderNameError>,
+    prices: Option<PriceTable>,
     limits: Limits,
     backoff: Backoff,
     enabled: bool,
@@ -65,6 +69,8 @@ impl Default for Builder {
             propagate_baggage: false,
             user_id_key: None,
             redact: Redact::all(),
+            providers: Ok(ProviderNames::new()),
+            prices: None,
             limits: Limits::default(),
             backoff: Backoff::new(),
             enabled: true,
@@ -170,6 +176,26 @@ impl Builder {
         self
     }
 
+    /// Names who answers at a host, before what decoders know of it; see [`ProviderNames`] for
+    /// what a host may be. A host or name that is none fails the start.
+    pub fn provider(mut self, host: &str, name: &str) -> Self {
+        self.providers = self.providers.and_then(|names| names.name(host, name));
+        self
+    }
+
+    /// Names who answers at hosts, in place of all that was named before. Defaults to nobody.
+    pub fn providers(mut self, names: ProviderNames) -> Self {
+        self.providers = Ok(names);
+        self
+    }
+
+    /// Sets what calls cost where the provider does not say. Defaults to
+    /// [`PriceTable::builtin`].
+    pub fn prices(mut self, prices: PriceTable) -> Self {
+        self.prices = Some(prices);
+        self
+    }
+
     /// Sets the bounds of what is held in memory. Defaults to [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -210,8 +236,10 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the system gives no thread for the worker or a sink.
+    /// When the system gives no thread for the worker or a sink, or a provider cannot be named as
+    /// [`provider`](Self::provider) says.
     pub fn start(self) -> Result<Llmobs, StartError> {
+        let providers = self.providers.map_err(|err| StartError(Cause::Provider(err)))?;
         let time = match self.clock {
             Some(clock) => Time::Other(clock),
             None => Time::System(SystemClock::default()),
@@ -229,6 +257,7 @@ impl Builder {
             propagate_baggage: self.propagate_baggage,
             user_id_key: self.user_id_key,
             redact: self.redact,
+            providers,
             enabled: AtomicBool::new(self.enabled),
             limits: self.limits,
             service: self.service,
@@ -241,7 +270,7 @@ impl Builder {
         // A recorder that does not start leaves no thread behind.
         let failed = |deliveries: &[Arc<Delivery>], err| {
             deliveries.iter().for_each(|delivery| delivery.close());
-            StartError(err)
+            StartError(Cause::Thread(err))
         };
         for sink in self.sinks {
             let of = recorder.clone();
@@ -252,10 +281,12 @@ impl Builder {
             threads.push(thread);
         }
         let _ = recorder.shared().deliveries.set(deliveries.clone());
-        let worker = Worker::new(recorder.clone(), self.processors);
-        let spawned = std::thread::Builder::new()
-            .name("llmobs-worker".into())
-            .spawn(move || crate::worker::untraced(|| worker.run()));
+        let (of, prices, processors) = (recorder.clone(), self.prices, self.processors);
+        let spawned = std::thread::Builder::new().name("llmobs-worker".into()).spawn(move || {
+            // The built-in table is read here, where nobody waits for it.
+            let prices = prices.unwrap_or_else(PriceTable::builtin);
+            crate::worker::untraced(|| Worker::new(of, prices, processors).run());
+        });
         threads.push(spawned.map_err(|err| failed(&deliveries, err))?);
         if self.process_wide {
             recorder.make_process_wide();
@@ -264,10 +295,18 @@ impl Builder {
     }
 }
 
-/// The system gave no thread.
+/// The system gave no thread, or a provider cannot be named as it was.
 #[derive(Debug, thiserror::Error)]
-#[error("no thread could be started for the recorder")]
-pub struct StartError(#[source] std::io::Error);
+#[error(transparent)]
+pub struct StartError(Cause);
+
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    #[error("no thread could be started for the recorder")]
+    Thread(#[source] std::io::Error),
+    #[error("a provider cannot be named")]
+    Provider(#[source] ProviderNameError),
+}
 
 /// A running recorder and its threads; dropping it shuts it down.
 ///

@@ -12,6 +12,8 @@ use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Target};
 use crate::hosts::Hosts;
 use crate::id::{Ids, RandomIds};
+use crate::pricing::PriceTable;
+use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
 use crate::recorder::{Counts, Limits, Recorder, Shared, Time};
@@ -135,7 +137,8 @@ impl Offline {
         body: impl IntoIterator<Item = Bytes>,
     ) -> Result<Record, DecodeError> {
         let target = exchange.target;
-        let (decoder, route) = self.recorder.route(&target).ok_or(DecodeError::UnknownFormat)?;
+        let (decoder, route) =
+            self.recorder.route(&target, false).ok_or(DecodeError::UnknownFormat)?;
         self.recorder.reserve();
         let start = CallStart { target, body: Some(exchange.request.clone()), body_len: None };
         let at = self.recorder.now();
@@ -181,6 +184,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         propagate_baggage: false,
         user_id_key: None,
         redact: Redact::none(),
+        providers: ProviderNames::new(),
         enabled: AtomicBool::new(true),
         limits,
         service: None,
@@ -188,7 +192,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         counts: Counts::default(),
         deliveries: OnceLock::new(),
     });
-    (recorder.clone(), Worker::new(recorder, Vec::new()))
+    (recorder.clone(), Worker::new(recorder, PriceTable::builtin(), Vec::new()))
 }
 
 /// Takes out what only a live call has.

@@ -4,7 +4,10 @@
 //! is absent is unknown; nothing is filled in with zero. Units are in the names (`_ms`), times of
 //! day are UTC.
 
+mod attempt;
 mod content;
+mod cost;
+mod failure;
 mod latency;
 mod meta;
 mod request;
@@ -19,11 +22,14 @@ use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use self::attempt::AttemptDetail;
 pub use self::content::{Content, Cut, CutField};
+pub use self::cost::{Amount, AmountError, Cost, CostSource};
+pub use self::failure::{ErrorClass, Failure};
 pub use self::latency::{Latency, TpotSource, millis};
 pub use self::meta::{LossReport, Meta, SCHEMA};
 pub use self::request::{Params, Prompt, Server};
-pub use self::response::{Failure, Logprobs, RateLimit, Safety, ToolCall, Wire};
+pub use self::response::{Logprobs, RateLimit, Safety, ToolCall, Wire};
 pub use self::totals::{FallbackAttempt, Totals};
 pub use self::usage::{Usage, UsageSource};
 use crate::id::{RequestId, SpanId, TraceId};
@@ -89,12 +95,19 @@ pub struct Record {
     /// Who answered, by the registry's names, else the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<Term>,
+    /// Who answered in place of a gateway, as the gateway tells it: by the registry's names, else by
+    /// its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub served_by: Option<Term>,
     /// Address the call went to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<Server>,
     /// Model asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// Deployment of a model that the request's path named, as on Azure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
     /// Exact model that answered, as the provider named it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model_version: Option<String>,
@@ -123,6 +136,9 @@ pub struct Record {
     /// Token counts in detail, and where they come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// What it cost; absent where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Box<Cost>>,
 
     /// Call issued to first token, in milliseconds; streams only.
     #[serde(skip_serializing_if = "unknown")]
@@ -155,6 +171,10 @@ pub struct Record {
     /// HTTP requests sent for this call, the last one included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
+    /// The attempts one by one, in the order they were sent, the first 16 of them; only of a call
+    /// that took several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attempt_details: Vec<AttemptDetail>,
     /// Rate limits as the last answer's headers told them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<Box<RateLimit>>,

@@ -12,6 +12,7 @@ use crate::delivery::Delivery;
 use crate::hosts::Hosts;
 use crate::id::Ids;
 use crate::loss::{LossCause, LossCounts, Losses};
+use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
 use crate::redact::Redact;
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) propagate_baggage: bool,
     pub(crate) user_id_key: Option<UserIdKey>,
     pub(crate) redact: Redact,
+    pub(crate) providers: ProviderNames,
     pub(crate) enabled: AtomicBool,
     pub(crate) limits: Limits,
     pub(crate) service: Option<String>,
@@ -303,16 +305,24 @@ impl Recorder {
         place
     }
 
-    /// The format of an exchange worth observing.
-    pub(crate) fn route(&self, target: &Target<'_>) -> Option<(Arc<dyn Decoder>, Route)> {
+    /// The format of an exchange worth observing; `any` says whether that is every exchange that a
+    /// decoder has a word for.
+    pub(crate) fn route(
+        &self,
+        target: &Target<'_>,
+        any: bool,
+    ) -> Option<(Arc<dyn Decoder>, Route)> {
         if !self.is_enabled() {
             return None;
         }
-        let routed = |decoder: &Arc<dyn Decoder>| {
-            let route = contained(|| decoder.route(target))??;
-            Some((Arc::clone(decoder), route))
+        let find = |route: fn(&dyn Decoder, &Target<'_>) -> Option<Route>| {
+            self.0.decoders.iter().find_map(|decoder| {
+                let route = contained(|| route(&**decoder, target))??;
+                Some((Arc::clone(decoder), route))
+            })
         };
-        self.0.decoders.iter().find_map(routed)
+        let known = find(|decoder, target| decoder.route(target));
+        known.or_else(|| any.then(|| find(|decoder, target| decoder.route_other(target)))?)
     }
 
     /// Begins an operation there is room for; when a backend or what gives ids panics, it is lost.

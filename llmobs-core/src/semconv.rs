@@ -65,6 +65,14 @@ pub mod attribute {
     pub const USAGE_AUDIO_INPUT: &str = "gen_ai.usage.audio.input_tokens";
     /// Audio output tokens.
     pub const USAGE_AUDIO_OUTPUT: &str = "gen_ai.usage.audio.output_tokens";
+    /// Image input tokens.
+    pub const USAGE_IMAGE_INPUT: &str = "gen_ai.usage.image.input_tokens";
+    /// Image output tokens.
+    pub const USAGE_IMAGE_OUTPUT: &str = "gen_ai.usage.image.output_tokens";
+    /// Text input tokens.
+    pub const USAGE_TEXT_INPUT: &str = "gen_ai.usage.text.input_tokens";
+    /// Text output tokens.
+    pub const USAGE_TEXT_OUTPUT: &str = "gen_ai.usage.text.output_tokens";
     /// Kind of token a usage counter counts.
     pub const TOKEN_MODALITY: &str = "gen_ai.token.modality";
     /// Whether tokens are `input` or `output`, in the metric of before October 2026.
@@ -112,6 +120,12 @@ pub mod attribute {
     /// Fingerprint of the provider's configuration.
     pub const OPENAI_SYSTEM_FINGERPRINT: &str = "openai.response.system_fingerprint";
 
+    /// Which API was called, one of [`api`](super::api), where the conventions have no name for it.
+    pub const LLMOBS_API: &str = "llmobs.api";
+    /// Issued to first byte of the body, in milliseconds, of bodies that are counted.
+    pub const LLMOBS_TIME_TO_FIRST_BYTE_MS: &str = "llmobs.latency.time_to_first_byte_ms";
+    /// Seconds of audio heard, where those are counted.
+    pub const LLMOBS_AUDIO_SECONDS: &str = "llmobs.usage.audio_seconds";
     /// Our own request id.
     pub const LLMOBS_REQUEST_ID: &str = "llmobs.request_id";
     /// How the operation ended.
@@ -126,6 +140,10 @@ pub mod attribute {
     pub const LLMOBS_TPOT_MS: &str = "llmobs.tpot_ms";
     /// Issued to last attempt sent, in milliseconds.
     pub const LLMOBS_QUEUE_MS: &str = "llmobs.latency.queue_ms";
+    /// First to last attempt sent, in milliseconds; only of a call that was sent several times.
+    pub const LLMOBS_RETRY_MS: &str = "llmobs.latency.retry_ms";
+    /// Who answered in place of a gateway.
+    pub const LLMOBS_SERVED_BY: &str = "llmobs.served_by";
     /// Last attempt sent to first token, in milliseconds.
     pub const LLMOBS_PREFILL_MS: &str = "llmobs.latency.prefill_ms";
     /// First to last token, in milliseconds.
@@ -134,6 +152,8 @@ pub mod attribute {
     pub const LLMOBS_ATTEMPTS: &str = "llmobs.attempts";
     /// HTTP status of the last answer.
     pub const LLMOBS_HTTP_STATUS: &str = "llmobs.http_status";
+    /// Class of an error, the same for every provider.
+    pub const LLMOBS_ERROR_CLASS: &str = "llmobs.error.class";
     /// Provider's code of an error.
     pub const LLMOBS_ERROR_CODE: &str = "llmobs.error.code";
     /// Provider's id of the HTTP request.
@@ -158,6 +178,18 @@ pub mod attribute {
     pub const LLMOBS_TOTALS_AGENTS: &str = "llmobs.totals.agents";
     /// Which attempt of a logical call it was, or which one answered it.
     pub const LLMOBS_FALLBACK_ATTEMPT: &str = "llmobs.fallback.attempt";
+    /// What the call cost, in units of the currency.
+    pub const LLMOBS_COST_TOTAL: &str = "llmobs.cost.total";
+    /// What its input cost.
+    pub const LLMOBS_COST_INPUT: &str = "llmobs.cost.input";
+    /// What its output cost.
+    pub const LLMOBS_COST_OUTPUT: &str = "llmobs.cost.output";
+    /// Currency of the cost.
+    pub const LLMOBS_COST_CURRENCY: &str = "llmobs.cost.currency";
+    /// Version of the price table the cost is from.
+    pub const LLMOBS_COST_TABLE: &str = "llmobs.cost.table";
+    /// How the cost is known.
+    pub const LLMOBS_COST_SOURCE: &str = "llmobs.cost.source";
     /// Our recorder refused or lost this span's record.
     pub const LLMOBS_LOST: &str = "llmobs.lost";
     /// A tag of the application's; its name follows.
@@ -208,6 +240,12 @@ pub mod compat {
     pub const TOKENS_CACHE_WRITE: &str = "llm.token_count.prompt_details.cache_write";
     /// OpenInference: output tokens spent on reasoning.
     pub const TOKENS_REASONING: &str = "llm.token_count.completion_details.reasoning";
+    /// OpenInference: what the call cost, in US dollars.
+    pub const COST_TOTAL: &str = "llm.cost.total";
+    /// OpenInference: what its input cost, in US dollars.
+    pub const COST_PROMPT: &str = "llm.cost.prompt";
+    /// OpenInference: what its output cost, in US dollars.
+    pub const COST_COMPLETION: &str = "llm.cost.completion";
     /// OpenInference: version of the prompt template.
     pub const TEMPLATE_VERSION: &str = "llm.prompt_template.version";
     /// OpenInference and MLflow: what went in.
@@ -222,6 +260,8 @@ pub mod compat {
     pub const LANGFUSE_FIRST_TOKEN: &str = "langfuse.observation.completion_start_time";
     /// Langfuse: token counts that add up, as a JSON object.
     pub const LANGFUSE_USAGE: &str = "langfuse.observation.usage_details";
+    /// Langfuse: what the call cost in US dollars, as a JSON object.
+    pub const LANGFUSE_COST: &str = "langfuse.observation.cost_details";
     /// Langfuse: prompt template's name.
     pub const LANGFUSE_PROMPT_NAME: &str = "langfuse.observation.prompt.name";
     /// Langfuse: prompt template's version.
@@ -232,6 +272,10 @@ pub mod compat {
 pub mod modality {
     /// Audio.
     pub const AUDIO: &str = "audio";
+    /// Images.
+    pub const IMAGE: &str = "image";
+    /// Text.
+    pub const TEXT: &str = "text";
     /// Not told apart by the provider.
     pub const UNKNOWN: &str = "unknown";
 }
@@ -242,12 +286,17 @@ pub mod output_type {
     pub const TEXT: &str = "text";
     /// JSON.
     pub const JSON: &str = "json";
+    /// Images.
+    pub const IMAGE: &str = "image";
+    /// Speech.
+    pub const SPEECH: &str = "speech";
 }
 
 /// What stands in spans for a finish reason that was expected and did not come.
 pub const MISSING_FINISH_REASON: &str = "error";
 
-/// Values of `gen_ai.operation.name`.
+/// Values of `gen_ai.operation.name`, which is open: the registry's, and ours for what it has no
+/// word for.
 pub mod operation {
     /// Chat, the Responses API included.
     pub const CHAT: &str = "chat";
@@ -259,6 +308,14 @@ pub mod operation {
     pub const EMBEDDINGS: &str = "embeddings";
     /// Reading a stored answer.
     pub const FETCH_RESPONSE: &str = "fetch_response";
+    /// Ours: speech to text in its own language.
+    pub const TRANSCRIPTION: &str = "transcription";
+    /// Ours: speech to text in English.
+    pub const TRANSLATION: &str = "translation";
+    /// Ours: judging text or images.
+    pub const MODERATION: &str = "moderation";
+    /// Ours: any other request to a provider, told apart by [`api`](super::api).
+    pub const API_CALL: &str = "api_call";
     /// Fetching documents.
     pub const RETRIEVAL: &str = "retrieval";
     /// Running a tool.
@@ -267,6 +324,55 @@ pub mod operation {
     pub const INVOKE_AGENT: &str = "invoke_agent";
     /// Running a workflow.
     pub const INVOKE_WORKFLOW: &str = "invoke_workflow";
+}
+
+/// Values of the record's `api`: which of a provider's interfaces was called.
+pub mod api {
+    /// Chat completions.
+    pub const CHAT_COMPLETIONS: &str = "chat_completions";
+    /// Legacy completions.
+    pub const COMPLETIONS: &str = "completions";
+    /// Embeddings.
+    pub const EMBEDDINGS: &str = "embeddings";
+    /// Responses.
+    pub const RESPONSES: &str = "responses";
+    /// Images: made, edited, varied.
+    pub const IMAGES: &str = "images";
+    /// Text to speech.
+    pub const AUDIO_SPEECH: &str = "audio_speech";
+    /// Speech to text.
+    pub const AUDIO_TRANSCRIPTIONS: &str = "audio_transcriptions";
+    /// Speech to English text.
+    pub const AUDIO_TRANSLATIONS: &str = "audio_translations";
+    /// Moderations.
+    pub const MODERATIONS: &str = "moderations";
+    /// The rest of what is called at OpenAI, each named as in its paths.
+    pub const REST: &[&str] = &[
+        "assistants",
+        "audio",
+        "batches",
+        "chat",
+        "chatkit",
+        "containers",
+        "content_provenance_checks",
+        "conversations",
+        "decisions",
+        "evals",
+        "files",
+        "fine_tuning",
+        "models",
+        "organization",
+        "projects",
+        "realtime",
+        "safety",
+        "skills",
+        "threads",
+        "uploads",
+        "vector_stores",
+        "videos",
+    ];
+    /// What is in none of the lists.
+    pub const OTHER: &str = "other";
 }
 
 /// Values of `gen_ai.provider.name`; for others the host stands in.
@@ -303,7 +409,34 @@ pub mod provider {
     pub const X_AI: &str = "x_ai";
 }
 
-/// Values of `error.type` that are ours; a provider's own type or code goes before them.
+/// Names of service tiers, as providers send them.
+pub mod tier {
+    /// Lets the provider choose.
+    pub const AUTO: &str = "auto";
+    /// The usual tier, by the names it goes under.
+    pub const STANDARD: &[&str] = &["default", "standard", "on_demand"];
+}
+
+/// Types of the items an answer is made of, where the API has items.
+pub mod item {
+    /// Items that are billed by their tokens and nothing else. What is not here may have a fee.
+    pub const BY_TOKENS: &[&str] = &[
+        "message",
+        "reasoning",
+        "function_call",
+        "custom_tool_call",
+        "mcp_call",
+        "mcp_list_tools",
+        "mcp_approval_request",
+        "computer_call",
+        "local_shell_call",
+        "apply_patch_call",
+        "compaction",
+    ];
+}
+
+/// Values of `error.type` that are ours: all there are, beside an HTTP status as text. A provider's
+/// own type or code goes before them.
 pub mod error_type {
     /// The connection could not be made.
     pub const CONNECT: &str = "connect";
@@ -362,6 +495,10 @@ pub mod metric {
     pub const LLMOBS_TIME_TO_FIRST_TOKEN: &str = "llmobs.client.time_to_first_token";
     /// Time per output token, in seconds.
     pub const LLMOBS_TIME_PER_OUTPUT_TOKEN: &str = "llmobs.client.time_per_output_token";
+    /// What calls cost, in units of the currency.
+    pub const LLMOBS_COST: &str = "llmobs.client.cost";
+    /// Calls of which it is not known what they cost.
+    pub const LLMOBS_UNPRICED: &str = "llmobs.client.unpriced";
 }
 
 /// Histogram boundaries the conventions ask for.

@@ -54,7 +54,8 @@ pub struct SpanStart<'a> {
     pub at: Timestamp,
     /// Operation, where there is one.
     pub operation: Option<&'static str>,
-    /// Provider, for calls: a name of the registry's, else the host.
+    /// Provider, for calls where it is known by now: by the user's word, else a name of the
+    /// registry's. `None` where the host stands in until the answer may tell more.
     pub provider: Option<&'a str>,
     /// Server address and port, for calls.
     pub server: Option<(&'a str, Option<u16>)>,

@@ -1,6 +1,8 @@
 //! The one thread that understands what the hot path remembered.
 
 mod answer;
+mod attempts;
+mod class;
 mod fold;
 mod message;
 mod outcome;
@@ -18,6 +20,7 @@ pub(crate) use self::message::{FlushRequest, Message};
 use self::steps::close_groups;
 use crate::group::chain;
 use crate::loss::LossCause;
+use crate::pricing::PriceTable;
 use crate::processor::{Processor, Verdict};
 use crate::record::{Kind, Record};
 use crate::recorder::Recorder;
@@ -40,6 +43,7 @@ pub(crate) fn untraced<R>(run: impl FnOnce() -> R) -> R {
 
 pub(crate) struct Worker {
     recorder: Recorder,
+    prices: PriceTable,
     processors: Vec<Box<dyn Processor>>,
     /// Calls that have not ended, by number.
     open: HashMap<u64, CallFold>,
@@ -51,9 +55,14 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(recorder: Recorder, processors: Vec<Box<dyn Processor>>) -> Self {
+    pub(crate) fn new(
+        recorder: Recorder,
+        prices: PriceTable,
+        processors: Vec<Box<dyn Processor>>,
+    ) -> Self {
         Self {
             recorder,
+            prices,
             processors,
             open: HashMap::new(),
             held: HashMap::new(),
@@ -124,8 +133,7 @@ impl Worker {
                 if let Some(fold) = self.open.get_mut(&call.number) {
                     fold.piece(attempt, &buffer);
                 }
-                self.recorder.queue().release_bytes(crate::queue::BUFFER);
-                self.recorder.pool().put(buffer);
+                self.give_back(buffer);
             }
             Message::Large { call, attempt, at, bytes } => {
                 if let Some(fold) = self.open.get_mut(&call.number) {
@@ -139,7 +147,10 @@ impl Worker {
                 }
             }
             Message::StepEnded(step) => self.end_step(step),
-            Message::Record(record) => self.accept(*record, None),
+            Message::Record(mut record) => {
+                self.prices.settle(&mut record);
+                self.accept(*record, None);
+            }
             Message::Flush(request) => flushes.push(request),
         }
     }
@@ -147,7 +158,8 @@ impl Worker {
     fn finish_call(&mut self, fold: CallFold) {
         let (span, call) = (fold.span(), fold.call());
         match fold.finish() {
-            Some(record) => {
+            Some(mut record) => {
+                self.prices.settle(&mut record);
                 let idle = close_groups(&call, Some(&record));
                 self.accept(record, Some(span));
                 self.let_go(idle);
@@ -247,9 +259,19 @@ impl Worker {
     fn end_open_calls(&mut self) {
         let mut open: Vec<_> = std::mem::take(&mut self.open).into_iter().collect();
         open.sort_unstable_by_key(|(number, _)| *number);
-        for (_, fold) in open {
+        for (_, mut fold) in open {
+            // Its tap would send this with the next read, which is too late.
+            if let Some((attempt, buffer)) = fold.take_held() {
+                fold.piece(attempt, &buffer);
+                self.give_back(buffer);
+            }
             self.finish_call(fold);
         }
+    }
+
+    fn give_back(&self, buffer: Vec<u8>) {
+        self.recorder.queue().release_bytes(crate::queue::BUFFER);
+        self.recorder.pool().put(buffer);
     }
 }
 

@@ -8,14 +8,14 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body::Body;
-use llmobs_core::{Attempt, Call, CallStart, Recorder, Target, TransportError};
+use llmobs_core::{Attempt, Call, Recorder, Target, TransportError};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::body::{TapBody, tap_headers};
 use crate::propagate::propagate;
-use crate::request_body::{RequestBody, in_memory};
+use crate::request_body::{RequestBody, in_memory, opened, tap_of};
 
 /// Observes the calls that pass through a service of [`http::Request`]s: hyper-util's client, a
 /// proxy's upstream, any client built of `tower` layers.
@@ -159,11 +159,10 @@ where
         if let Some(call) = &call {
             propagate(&call.handle(), request.headers_mut());
         }
-        let request = match &call {
-            Some(call) if watched => {
-                request.map(|body| RequestBody::new(body, call.handle().request()))
-            }
-            _ => request.map(RequestBody::plain),
+        let watching = call.as_ref().filter(|_| watched);
+        let request = match watching.and_then(|call| tap_of(request.headers(), &call.handle())) {
+            Some(tap) => request.map(|body| RequestBody::new(body, tap)),
+            None => request.map(RequestBody::plain),
         };
         let observed = call.map(|call| {
             if self.settings.retries_inside {
@@ -200,7 +199,7 @@ fn open<B>(recorder: &Recorder, request: &mut Request<B>, body: Option<Bytes>) -
         port: authority.port_u16().or(usual),
         path: uri.path(),
     };
-    let call = recorder.call(CallStart { target, body, body_len: None })?;
+    let call = opened(target, request.headers(), body, |start| recorder.call(start))?;
     request.extensions_mut().insert(Observed(recorder.clone()));
     Some(call)
 }

@@ -5,12 +5,11 @@ use std::task::Poll;
 use ::reqwest::{Body, Request, Response};
 use async_trait::async_trait;
 use http::Extensions;
-use llmobs_core::{Attempt, Recorder, RequestTap, TransportError};
+use llmobs_core::{Attempt, Recorder, TransportError};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use crate::body::{TapBody, tap_headers};
 use crate::propagate::propagate;
-use crate::request_body::RequestBody;
 use crate::reqwest::{self, with_body};
 
 /// Observes the calls of a `reqwest_middleware::ClientWithMiddleware`.
@@ -78,9 +77,8 @@ impl Middleware for ObserveMiddleware {
         let Some((call, recorder)) = recorder.and_then(opened) else {
             return next.run(request, extensions).await;
         };
-        if request.body().is_some_and(|body| body.as_bytes().is_none()) {
-            watch(&mut request, call.handle().request());
-        }
+        // A body that is a stream cannot be sent twice, with or without us.
+        reqwest::watch(&mut request, &call.handle());
         propagate(&call.handle(), request.headers_mut());
         if self.retries_inside {
             call.attempts_unseen();
@@ -111,14 +109,6 @@ impl Middleware for ObserveMiddleware {
                 Err(err)
             }
         }
-    }
-}
-
-/// Puts a tap on a request's body that is a stream, and so cannot be sent twice with or without it.
-fn watch(request: &mut Request, tap: RequestTap) {
-    if let Some(body) = request.body_mut() {
-        let inner = std::mem::take(body);
-        *body = Body::wrap(RequestBody::new(inner, tap));
     }
 }
 

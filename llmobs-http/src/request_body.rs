@@ -6,9 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use llmobs_core::RequestTap;
+use llmobs_core::{Call, CallRef, CallStart, RequestTap, Target, is_binary};
 use pin_project_lite::pin_project;
 
 pin_project! {
@@ -81,6 +83,43 @@ impl<B> fmt::Debug for RequestBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestBody").field("tap", &self.tap).finish_non_exhaustive()
     }
+}
+
+/// Begins a call with what is known of the request's body. One that is no text is counted, not read.
+pub(crate) fn opened(
+    target: Target<'_>,
+    headers: &HeaderMap,
+    body: Option<Bytes>,
+    call: impl FnOnce(CallStart<'_>) -> Option<Call>,
+) -> Option<Call> {
+    let counts = is_counted(headers);
+    let len = match &body {
+        Some(body) => Some(body.len() as u64),
+        None => content_length(headers),
+    };
+    let body = body.filter(|_| !counts);
+    let call = call(CallStart { target, body, body_len: None })?;
+    if let Some(len) = len.filter(|_| counts) {
+        call.handle().request_len(len);
+    }
+    Some(call)
+}
+
+/// The tap for a body that is not in memory; `None` where all that is wanted was told already.
+pub(crate) fn tap_of(headers: &HeaderMap, call: &CallRef) -> Option<RequestTap> {
+    if !is_counted(headers) {
+        return Some(call.request());
+    }
+    content_length(headers).is_none().then(|| call.request_counted())
+}
+
+fn is_counted(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(is_binary)
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The bytes of a body that is in memory, by reference.

@@ -6,24 +6,46 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http::response::Parts;
 use http_body::Body as _;
-use llmobs_core::{Call, CallStart, Recorder, Target, TransportError};
+use llmobs_core::{Call, CallRef, CallStart, Recorder, Target, TransportError};
 use reqwest::{Body, Request, Response, ResponseBuilderExt};
+
+use crate::request_body::{RequestBody, opened, tap_of};
 
 /// Begins to observe the call that `request` is, with its body if that is in memory; `None` when
 /// there is nothing to observe.
 pub fn open(recorder: &Recorder, request: &mut Request) -> Option<Call> {
+    begin(request, |start| recorder.call(start))
+}
+
+/// The same for a client that speaks to nothing but model providers, as
+/// [`Recorder::call_to_provider`] has it.
+pub fn open_to_provider(recorder: &Recorder, request: &mut Request) -> Option<Call> {
+    begin(request, |start| recorder.call_to_provider(start))
+}
+
+fn begin(request: &mut Request, call: impl FnOnce(CallStart<'_>) -> Option<Call>) -> Option<Call> {
     let body = in_memory(request);
     let url = request.url();
-    recorder.call(CallStart {
-        target: Target {
-            method: request.method().as_str(),
-            host: url.host_str()?,
-            port: url.port_or_known_default(),
-            path: url.path(),
-        },
-        body,
-        body_len: None,
-    })
+    let target = Target {
+        method: request.method().as_str(),
+        host: url.host_str()?,
+        port: url.port_or_known_default(),
+        path: url.path(),
+    };
+    opened(target, request.headers(), body, call)
+}
+
+/// Puts a tap on a request's body that is a stream, unless its length is all that is wanted and is
+/// told already.
+pub fn watch(request: &mut Request, call: &CallRef) {
+    if request.body().is_none_or(|body| body.as_bytes().is_some()) {
+        return;
+    }
+    let tap = tap_of(request.headers(), call);
+    if let (Some(tap), Some(body)) = (tap, request.body_mut()) {
+        let inner = std::mem::take(body);
+        *body = Body::wrap(RequestBody::new(inner, tap));
+    }
 }
 
 /// A request's body, by reference; `None` when it is a stream.

@@ -3,6 +3,7 @@
 mod answer;
 mod chat;
 mod choice;
+mod cost;
 mod embeddings;
 mod error;
 mod estimate;
@@ -12,39 +13,38 @@ mod json;
 mod kept;
 mod logprobs;
 mod messages;
+mod operation;
 mod request;
 mod responses;
+mod route;
 mod safety;
 mod timing;
 mod tools;
 mod usage;
 
-use llmobs_core::semconv::operation;
-use llmobs_core::{Capture, Decoder, Fold, Record, Route, Target};
+use llmobs_core::semconv::api;
+use llmobs_core::{Capture, Decoder, Fold, Record, Route, Target, is_binary};
 
 use self::chat::ChatFold;
 use self::embeddings::EmbeddingsFold;
 #[cfg(feature = "estimate")]
 pub use self::estimate::Estimate;
 use self::estimate::Meter;
+use self::operation::OperationFold;
 use self::responses::ResponsesFold;
-use crate::provider;
 
-/// Reads chat completions, responses, legacy completions and embeddings of any provider.
+/// Reads chat completions, responses, legacy completions, embeddings, images, speech, transcripts
+/// and moderations of any provider; and, of a client that speaks to nothing else, whatever it posts.
 ///
 /// An exchange is known by its method and by how its path ends; the prefix and the host are
 /// anybody's. What a server sends beside, or instead of, what the format asks for is taken as it
 /// is: a member of an unexpected type is as if it were not there.
 ///
-/// Reading or cancelling a stored response is [`operation::FETCH_RESPONSE`]: it tells the usage of
-/// a call that was made before.
+/// Reading or cancelling a stored response is
+/// [`FETCH_RESPONSE`](llmobs_core::semconv::operation::FETCH_RESPONSE): it tells the usage of a call
+/// that was made before. Sound, pictures and files are counted, not kept.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenAi;
-
-const CHAT: &str = "chat_completions";
-const COMPLETIONS: &str = "completions";
-const EMBEDDINGS: &str = "embeddings";
-const RESPONSES: &str = "responses";
 
 impl OpenAi {
     /// The decoder.
@@ -53,48 +53,39 @@ impl OpenAi {
     }
 }
 
-/// Beginnings of the response headers that say something of a call.
-const HEADERS: [&str; 13] = [
-    "x-",
-    "openai-",
-    "request-id",
-    "retry-after",
-    "ratelimit",
-    "content-",
-    "cf-",
-    "apim-",
-    "azureml-",
-    "anthropic-",
-    "helicone-cache",
-    "server-timing",
-    "cache",
-];
-
 impl Decoder for OpenAi {
     fn wants(&self, header: &str) -> bool {
-        HEADERS.iter().any(|start| header.starts_with(start))
+        headers::wants(header)
     }
 
     fn route(&self, target: &Target<'_>) -> Option<Route> {
-        let mut segments = target.path.rsplit('/').skip_while(|segment| segment.is_empty());
-        let last = segments.next()?;
-        let (before, before_that) = (segments.next(), segments.next());
-        let (operation, api) = match (target.method, before_that, before, last) {
-            ("POST", _, Some("chat"), "completions") => (operation::CHAT, CHAT),
-            ("POST", _, _, "completions") => (operation::TEXT_COMPLETION, COMPLETIONS),
-            ("POST", _, _, "embeddings") => (operation::EMBEDDINGS, EMBEDDINGS),
-            ("POST", _, _, "responses") => (operation::CHAT, RESPONSES),
-            ("POST", _, Some("responses"), "compact") => (operation::CHAT, RESPONSES),
-            ("POST", Some("responses"), Some(_), "cancel") | ("GET", _, Some("responses"), _) => {
-                (operation::FETCH_RESPONSE, RESPONSES)
-            }
-            _ => return None,
-        };
-        Some(Route { operation, api, provider: provider::of_host(target.host) })
+        route::known(target)
     }
 
-    fn request(&self, _: &Route, body: &[u8], capture: Capture, record: &mut Record) {
-        request::read(body, capture, record);
+    fn route_other(&self, target: &Target<'_>) -> Option<Route> {
+        route::other(target)
+    }
+
+    fn counts(&self, route: &Route, content_type: Option<&str>) -> bool {
+        match (route.api, content_type) {
+            // Some call a stream of events no more than bytes.
+            _ if is_text(route) => false,
+            (api::AUDIO_SPEECH, None) => true,
+            (_, content_type) => content_type.is_some_and(is_binary),
+        }
+    }
+
+    /// `/openai/deployments/NAME/chat/completions`: the body of such a request need not name a model.
+    fn deployment<'a>(&self, target: &Target<'a>) -> Option<&'a str> {
+        route::deployment(target)
+    }
+
+    fn request(&self, route: &Route, body: &[u8], capture: Capture, record: &mut Record) {
+        if is_text(route) {
+            request::read(body, capture, record);
+        } else {
+            operation::request(route, body, capture, record);
+        }
     }
 
     fn fold(&self, route: &Route, record: &Record, capture: Capture) -> Box<dyn Fold> {
@@ -103,9 +94,19 @@ impl Decoder for OpenAi {
 }
 
 fn fold(route: &Route, record: &Record, capture: Capture, meter: Meter) -> Box<dyn Fold> {
-    match route.api {
-        EMBEDDINGS => Box::new(EmbeddingsFold::new(capture, meter)),
-        RESPONSES => Box::new(ResponsesFold::new(capture, meter)),
-        api => Box::new(ChatFold::new(api == COMPLETIONS, record, capture, meter)),
+    if !is_text(route) {
+        return Box::new(OperationFold::new(route, capture));
     }
+    match route.api {
+        api::EMBEDDINGS => Box::new(EmbeddingsFold::new(capture, meter)),
+        api::RESPONSES => Box::new(ResponsesFold::new(capture, meter)),
+        api => Box::new(ChatFold::new(api == api::COMPLETIONS, record, capture, meter)),
+    }
+}
+
+/// Whether an exchange is of the APIs for text, which are always read.
+fn is_text(route: &Route) -> bool {
+    use llmobs_core::semconv::operation::{CHAT, EMBEDDINGS, FETCH_RESPONSE, TEXT_COMPLETION};
+
+    matches!(route.operation, CHAT | TEXT_COMPLETION | EMBEDDINGS | FETCH_RESPONSE)
 }

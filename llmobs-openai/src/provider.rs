@@ -31,6 +31,40 @@ const HOSTS: &[(&str, &str)] = &[
     (".api.x.ai", provider::X_AI),
 ];
 
+/// Names that gateways have for those behind them, where they are not the registry's.
+const NAMES: &[(&str, &str)] = &[
+    ("azure", provider::AZURE_OPENAI),
+    ("azure-openai", provider::AZURE_OPENAI),
+    ("amazon bedrock", provider::AWS_BEDROCK),
+    ("bedrock", provider::AWS_BEDROCK),
+    ("google ai studio", provider::GEMINI),
+    // OpenRouter's name for Vertex.
+    ("google", provider::VERTEX_AI),
+    ("vertex-ai", provider::VERTEX_AI),
+    ("mistral", provider::MISTRAL),
+    ("mistral-ai", provider::MISTRAL),
+    ("moonshot", provider::MOONSHOT),
+    ("moonshot ai", provider::MOONSHOT),
+    ("perplexity-ai", provider::PERPLEXITY),
+    ("xai", provider::X_AI),
+    ("x-ai", provider::X_AI),
+];
+
+/// The registry's name for somebody a gateway named.
+pub(crate) fn named(name: &str) -> Option<&'static str> {
+    const SAME: [&str; 6] = [
+        provider::OPENAI,
+        provider::ANTHROPIC,
+        provider::COHERE,
+        provider::DEEPSEEK,
+        provider::GROQ,
+        provider::PERPLEXITY,
+    ];
+    let same = SAME.into_iter().find(|same| same.eq_ignore_ascii_case(name));
+    let other = || NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    same.or_else(|| other().map(|(_, name)| *name))
+}
+
 /// The provider behind a host; `None` where the host's own name has to stand in.
 ///
 /// Asked on the caller's task for each call: it allocates nothing.

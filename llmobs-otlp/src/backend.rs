@@ -47,6 +47,8 @@ struct Handle {
     context: Context,
     /// The user's tracer started the span, so we end it.
     started: bool,
+    /// It was started with the name of a provider.
+    named: bool,
 }
 
 impl OtelBackend {
@@ -105,7 +107,7 @@ impl OtelBackend {
         span.identity.sampled = exported && kept && !parent.context.is_telemetry_suppressed();
         let ours = span_context(span.identity, Some(&parent.context));
         let context = parent.context.with_remote_span_context(ours);
-        span.handle = Some(Arc::new(Handle { context, started: false }));
+        span.handle = Some(Arc::new(Handle { context, started: false, named: false }));
         span
     }
 }
@@ -128,7 +130,7 @@ impl TraceBackend for OtelBackend {
         match parent.source {
             Source::OpenTelemetry => {
                 let identity = identity(&parent.context)?;
-                let handle = Handle { context: parent.context, started: false };
+                let handle = Handle { context: parent.context, started: false, named: false };
                 Some(OpenSpan { identity, parent_span_id: None, handle: Some(Arc::new(handle)) })
             }
             Source::Layer(identity) if !self.mode.is_attached() => {
@@ -154,7 +156,7 @@ impl TraceBackend for OtelBackend {
     }
 
     fn finish(&self, span: OpenSpan, record: Option<&Record>) {
-        let Some(Handle { context, started: true }) = handle(&span) else { return };
+        let Some(Handle { context, started: true, named }) = handle(&span) else { return };
         // A processor that exports at once does so on this thread, and is not to be traced.
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         let span = context.span();
@@ -168,7 +170,10 @@ impl TraceBackend for OtelBackend {
             // The SDK keeps both values of a key that is set twice.
             let mut attributes = view.attributes.into_vec();
             if record.kind == Kind::Interaction {
-                attributes.retain(|attribute| !STARTED.contains(&attribute.key.as_str()));
+                attributes.retain(|attribute| match attribute.key.as_str() {
+                    attribute::PROVIDER_NAME => !named,
+                    key => !STARTED.contains(&key),
+                });
             }
             span.set_attributes(attributes);
             if let Some(description) = view.error {
@@ -213,17 +218,14 @@ where
     Some(OpenSpan {
         identity,
         parent_span_id: parent_identity.map(|parent| parent.span_id),
-        handle: Some(Arc::new(Handle { context, started: true })),
+        handle: Some(Arc::new(Handle { context, started: true, named: start.provider.is_some() })),
     })
 }
 
-/// What samplers are to see, by the conventions; set when the span starts, and not again.
-const STARTED: [&str; 4] = [
-    attribute::OPERATION_NAME,
-    attribute::PROVIDER_NAME,
-    attribute::SERVER_ADDRESS,
-    attribute::SERVER_PORT,
-];
+/// What samplers are to see, by the conventions; set when the span starts, and not again. So is the
+/// provider, where it is known by then: else the server's address says as much.
+const STARTED: [&str; 3] =
+    [attribute::OPERATION_NAME, attribute::SERVER_ADDRESS, attribute::SERVER_PORT];
 
 fn sampling_attributes(start: &SpanStart<'_>) -> Vec<KeyValue> {
     let mut started = Vec::with_capacity(4);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use llmobs_core::semconv::{attribute, compat, operation};
-use llmobs_core::{Content, Kind, Record, StepKind, Usage};
+use llmobs_core::{Amount, Content, Cost, Kind, Record, StepKind, Usage};
 
 use crate::attributes::Attributes;
 
@@ -14,9 +14,11 @@ use crate::attributes::Attributes;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Compat {
-    /// Langfuse: the time of the first token, the prompt, and token counts it does not count twice.
+    /// Langfuse: the time of the first token, the prompt, the cost, and token counts it does not
+    /// count twice.
     Langfuse,
-    /// OpenInference, as Phoenix reads it: span kinds, models, all token counts, input and output.
+    /// OpenInference, as Phoenix reads it: span kinds, models, all token counts, the cost, input and
+    /// output.
     OpenInference,
     /// MLflow: input and output in its list, and totals over embeddings.
     Mlflow,
@@ -47,6 +49,25 @@ fn langfuse(record: &Record, out: &mut Attributes) {
     if let Some(usage) = usage_details(record) {
         out.push(compat::LANGFUSE_USAGE, usage);
     }
+    if let Some(cost) = dollars(record) {
+        out.push(compat::LANGFUSE_COST, cost_details(cost));
+    }
+}
+
+/// The cost, where it is in the currency that backends take for granted.
+fn dollars(record: &Record) -> Option<&Cost> {
+    record.cost.as_deref().filter(|cost| cost.currency == Cost::USD)
+}
+
+fn cost_details(cost: &Cost) -> String {
+    let mut json = String::from("{");
+    for (name, amount) in [("input", cost.input), ("output", cost.output)] {
+        if let Some(amount) = amount {
+            let _ = write!(json, r#""{name}":{amount},"#);
+        }
+    }
+    let _ = write!(json, r#""total":{}}}"#, cost.total);
+    json
 }
 
 /// Counts no token is in twice, since Langfuse adds up all it is given.
@@ -81,7 +102,10 @@ fn open_inference(record: &Record, out: &mut Attributes) {
     if record.kind != Kind::Interaction {
         return;
     }
-    out.text(compat::MODEL_NAME, record.model_version.as_ref().or(record.model.as_ref()));
+    out.text(
+        compat::MODEL_NAME,
+        record.model_version.as_ref().or(crate::span::call::model(record)),
+    );
     out.count(compat::TOKENS_PROMPT, record.input_tokens);
     out.count(compat::TOKENS_COMPLETION, record.output_tokens);
     if let Some(usage) = &record.usage {
@@ -90,6 +114,11 @@ fn open_inference(record: &Record, out: &mut Attributes) {
         out.count(compat::TOKENS_CACHE_WRITE, usage.cache_write_tokens);
         out.count(compat::TOKENS_REASONING, usage.reasoning_tokens);
     }
+    if let Some(cost) = dollars(record) {
+        out.push(compat::COST_TOTAL, cost.total.units());
+        out.number(compat::COST_PROMPT, cost.input.map(Amount::units));
+        out.number(compat::COST_COMPLETION, cost.output.map(Amount::units));
+    }
     let version = record.prompt.as_ref().and_then(|prompt| prompt.version.as_ref());
     out.text(compat::TEMPLATE_VERSION, version);
 }
@@ -97,7 +126,11 @@ fn open_inference(record: &Record, out: &mut Attributes) {
 fn span_kind(record: &Record) -> &'static str {
     let step = match (record.kind, record.operation.as_deref()) {
         (Kind::Interaction, Some(operation::EMBEDDINGS)) => return "EMBEDDING",
-        (Kind::Interaction, Some(operation::FETCH_RESPONSE)) => return "CHAIN",
+        (Kind::Interaction, Some(operation::FETCH_RESPONSE | operation::API_CALL)) => {
+            return "CHAIN";
+        }
+        (Kind::Interaction, Some(operation::MODERATION)) => return "GUARDRAIL",
+        (Kind::Interaction, Some(operation::RETRIEVAL)) => return "RETRIEVER",
         (Kind::Interaction, _) => return "LLM",
         _ => record.step,
     };

@@ -1,6 +1,6 @@
 //! What a record looks like as a span: the one place where spans get their names and attributes.
 
-mod call;
+pub(crate) mod call;
 mod step;
 
 use llmobs_core::{Kind, Outcome, Record, SpanKind, Timestamp};

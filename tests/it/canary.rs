@@ -1,9 +1,16 @@
 //! With capture off, nothing that users or models say leaves, by any way.
 
+use async_openai::types::InputSource;
+use async_openai::types::audio::{
+    AudioInput, CreateSpeechRequestArgs, CreateTranscriptionRequestArgs,
+};
 use async_openai::types::chat::{
     ChatCompletionRequestSystemMessage, ChatCompletionTool, CreateChatCompletionRequest,
     FunctionObjectArgs,
 };
+use async_openai::types::files::{CreateFileRequest, FileInput};
+use async_openai::types::images::CreateImageRequestArgs;
+use async_openai::types::moderations::CreateModerationRequestArgs;
 use futures_util::StreamExt;
 use llmobs::{Capture, Console, JsonLines, Llmobs, trace_llm};
 use llmobs_testserver::{Answer, ChatScript, Server, ToolCall, chat_chunks, chat_completion};
@@ -88,6 +95,7 @@ async fn calls() {
             while stream.next().await.is_some() {}
         }
     }
+    beside_text(&says).await;
     #[trace_llm(kind = "tool")]
     fn fails(says: &str) -> Result<(), std::io::Error> {
         Err(std::io::Error::other(says.to_owned()))
@@ -100,6 +108,30 @@ async fn calls() {
     let scope = llmobs::scope();
     let panicked = tokio::spawn(scope.run(panics(says)));
     assert!(panicked.await.is_err());
+}
+
+/// A prompt for an image and for speech, a file in a form, a transcript, and a word to judge.
+async fn beside_text(says: &str) {
+    let server = Server::start().await.expect("a port");
+    let said = json!({ "text": says, "data": [{ "url": says, "revised_prompt": says }] });
+    server.answer(Answer::json(200, &said).repeat());
+    let client = client(&server);
+    let image = CreateImageRequestArgs::default().prompt(says).build().expect("complete");
+    let _ = client.images().generate(image).await;
+    let speech = CreateSpeechRequestArgs::default().input(says).build().expect("complete");
+    let _ = client.audio().speech().create(speech).await;
+    let judged = CreateModerationRequestArgs::default().input(says).build().expect("complete");
+    let _ = client.moderations().create(judged).await;
+    let source = InputSource::VecU8 { filename: says.to_owned(), vec: says.as_bytes().to_vec() };
+    let heard = CreateTranscriptionRequestArgs::default()
+        .file(AudioInput { source: source.clone() })
+        .model(says)
+        .prompt(says)
+        .build();
+    let _ = client.audio().transcription().create(heard.expect("complete")).await;
+    let file = CreateFileRequest { file: FileInput { source }, ..CreateFileRequest::default() };
+    let _ = client.files().create(file).await;
+    assert_eq!(server.hits(), 5);
 }
 
 fn request(says: &str) -> CreateChatCompletionRequest {
@@ -121,7 +153,9 @@ fn request(says: &str) -> CreateChatCompletionRequest {
 #[tokio::test]
 async fn nothing_said_leaves_unless_it_was_turned_on() {
     let off = everything(Capture::NONE).await;
-    assert!(off.contains("look_up"), "the records are there");
+    for there in ["look_up", "audio_transcriptions", "moderation", "api_call"] {
+        assert!(off.contains(there), "the records are there: {there}");
+    }
     let around = off.find(CANARY).map(|at| &off[at.saturating_sub(200)..at]);
     assert_eq!(around, None, "content has left");
     let on = everything(Capture::ALL).await;

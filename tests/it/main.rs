@@ -11,6 +11,7 @@ mod estimate;
 mod examples;
 mod fallbacks;
 mod fidelity;
+mod operations;
 mod outcomes;
 mod propagation;
 mod retries;

@@ -1,444 +1,110 @@
-//! Every way in which a call can end: one record each, and what it says.
+//! Every way in which a call can end, for each API, streamed and not: one record each, and what it
+//! says. `cargo test outcomes -- --nocapture` prints the table.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::time::Duration;
+mod apis;
+mod case;
+mod leaving;
+mod play;
+mod readers;
+mod servers;
 
-use async_openai::Client;
-use async_openai::config::OpenAIConfig;
-use futures_util::StreamExt;
-use llmobs::testing::Memory;
-use llmobs::{Outcome, Record, ScopeExt};
-use llmobs_testserver::{Answer, ChatScript, Gate, Server, chat_chunks, chat_completion};
-use serde_json::json;
+use std::fmt::Write;
 
-use crate::support::{config, question};
+use llmobs::{ErrorClass, Record};
 
-/// Longest time a call may take where it is limited.
-const LIMIT: Duration = Duration::from_secs(3_600);
+use self::apis::{Api, Mode, TOKENS};
+use self::case::{Case, Cell};
+use self::play::played;
 
-type Reading = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// One way to end.
-struct Case {
-    name: &'static str,
-    /// What the server says, in turn; none at all for a server that is gone.
-    answers: Vec<Answer>,
-    /// Opened once the reader has left or been answered, so that no script outlives its case.
-    gate: Gate,
-    read: fn(Client<OpenAIConfig>, Waits) -> Reading,
-    timeout: bool,
-    /// The recorder is shut down once the reader is there, before it reads on.
-    shut_down: bool,
-    outcome: Outcome,
-    error: Option<&'static str>,
-    attempts: u32,
-    /// Output events that are kept in a stream.
-    tokens: Option<u64>,
-}
-
-/// What a reader may wait for: the server has been hit, the recorder has been shut down.
-struct Waits {
-    hit: Pin<Box<dyn Future<Output = ()> + Send>>,
-    read: tokio::sync::oneshot::Sender<()>,
-    shut: tokio::sync::oneshot::Receiver<()>,
-}
-
-fn case(name: &'static str, outcome: Outcome) -> Case {
-    Case {
-        name,
-        answers: Vec::new(),
-        gate: Gate::new(),
-        read: to_the_end,
-        timeout: false,
-        shut_down: false,
-        outcome,
-        error: None,
-        attempts: 1,
-        tokens: None,
-    }
-}
-
-impl Case {
-    fn answer(mut self, answer: impl FnOnce(&Gate) -> Answer) -> Self {
-        self.answers.push(answer(&self.gate));
-        self
-    }
-
-    fn says(self, answer: Answer) -> Self {
-        self.answer(|_| answer)
-    }
-
-    fn read(mut self, read: fn(Client<OpenAIConfig>, Waits) -> Reading) -> Self {
-        self.read = read;
-        self
-    }
-
-    fn timeout(mut self) -> Self {
-        self.timeout = true;
-        self
-    }
-
-    fn shut_down(mut self) -> Self {
-        self.shut_down = true;
-        self
-    }
-
-    fn error(mut self, error: &'static str) -> Self {
-        self.error = Some(error);
-        self
-    }
-
-    fn attempts(mut self, attempts: u32) -> Self {
-        self.attempts = attempts;
-        self
-    }
-
-    fn tokens(mut self, tokens: u64) -> Self {
-        self.tokens = Some(tokens);
-        self
-    }
-}
-
-fn to_the_end(client: Client<OpenAIConfig>, _: Waits) -> Reading {
-    Box::pin(async move {
-        if let Ok(stream) = client.chat().create_stream(question("?")).await {
-            stream.count().await;
-        }
-    })
-}
-
-fn not_streamed(client: Client<OpenAIConfig>, _: Waits) -> Reading {
-    Box::pin(async move {
-        let _ = client.chat().create(question("?")).await;
-    })
-}
-
-/// Lets the time for the call run out.
-async fn time_passes() {
-    tokio::time::pause();
-    tokio::time::advance(LIMIT).await;
-    tokio::time::resume();
-}
-
-fn waits_too_long_for_headers(client: Client<OpenAIConfig>, waits: Waits) -> Reading {
-    Box::pin(async move {
-        let chat = client.chat();
-        let passes = async {
-            waits.hit.await;
-            time_passes().await;
-        };
-        let (stream, ()) = tokio::join!(chat.create_stream(question("?")), passes);
-        assert!(stream.is_err());
-    })
-}
-
-fn waits_too_long_for_the_end(client: Client<OpenAIConfig>, _: Waits) -> Reading {
-    Box::pin(async move {
-        let stream = client.chat().create_stream(question("?")).await;
-        let mut stream = stream.expect("the server answers");
-        for _ in 0..3 {
-            stream.next().await.expect("an event").expect("a valid one");
-        }
-        time_passes().await;
-        assert!(stream.next().await.expect("an error").is_err());
-    })
-}
-
-fn not_streamed_waits_too_long(client: Client<OpenAIConfig>, waits: Waits) -> Reading {
-    Box::pin(async move {
-        let chat = client.chat();
-        let passes = async {
-            waits.hit.await;
-            time_passes().await;
-        };
-        let (answer, ()) = tokio::join!(chat.create(question("?")), passes);
-        assert!(answer.is_err());
-    })
-}
-
-fn leaves_before_the_headers(client: Client<OpenAIConfig>, waits: Waits) -> Reading {
-    Box::pin(async move {
-        let chat = client.chat();
-        tokio::select! {
-            _ = chat.create_stream(question("?")) => panic!("the server does not answer"),
-            () = waits.hit => {}
-        }
-    })
-}
-
-fn not_streamed_leaves(client: Client<OpenAIConfig>, waits: Waits) -> Reading {
-    Box::pin(async move {
-        let chat = client.chat();
-        tokio::select! {
-            _ = chat.create(question("?")) => panic!("the server does not answer"),
-            () = waits.hit => {}
-        }
-    })
-}
-
-fn leaves_after<const N: usize>(client: Client<OpenAIConfig>, _: Waits) -> Reading {
-    Box::pin(async move {
-        let stream = client.chat().create_stream(question("?")).await;
-        let mut stream = stream.expect("the server answers");
-        for _ in 0..N {
-            stream.next().await.expect("an event").expect("a valid one");
-        }
-    })
-}
-
-#[expect(clippy::panic, reason = "a reader that panics is what is looked at")]
-fn panics_after_two(client: Client<OpenAIConfig>, _: Waits) -> Reading {
-    Box::pin(async move {
-        let reads = async move {
-            let stream = client.chat().create_stream(question("?")).await;
-            let mut stream = stream.expect("the server answers");
-            stream.next().await;
-            stream.next().await;
-            panic!("the reader's own");
-        };
-        let reader = tokio::spawn(reads.in_current_scope());
-        assert!(reader.await.expect_err("it panics").is_panic());
-    })
-}
-
-fn reads_on_after_the_shutdown(client: Client<OpenAIConfig>, waits: Waits) -> Reading {
-    Box::pin(async move {
-        let stream = client.chat().create_stream(question("?")).await;
-        let mut stream = stream.expect("the server answers");
-        stream.next().await;
-        waits.read.send(()).expect("the test waits");
-        waits.shut.await.expect("the test tells");
-    })
-}
-
-fn waits_over_the_shutdown(client: Client<OpenAIConfig>, waits: Waits) -> Reading {
-    Box::pin(async move {
-        let chat = client.chat();
-        let call = chat.create(question("?"));
-        let over = async {
-            waits.hit.await;
-            waits.read.send(()).expect("the test waits");
-            waits.shut.await.expect("the test tells");
-        };
-        tokio::select! {
-            _ = call => panic!("the server does not answer"),
-            () = over => {}
-        }
-    })
-}
-
-fn events() -> Vec<String> {
-    chat_chunks(&ChatScript::tokens(["one", " two", " three"]))
-}
-
-/// The first `n` events, then whatever is added.
-fn begun(n: usize) -> Answer {
-    events().iter().take(n).fold(Answer::stream("text/event-stream"), |answer, event| {
-        answer.write(format!("data: {event}\n\n"))
-    })
-}
-
-fn whole() -> serde_json::Value {
-    chat_completion(&ChatScript::new("hello"))
-}
-
-fn limited() -> Answer {
-    Answer::json(429, &json!({"error": {"message": "slow", "type": "rate_limit", "code": "r"}}))
-}
-
-fn cases() -> Vec<Case> {
-    use Outcome::*;
-    let bad = json!({"error": {"message": "no", "type": "invalid_request_error", "code": null}});
-    let unfinished = ChatScript::tokens(["one", " two"]).unfinished().no_done();
-    let inside = json!({"error": {"message": "m", "type": "server_error", "code": "e1"}});
-    let mut malformed = events();
-    malformed.insert(2, "{not json".into());
-    let half = whole().to_string();
-    let half = half[..half.len() / 2].to_owned();
-    let length = whole().to_string().len() as u64;
-    vec![
-        case("a finish", Completed).says(Answer::sse(events())).tokens(3),
-        case("a finish, not streamed", Completed)
-            .says(Answer::json(200, &whole()))
-            .read(not_streamed),
-        case("an HTTP error", Failed).says(Answer::json(400, &bad)).error("invalid_request_error"),
-        case("an HTTP error, not streamed", Failed)
-            .says(Answer::text(404, "what?"))
-            .read(not_streamed)
-            .error("404"),
-        case("no connection", Failed).attempts(4).error("connect"),
-        case("no connection, not streamed", Failed).read(not_streamed).attempts(4).error("connect"),
-        case("no headers in time", Failed)
-            .answer(|gate| Answer::sse(events()).hang(gate))
-            .read(waits_too_long_for_headers)
-            .timeout()
-            .error("timeout"),
-        case("no end in time", Failed)
-            .answer(|gate| begun(3).wait(gate))
-            .read(waits_too_long_for_the_end)
-            .timeout()
-            .error("timeout")
-            .tokens(2),
-        case("no end in time, not streamed", Failed)
-            .answer(|gate| {
-                Answer::bytes(200, "application/json", half.clone()).chunked().wait(gate)
-            })
-            .read(not_streamed_waits_too_long)
-            .timeout()
-            .error("timeout"),
-        case("an error inside the stream", Failed)
-            .says(begun(2).write(format!("data: {inside}\n\n")))
-            .error("server_error")
-            .tokens(1),
-        case("an error under 200, not streamed", Failed)
-            .says(Answer::json(200, &inside))
-            .read(not_streamed)
-            .error("server_error"),
-        case("a malformed event, then a finish", Completed).says(Answer::sse(malformed)).tokens(3),
-        case("garbage, not streamed", Completed)
-            .says(Answer::text(200, "garbage"))
-            .read(not_streamed),
-        case("a cut connection", Failed).says(begun(3).cut()).error("transport").tokens(2),
-        case("a cut connection, not streamed", Failed)
-            .says(Answer::bytes(200, "application/json", half).declared_length(length).close())
-            .read(not_streamed)
-            .error("transport"),
-        case("a connection closed before the headers", Failed)
-            .says(Answer::status(200).close_before_headers().repeat())
-            .error("transport"),
-        case("no end marker", Interrupted).says(Answer::sse(chat_chunks(&unfinished))).tokens(2),
-        case("nothing at all", Interrupted).says(Answer::stream("text/event-stream")).tokens(0),
-        case("nothing at all, not streamed", Completed)
-            .says(Answer::status(200))
-            .read(not_streamed),
-        case("a reader that leaves before the headers", Dropped)
-            .answer(|gate| Answer::sse(events()).hang(gate))
-            .read(leaves_before_the_headers),
-        case("a reader that leaves before the headers, not streamed", Dropped)
-            .answer(|gate| Answer::json(200, &whole()).hang(gate))
-            .read(not_streamed_leaves),
-        case("a reader that leaves in the middle of a body, not streamed", Dropped)
-            .answer(|gate| Answer::stream("application/json").write("{").wait(gate))
-            .read(not_streamed_leaves),
-        case("a reader that leaves before the first event", Dropped)
-            .answer(|gate| Answer::stream("text/event-stream").wait(gate))
-            .read(leaves_after::<0>)
-            .tokens(0),
-        case("a reader that leaves in the middle", Dropped)
-            .answer(|gate| begun(3).wait(gate))
-            .read(leaves_after::<3>)
-            .tokens(2),
-        case("a reader that panics", Dropped)
-            .answer(|gate| begun(2).wait(gate))
-            .read(panics_after_two)
-            .tokens(1),
-        case("a reader that leaves after the finish", Completed)
-            .answer(|gate| begun(5).wait(gate))
-            .read(leaves_after::<5>)
-            .tokens(3),
-        case("retries that were of no use", Failed)
-            .says(limited().repeat())
-            .attempts(4)
-            .error("rate_limit"),
-        case("retries that were of no use, not streamed", Failed)
-            .says(Answer::text(503, "busy").repeat())
-            .read(not_streamed)
-            .attempts(4)
-            .error("503"),
-        case("a retry, then a finish", Completed)
-            .says(limited())
-            .says(Answer::sse(events()))
-            .attempts(2)
-            .tokens(3),
-        case("a retry, then a finish, not streamed", Completed)
-            .says(Answer::text(500, "oops"))
-            .says(Answer::json(200, &whole()))
-            .read(not_streamed)
-            .attempts(2),
-        case("a retry, then no finish", Interrupted)
-            .says(Answer::text(502, "<html>"))
-            .says(begun(3))
-            .attempts(2)
-            .tokens(2),
-        case("a retry, then an HTTP error", Failed)
-            .says(limited())
-            .says(Answer::json(400, &bad))
-            .read(not_streamed)
-            .attempts(2)
-            .error("invalid_request_error"),
-        case("a shutdown", Unfinished)
-            .answer(|gate| begun(2).wait(gate))
-            .read(reads_on_after_the_shutdown)
-            .shut_down(),
-        case("a shutdown, not streamed", Unfinished)
-            .answer(|gate| Answer::json(200, &whole()).hang(gate))
-            .read(waits_over_the_shutdown)
-            .shut_down(),
-    ]
-}
-
-/// Plays one case; gives what was recorded.
-async fn played(case: &mut Case) -> Vec<Record> {
-    let server = Server::start().await.expect("a port");
-    let gone = case.answers.is_empty();
-    case.answers.drain(..).for_each(|answer| server.answer(answer));
-    // An idle connection's timer would move the paused clock.
-    let mut http = reqwest::Client::builder().pool_max_idle_per_host(0);
-    if case.timeout {
-        http = http.timeout(LIMIT);
-    }
-    // Only pauses between attempts are to be skipped, not the wait for a socket.
-    if case.attempts > 1 {
-        tokio::time::pause();
-    }
-    let service = llmobs::openai::service(http.build().expect("a client"));
-    let client = Client::with_config(config(&server)).with_http_service(service);
-    let memory = Memory::default();
-    let llmobs = llmobs::Builder::from_lookup(&|_| None)
-        .sink(memory.clone())
-        .process_wide(false)
-        .start()
-        .expect("it starts");
-    let ((read, reading), (shut, over)) =
-        (tokio::sync::oneshot::channel(), tokio::sync::oneshot::channel());
-    let waits = Waits { hit: Box::pin(server.hits_reach(1)), read, shut: over };
-    let server = (!gone).then_some(server);
-    let scope = llmobs::scope().recorder(llmobs.recorder());
-    let reader = tokio::spawn(scope.run((case.read)(client, waits)));
-    if case.shut_down {
-        reading.await.expect("the reader comes so far");
-        llmobs.shutdown(Duration::from_secs(10)).expect("nothing is left");
-        shut.send(()).expect("the reader waits");
-    }
-    reader.await.expect("the reader does as it should");
-    if let Some(server) = &server {
-        // async-openai reads on a task of its own: the call has ended when the server says so.
-        server.client_left(server.hits() - 1).await;
-    }
-    if case.attempts > 1 {
-        tokio::time::resume();
-    }
-    case.gate.open();
-    llmobs.shutdown(Duration::from_secs(10)).expect("nothing is left");
-    let losses = llmobs.losses();
-    assert_eq!((losses.accepted, losses.open), (1, 0), "{}: {losses:?}", case.name);
-    memory.records()
-}
+/// Cells that are played, and those that do not exist.
+const PLAYED: usize = 164;
+const ABSENT: usize = 40;
 
 #[tokio::test]
 async fn each_way_to_end_is_told_once_and_for_what_it_is() {
-    for mut case in cases() {
-        let records = played(&mut case).await;
-        let Case { name, outcome, error, attempts, tokens, .. } = case;
-        assert_eq!(records.len(), 1, "{name}: one call, one record");
-        let record = &records[0];
-        let kind = record.error.as_ref().map(|error| error.kind.as_ref());
-        assert_eq!((record.outcome, kind), (Some(outcome), error), "{name}: {record:#?}");
-        assert_eq!(record.attempts, Some(attempts), "{name}");
-        let output_events = record.wire.as_ref().and_then(|wire| wire.output_events);
-        assert_eq!(output_events, tokens, "{name}: {:?}", record.wire);
-        assert_eq!(record.ttft_ms.is_some(), tokens.is_some_and(|n| n > 0), "{name}");
-        assert!(record.total_latency_ms.is_some(), "{name}");
+    let (mut n_played, mut n_absent) = (0, 0);
+    let mut table = String::new();
+    for way in servers::WAYS.iter().chain(leaving::WAYS) {
+        writeln!(table, "{}", way.name).expect("a string takes all");
+        for api in Api::ALL {
+            for mode in [Mode::Streamed, Mode::Whole] {
+                let mut case = match (way.cell)(api, mode) {
+                    Cell::Case(case) => case,
+                    Cell::Absent(why) => {
+                        n_absent += 1;
+                        row(&mut table, api, mode, &format!("(none: {why})"));
+                        continue;
+                    }
+                };
+                n_played += 1;
+                let records = played(&mut case, api, mode).await;
+                let name = format!("{}, {}, {mode}", way.name, api.name());
+                assert_eq!(records.len(), 1, "{name}: one call, one record");
+                let record = &records[0];
+                check(record, &case, api, mode, &name);
+                row(&mut table, api, mode, &told(record));
+            }
+        }
     }
+    println!("{table}{n_played} cells played, {n_absent} do not exist");
+    assert_eq!((n_played, n_absent), (PLAYED, ABSENT));
+}
+
+fn check(record: &Record, case: &Case, api: Api, mode: Mode, name: &str) {
+    assert_eq!(record.api.as_deref(), Some(api.name()), "{name}");
+    assert_eq!(record.stream, (mode == Mode::Streamed).then_some(true), "{name}");
+    let error = record.error.as_ref().map(|error| {
+        let class = error.class.expect("a call that failed has a class");
+        (error.kind.as_ref(), class)
+    });
+    assert_eq!((record.outcome, error), (Some(case.outcome), case.error), "{name}: {record:#?}");
+    let error = record.error.as_ref();
+    assert_eq!(error.and_then(|error| error.code.as_deref()), case.code, "{name}");
+    let refused = case.status.filter(|status| *status >= 400);
+    assert_eq!(error.and_then(|error| error.status), refused, "{name}");
+    if case.status.is_some() {
+        assert_eq!(record.http_status, case.status, "{name}");
+    }
+    assert_eq!(record.attempts, Some(case.attempts), "{name}");
+    assert_eq!(record.response_status.as_deref(), case.response_status, "{name}: {record:#?}");
+    assert_eq!(record.finish_reason.as_deref(), case.finish_reason, "{name}");
+    let kept = TOKENS.iter().take(case.kept.unwrap_or(0)).copied().collect::<String>();
+    assert_eq!(text(record), kept, "{name}: {record:#?}");
+    let wire = record.wire.as_ref().expect("a call has a wire");
+    assert_eq!(wire.malformed.unwrap_or(0), case.malformed.unwrap_or(0), "{name}: {wire:?}");
+    assert_eq!(record.cut, None, "{name}");
+    assert!(record.total_latency_ms.is_some(), "{name}");
+    let streamed = mode == Mode::Streamed && !case.in_one_piece;
+    let events = case.kept.map(|tokens| tokens as u64).filter(|_| streamed);
+    assert_eq!(wire.output_events, events, "{name}: {wire:?}");
+    assert_eq!(record.ttft_ms.is_some(), events.is_some_and(|tokens| tokens > 0), "{name}");
+}
+
+/// The text that was generated, as far as it is kept.
+fn text(record: &Record) -> String {
+    let messages = record.content.as_ref().and_then(|content| content.output_messages.as_ref());
+    let parts = messages.and_then(|messages| messages.pointer("/0/parts")?.as_array());
+    let texts = parts.into_iter().flatten().filter_map(|part| part.get("content")?.as_str());
+    texts.collect()
+}
+
+/// What a record says of its end.
+fn told(record: &Record) -> String {
+    let outcome = record.outcome.map_or("-", |outcome| outcome.as_str());
+    let mut told = format!("{outcome:<11}");
+    if let Some(error) = &record.error {
+        let class = error.class.map_or("-", ErrorClass::as_str);
+        let status = error.status.map_or_else(String::new, |status| format!(" status {status}"));
+        let code = error.code.as_ref().map_or_else(String::new, |code| format!(" code {code}"));
+        write!(told, " {} class {class}{code}{status}", error.kind).expect("a string takes all");
+    }
+    let kept = text(record);
+    if !kept.is_empty() {
+        write!(told, " {kept:?}").expect("a string takes all");
+    }
+    told.trim_end().to_owned()
+}
+
+fn row(table: &mut String, api: Api, mode: Mode, told: &str) {
+    writeln!(table, "  {:<17} {mode:<9} {told}", api.name()).expect("a string takes all");
 }

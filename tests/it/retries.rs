@@ -126,3 +126,51 @@ async fn a_failed_call_tells_the_last_answer() {
     assert_eq!((error.kind.as_ref(), error.code.as_deref()), ("rate_limit", Some("r")));
     assert_eq!(error.status, Some(429));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_headers_of_every_attempt_are_told() {
+    let limited = json!({"error": {"message": "slow down", "type": "rate_limit", "code": "r"}});
+    let refused = Answer::json(429, &limited)
+        .header("retry-after", "2")
+        .header("x-request-id", "req_1")
+        .header("x-ratelimit-remaining-requests", "0")
+        .header("x-ratelimit-reset-requests", "2s");
+    let busy = Answer::text(503, "slow down").header("x-request-id", "req_2");
+    let fine = Answer::json(200, &chat_completion(&ChatScript::new("hello")))
+        .header("x-request-id", "req_3")
+        .header("x-ratelimit-remaining-requests", "59")
+        .header("openai-processing-ms", "12");
+    let server = server(&[refused, busy, fine]).await;
+    let recording = recording();
+    let client = client(&server);
+    let answer = recording.scope().run(async { client.chat().create(question("?")).await });
+    answer.await.expect("the third attempt is answered");
+
+    let records = recording.observed();
+    let record = records.only();
+    assert_eq!((record.outcome, record.attempts), (Some(Outcome::Completed), Some(3)));
+    assert_eq!(record.provider_request_id.as_deref(), Some("req_3"));
+    let told = &record.attempt_details;
+    let ids: Vec<_> = told.iter().map(|it| it.provider_request_id.as_deref()).collect();
+    assert_eq!(ids, [Some("req_1"), Some("req_2"), Some("req_3")]);
+    let status: Vec<_> = told.iter().map(|it| it.status).collect();
+    assert_eq!(status, [Some(429), Some(503), Some(200)]);
+    let errors: Vec<_> =
+        told.iter().map(|it| it.error.as_ref().map(|error| error.kind.as_ref())).collect();
+    assert_eq!(errors, [Some("rate_limit"), Some("503"), None]);
+    let limits: Vec<_> = told.iter().map(|it| it.rate_limit.as_deref()).collect();
+    let (refused, fine) = (limits[0].expect("sent"), limits[2].expect("sent"));
+    assert_eq!((refused.remaining_requests, refused.retry_after_ms), (Some(0), Some(2_000.0)));
+    assert_eq!(refused.reset_requests.as_deref(), Some("2s"));
+    assert_eq!((fine.remaining_requests, fine.retry_after_ms), (Some(59), None));
+    assert_eq!(limits[1], None);
+    assert_eq!(told[2].server_timing.get("processing_ms"), Some(&12.0));
+
+    let sent: Vec<_> = told.iter().map(|it| it.sent_ms.expect("each was sent")).collect();
+    assert!(sent.is_sorted(), "{sent:?}");
+    let latency = record.latency.as_ref().expect("times are known");
+    let parts = [latency.limiter_ms, latency.retry_ms].map(|part| part.expect("all was seen"));
+    assert_eq!((latency.limiter_ms, latency.queue_ms), (Some(sent[0]), Some(sent[2])));
+    assert!((parts[0] + parts[1] - sent[2]).abs() < 0.01, "{parts:?} make up {}", sent[2]);
+    records.assert_lacks("slow down");
+}

@@ -3,8 +3,12 @@
 use std::error::Error;
 use std::fs;
 
-use llmobs::{Builder, Capture, EnvironmentError, InitError, StepKind, UsagePolicy};
-use serde_json::Value;
+use llmobs::testing::Memory;
+use llmobs::{
+    Builder, Capture, EnvironmentError, InitError, Outcome, PriceTable, Record, StepKind, Usage,
+    UsagePolicy,
+};
+use serde_json::{Value, json};
 
 /// A builder that sees these variables and no others.
 fn with(variables: &[(&str, &str)]) -> Builder {
@@ -41,12 +45,79 @@ fn the_environment_names_the_file_the_service_and_what_is_kept() {
     assert_eq!(lines[1]["name"], "look_up");
 }
 
+/// A call of `m` at a host of one's own, with 1,000 tokens in and none out.
+fn call() -> Record {
+    Record {
+        provider: Some("llm.example".into()),
+        model: Some("m".into()),
+        operation: Some("embeddings".into()),
+        outcome: Some(Outcome::Completed),
+        input_tokens: Some(1_000),
+        usage: Some(Usage::default()),
+        ..Record::default()
+    }
+}
+
+fn prices(version: &str, input: &str) -> String {
+    let price = json!({ "models": ["m"], "price": { "input": input } });
+    let lists = json!([{ "provider": "llm.example", "prices": [price] }]);
+    json!({ "version": version, "lists": lists }).to_string()
+}
+
+#[test]
+fn the_environment_names_prices_and_the_builder_goes_before_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("prices.json");
+    fs::write(&path, prices("file-1", "2")).expect("it can be written");
+    let file = path.to_str().expect("text");
+    let own = || PriceTable::parse(&prices("own-1", "3")).expect("a table");
+    for (own, expected) in [(None, ("0.002", "file-1")), (Some(own()), ("0.003", "own-1"))] {
+        let memory = Memory::default();
+        let mut builder = with(&[("LLMOBS_PRICES", file)]).sink(memory.clone());
+        if let Some(own) = own {
+            builder = builder.prices(own);
+        }
+        let llmobs = builder.start().expect("it starts");
+        llmobs.record(call());
+        drop(llmobs);
+        let records = memory.records();
+        let called = records.iter().find(|record| record.model.is_some()).expect("a record");
+        let cost = called.cost.clone().expect("it has a price");
+        let table = cost.table.as_deref().expect("a version");
+        assert_eq!((cost.total.to_string().as_str(), table), expected);
+    }
+}
+
+#[test]
+fn prices_that_cannot_be_used_are_an_error_that_says_where() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("prices.json");
+    for (text, told) in [
+        (
+            prices("1", "cheap"),
+            "entry 1 of the price table, m, for llm.example: \"cheap\" is not a price",
+        ),
+        ("{\n}".to_owned(), "line 2, column 1 of the price table: missing field `version`"),
+    ] {
+        fs::write(&path, text).expect("it can be written");
+        let failed = with(&[("LLMOBS_PRICES", path.to_str().expect("text"))]).no_file().start();
+        let err = failed.expect_err("it cannot be used");
+        assert_eq!(err.to_string(), "the prices that LLMOBS_PRICES names cannot be used");
+        assert_eq!(err.source().expect("a source").to_string(), told);
+    }
+}
+
 #[test]
 fn values_that_mean_nothing_are_errors_that_say_what_would() {
     for (name, value, expected) in [
         ("LLMOBS_ENABLED", "maybe", "true or false"),
         ("LLMOBS_MAX_OPERATIONS", "many", "a whole number"),
         ("LLMOBS_USAGE", "sometimes", "auto, always or never"),
+        (
+            "LLMOBS_PROVIDERS",
+            "llm.internal",
+            "a list of host=name, such as llm.internal=vllm,.corp.example=gateway",
+        ),
         ("LLMOBS_CAPTURE", "everything", "none, all, or a list of input, output, tools, errors"),
     ] {
         let failed = with(&[(name, value)]).no_file().start();
@@ -79,6 +150,33 @@ fn counts_that_cannot_be_had_are_no_silent_wish() {
     let err = failed.expect_err("the tokenizers are not there");
     let cause = err.source().map(ToString::to_string).unwrap_or_default();
     assert!(cause.ends_with("expected false, without the feature `estimate`"), "{cause}");
+}
+
+#[test]
+fn a_provider_is_named_by_the_environment_or_in_code() {
+    let builder = with(&[("LLMOBS_PROVIDERS", "llm.internal=vllm, .corp.example=gateway")]);
+    let memory = llmobs::testing::Memory::default();
+    let llmobs = builder
+        .no_file()
+        .provider("llm.internal", "sglang")
+        .sink(memory.clone())
+        .start()
+        .expect("it starts");
+    for host in ["llm.internal", "a.corp.example", "b.example"] {
+        let path = "/v1/chat/completions";
+        let target = llmobs::Target { method: "POST", host, port: Some(443), path };
+        let start = llmobs::CallStart { target, body: None, body_len: None };
+        llmobs.call(start).expect("it is observed").returned();
+    }
+    llmobs.flush(std::time::Duration::from_secs(10)).expect("memory takes everything");
+    let records = memory.records();
+    let providers: Vec<_> = records.iter().filter_map(|it| it.provider.as_deref()).collect();
+    assert_eq!(providers, ["sglang", "gateway", "b.example"]);
+
+    let failed = with(&[]).no_file().provider("https://llm.internal", "vllm").start();
+    let err = failed.expect_err("this is no host");
+    let cause = err.source().and_then(Error::source).expect("it says which");
+    assert!(cause.to_string().contains("https://llm.internal=vllm"), "{cause}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use llmobs_core::{Outcome, Record};
 
 use super::distribution::Distribution;
+use crate::cost::{Costs, cost_of, is_billed};
 use crate::text::clean;
 
 /// What calls are grouped by; absent is unknown.
@@ -18,9 +19,10 @@ impl Key {
     }
 }
 
-/// The exact model that answered, else the one asked for.
+/// The exact model that answered, else the one asked for, else its deployment.
 pub(crate) fn model(record: &Record) -> Option<String> {
-    record.model_version.as_deref().or(record.model.as_deref()).map(clean)
+    let asked = record.model.as_deref().or(record.deployment.as_deref());
+    record.model_version.as_deref().or(asked).map(clean)
 }
 
 /// The prompt as `name@version`.
@@ -33,7 +35,7 @@ pub(crate) fn prompt(record: &Record) -> Option<String> {
     })
 }
 
-/// Counts, latencies and tokens of some calls.
+/// Counts, latencies, tokens and costs of some calls.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Group {
     pub(super) calls: u64,
@@ -50,6 +52,7 @@ pub(super) struct Group {
     pub(super) output: Tokens,
     pub(super) without_usage: u64,
     pub(super) inconsistent_usage: u64,
+    pub(super) costs: Costs,
 }
 
 /// Tokens of the calls that reported them.
@@ -86,6 +89,9 @@ impl Group {
         } += 1;
         self.latencies(record);
         self.tokens(record);
+        if is_billed(record) {
+            self.costs.add(cost_of(record).as_ref());
+        }
     }
 
     /// Neither interrupted nor still open is a way to complete.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Report;
 use super::distribution::{Distribution, Percentiles};
 use super::group::{Group, Tokens};
+use crate::cost::SumView;
 
 #[derive(Serialize)]
 struct View<'a> {
@@ -44,6 +45,9 @@ struct GroupView<'a> {
     output_tokens: Option<TokensView>,
     without_usage: u64,
     inconsistent_usage: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    costs: Vec<SumView<'a>>,
+    unpriced: u64,
 }
 
 #[derive(Serialize)]
@@ -100,8 +104,8 @@ pub(super) fn write(report: &Report) -> String {
     json
 }
 
-impl GroupView<'_> {
-    fn of(group: &Group) -> Self {
+impl<'a> GroupView<'a> {
+    fn of(group: &'a Group) -> Self {
         Self {
             model: None,
             prompt: None,
@@ -119,6 +123,8 @@ impl GroupView<'_> {
             output_tokens: TokensView::of(group.output),
             without_usage: group.without_usage,
             inconsistent_usage: group.inconsistent_usage,
+            costs: group.costs.view(),
+            unpriced: group.costs.unpriced,
         }
     }
 }

@@ -4,6 +4,7 @@ use super::distribution::{Distribution, EXACT_VALUES, Percentiles};
 use super::group::{Group, Tokens};
 use super::panels::{self, Block, Cell, Column, Names};
 use super::{MAX_GROUPS, Report};
+use crate::cost::MoneyScale;
 use crate::style::{Paint, Style};
 use crate::text::{TimeScale, count, counted, flow, highest};
 
@@ -37,13 +38,14 @@ pub(super) fn draw(report: &Report, style: &Style) -> String {
     rows.push(&report.total);
 
     let names = Names { titles: vec!["model", "prompt"], rows: names };
-    let blocks = [
-        call_block(&rows),
-        token_block(&rows, unknown),
+    let mut blocks = vec![call_block(&rows), token_block(&rows, unknown)];
+    let currencies = report.total.costs.currencies();
+    blocks.extend(currencies.map(|currency| cost_block(currency, &rows, unknown)));
+    blocks.extend([
         time_block("ttft", &rows, |group| &group.ttft, unknown),
         time_block("tpot", &rows, |group| &group.tpot, unknown),
         time_block("latency", &rows, |group| &group.total_latency, unknown),
-    ];
+    ]);
     let mut out = panels::draw(&names, &blocks, style);
     out.push('\n');
     out.push_str(&foot(report, style));
@@ -75,6 +77,21 @@ fn token_block(rows: &Rows<'_>, unknown: &str) -> Block {
             column("no usage", rows, |group| {
                 alarming(group.without_usage + group.inconsistent_usage, Paint::Yellow)
             }),
+        ],
+    }
+}
+
+/// The sum in one currency, and of how many calls the cost is not known.
+fn cost_block(currency: &str, rows: &Rows<'_>, unknown: &str) -> Block {
+    let sum = |group: &Group| group.costs.sum(currency).map(|sum| sum.nanos);
+    let scale = MoneyScale::new(rows.iter().filter_map(|group| sum(group)).max().unwrap_or(0));
+    Block {
+        title: format!("cost, {currency}"),
+        columns: vec![
+            column("sum", rows, |group| {
+                plain(sum(group).map_or(unknown.to_owned(), |nanos| scale.number(nanos)))
+            }),
+            column("unpriced", rows, |group| alarming(group.costs.unpriced, Paint::Yellow)),
         ],
     }
 }
@@ -150,6 +167,10 @@ fn foot(report: &Report, style: &Style) -> String {
             "no usage: {} reported counts that contradict themselves",
             counted(total.inconsistent_usage, "call")
         ));
+    }
+    if total.costs.estimated() > 0 {
+        let estimated = counted(total.costs.estimated(), "call");
+        lines.push(format!("cost: of {estimated} from estimated token counts"));
     }
     if report.other.is_some() {
         lines.push(format!("(other): all groups after the first {MAX_GROUPS}"));

@@ -5,6 +5,7 @@ use super::bar::bar;
 use super::label::Guides;
 use super::row::{Note, Row, Scales};
 use super::span::Span;
+use crate::cost::MoneyScale;
 use crate::style::{Paint, Style};
 use crate::text::{TimeScale, count, counted, fit, flow, left, right, width};
 
@@ -27,6 +28,7 @@ struct Widths {
     tpot: usize,
     input: usize,
     output: usize,
+    cost: usize,
 }
 
 pub(super) fn draw(trace: &Trace, style: &Style) -> String {
@@ -54,6 +56,7 @@ fn head(trace: &Trace, style: &Style) -> String {
         parts.push(counted(steps, "step"));
     }
     parts.extend(tokens(trace));
+    parts.extend(costs(trace));
     if trace.evaluations > 0 {
         parts.push(counted(trace.evaluations, "evaluation"));
     }
@@ -92,6 +95,21 @@ fn tokens(trace: &Trace) -> Option<String> {
     })
 }
 
+/// What is known of the cost, and for how many calls nothing is; nothing where it is for none.
+fn costs(trace: &Trace) -> Option<String> {
+    let costs = trace.costs();
+    let sums = costs.currencies().filter_map(|currency| {
+        let nanos = costs.sum(currency)?.nanos;
+        Some(MoneyScale::new(nanos).money(nanos, currency))
+    });
+    let known = sums.collect::<Vec<_>>().join(" + ");
+    match (known.is_empty(), costs.unpriced) {
+        (true, _) => None,
+        (false, 0) => Some(known),
+        (false, unpriced) => Some(format!("{known} + {} unpriced", counted(unpriced, "call"))),
+    }
+}
+
 fn rows<'a>(trace: &'a Trace, style: &Style) -> Vec<Row<'a>> {
     let scales = Scales::of(trace);
     let mut guides = Guides::default();
@@ -121,6 +139,7 @@ impl Widths {
             tpot: widest("tpot", &|row| width(&row.tpot)),
             input: widest("in", &|row| width(&row.input)),
             output: widest("out", &|row| width(&row.output)),
+            cost: widest("cost", &|row| width(&row.cost)),
         };
         if style.columns() < widths.numbers() + MIN_LABEL {
             // The order tells most of it.
@@ -145,7 +164,7 @@ impl Widths {
 
     /// Columns that all but the label and the bar take, with the gaps before them.
     fn numbers(&self) -> usize {
-        [self.start, self.took, self.ttft, self.tpot, self.input, self.output]
+        [self.start, self.took, self.ttft, self.tpot, self.input, self.output, self.cost]
             .into_iter()
             .filter(|columns| *columns > 0)
             .map(|columns| columns + GAP)
@@ -162,6 +181,7 @@ fn titles(widths: &Widths, style: &Style, out: &mut String) {
     cell(&mut line, &right("tpot", widths.tpot), widths.tpot);
     cell(&mut line, &right("in", widths.input), widths.input);
     cell(&mut line, &right("out", widths.output), widths.output);
+    cell(&mut line, &right("cost", widths.cost), widths.cost);
     out.push_str(&style.paint(Paint::Dim, line.trim_end()));
     out.push('\n');
 }
@@ -186,6 +206,7 @@ fn line(trace: &Trace, row: &Row<'_>, widths: &Widths, style: &Style, out: &mut 
     cell(&mut line, &right(&row.tpot, widths.tpot), widths.tpot);
     cell(&mut line, &right(&row.input, widths.input), widths.input);
     cell(&mut line, &right(&row.output, widths.output), widths.output);
+    cell(&mut line, &right(&row.cost, widths.cost), widths.cost);
 
     let bar = if widths.bar > 0 { widths.bar + GAP } else { 0 };
     let used = widths.label + bar + widths.numbers();

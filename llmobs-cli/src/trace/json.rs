@@ -1,11 +1,13 @@
 //! The trace for programs. A field that is absent is unknown.
 
-use llmobs_core::{Outcome, RequestId, SpanId, Timestamp, TraceId};
+use llmobs_core::{Cost, Outcome, RequestId, SpanId, Timestamp, TraceId};
 use serde::Serialize;
 
 use super::Trace;
+use super::attempt::Attempt;
 use super::span::Span;
 use super::tree::{Node, Place};
+use crate::cost::SumView;
 
 #[derive(Serialize)]
 struct View<'a> {
@@ -21,6 +23,9 @@ struct View<'a> {
     duplicates: u64,
     left_out: u64,
     partial: bool,
+    #[serde(skip_serializing_if = "<[SumView<'_>]>::is_empty")]
+    costs: &'a [SumView<'a>],
+    unpriced: u64,
     spans: Vec<SpanView<'a>>,
 }
 
@@ -48,6 +53,10 @@ struct SpanView<'a> {
     error_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<u32>,
+    #[serde(skip_serializing_if = "<[Attempt]>::is_empty")]
+    attempt_details: &'a [Attempt],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     offset_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,6 +71,8 @@ struct SpanView<'a> {
     output_tokens: Option<u64>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     inconsistent_usage: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<&'a Cost>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     tool_calls: &'a [String],
     #[serde(skip_serializing_if = "is_zero")]
@@ -74,6 +85,7 @@ pub(super) fn write(trace: &Trace) -> String {
         Some(SpanView::of(trace, span, node))
     });
     let calls = trace.calls().count();
+    let costs = trace.costs();
     let view = View {
         schema: "llmobs-trace/1",
         trace_id: trace.id,
@@ -85,6 +97,8 @@ pub(super) fn write(trace: &Trace) -> String {
         duplicates: trace.duplicates,
         left_out: trace.left_out,
         partial: trace.partial,
+        costs: &costs.view(),
+        unpriced: costs.unpriced,
         spans: spans.collect(),
     };
     let mut json = serde_json::to_string_pretty(&view).unwrap_or_default();
@@ -112,6 +126,8 @@ impl<'a> SpanView<'a> {
             outcome: span.outcome,
             error_type: span.error.as_deref(),
             attempts: span.attempts,
+            attempt_details: &span.attempt_details,
+            retry_ms: span.retry_ms.filter(|_| span.attempts.is_some_and(|n| n > 1)),
             offset_ms: trace.offset_ms(span),
             duration_ms: span.duration_ms,
             ttft_ms: span.ttft_ms,
@@ -119,6 +135,7 @@ impl<'a> SpanView<'a> {
             input_tokens: span.input_tokens,
             output_tokens: span.output_tokens,
             inconsistent_usage: span.inconsistent_usage,
+            cost: span.cost.as_ref(),
             tool_calls: &span.tools,
             more_tool_calls: span.more_tools,
         }

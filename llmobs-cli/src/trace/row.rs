@@ -1,11 +1,13 @@
 //! What a span's line says, before it is known how wide the columns are.
 
-use llmobs_core::Outcome;
+use llmobs_core::{CostSource, Outcome};
 
 use super::Trace;
+use super::attempt::summary;
 use super::label::{Guide, name};
 use super::span::Span;
 use super::tree::{Node, Place};
+use crate::cost::{MoneyScale, nanos};
 use crate::style::{Paint, Style};
 use crate::text::{TimeScale, count, highest};
 
@@ -21,6 +23,7 @@ pub(super) struct Row<'a> {
     pub(super) tpot: String,
     pub(super) input: String,
     pub(super) output: String,
+    pub(super) cost: String,
     pub(super) notes: Vec<Note>,
 }
 
@@ -37,6 +40,8 @@ pub(super) struct Scales {
     time: TimeScale,
     ttft: TimeScale,
     tpot: TimeScale,
+    /// `None` when no call has a cost.
+    cost: Option<MoneyScale>,
 }
 
 impl Scales {
@@ -48,6 +53,7 @@ impl Scales {
             time: TimeScale::new(trace.duration_ms.unwrap_or(0.0), 100.0),
             ttft: of(|span| span.ttft_ms, 100.0),
             tpot: of(|span| span.tpot_ms, 1_000.0),
+            cost: costs(trace).max().map(MoneyScale::new),
         }
     }
 }
@@ -68,6 +74,15 @@ impl<'a> Row<'a> {
             None if span.is_call => style.pick("–", "-").to_owned(),
             None => String::new(),
         };
+        let cost = match (scales.cost, &span.cost) {
+            (Some(scale), Some(cost)) => {
+                let guess = cost.source == Some(CostSource::Estimated);
+                let about = if guess { "~" } else { "" };
+                format!("{about}{}", scale.money(nanos(cost.total), &cost.currency))
+            }
+            (Some(_), None) if span.billed => style.pick("–", "-").to_owned(),
+            _ => String::new(),
+        };
         Self {
             span,
             guide,
@@ -78,12 +93,17 @@ impl<'a> Row<'a> {
             tpot: time(scales.tpot, span.tpot_ms),
             input: tokens(span.input_tokens),
             output: tokens(span.output_tokens),
-            notes: notes(span, node.place),
+            cost,
+            notes: notes(span, node.place, scales, style),
         }
     }
 }
 
-fn notes(span: &Span, place: Place) -> Vec<Note> {
+fn costs(trace: &Trace) -> impl Iterator<Item = u128> {
+    trace.spans.iter().filter_map(|span| Some(nanos(span.cost.as_ref()?.total)))
+}
+
+fn notes(span: &Span, place: Place, scales: Scales, style: &Style) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut note = |text: String, paint| notes.push(Note { text, paint });
     match span.outcome {
@@ -96,7 +116,10 @@ fn notes(span: &Span, place: Place) -> Vec<Note> {
         None => note("outcome unknown".to_owned(), Paint::Dim),
     }
     if let Some(attempts) = span.attempts.filter(|attempts| *attempts > 1) {
-        note(format!("{attempts} attempts"), Paint::Yellow);
+        note(summary(attempts, &span.attempt_details, style), Paint::Yellow);
+        if let Some(retry_ms) = span.retry_ms {
+            note(format!("retries took {}", scales.time.time(retry_ms)), Paint::Yellow);
+        }
     }
     if !span.tools.is_empty() {
         let more = match span.more_tools {

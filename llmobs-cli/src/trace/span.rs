@@ -1,7 +1,10 @@
 //! What is kept of a record to draw it.
 
-use llmobs_core::{Kind, Outcome, Record, RequestId, SpanId, Timestamp};
+use llmobs_core::semconv::operation;
+use llmobs_core::{Cost, Kind, Outcome, Record, RequestId, SpanId, Timestamp};
 
+use super::attempt::Attempt;
+use crate::cost::{cost_of, is_billed};
 use crate::report::group::{model, prompt};
 use crate::text::clean;
 
@@ -25,11 +28,17 @@ pub(super) struct Span {
     pub(super) outcome: Option<Outcome>,
     pub(super) error: Option<String>,
     pub(super) attempts: Option<u32>,
+    pub(super) attempt_details: Vec<Attempt>,
+    /// First to last attempt sent.
+    pub(super) retry_ms: Option<f64>,
     pub(super) ttft_ms: Option<f64>,
     pub(super) tpot_ms: Option<f64>,
     pub(super) input_tokens: Option<u64>,
     pub(super) output_tokens: Option<u64>,
     pub(super) inconsistent_usage: bool,
+    pub(super) cost: Option<Cost>,
+    /// It costs something, known or not.
+    pub(super) billed: bool,
     pub(super) tools: Vec<String>,
     /// Tool calls that are not in `tools`.
     pub(super) more_tools: usize,
@@ -43,9 +52,13 @@ impl Span {
             Kind::Step => false,
             _ => return None,
         };
-        let operation = record.operation.as_deref().map(clean);
-        let what = match (is_call, operation, record.step) {
-            (true, Some(operation), _) => operation,
+        let name = record.operation.as_deref().map(clean);
+        let api = record.api.as_deref().map(clean);
+        let what = match (is_call, name, record.step) {
+            (true, Some(name), _) if name == operation::API_CALL => {
+                format!("{name} {}", api.unwrap_or_default())
+            }
+            (true, Some(name), _) => name,
             (true, None, _) => "call".to_owned(),
             (false, _, Some(step)) => step.as_str().to_owned(),
             (false, _, None) => "step".to_owned(),
@@ -65,11 +78,15 @@ impl Span {
             outcome: record.outcome,
             error: record.error.as_ref().map(|error| clean(&error.kind)),
             attempts: record.attempts,
+            attempt_details: Attempt::all(&record.attempt_details),
+            retry_ms: record.latency.as_ref().and_then(|latency| latency.retry_ms),
             ttft_ms: record.ttft_ms,
             tpot_ms: record.tpot_ms,
             input_tokens: record.input_tokens,
             output_tokens: record.output_tokens,
             inconsistent_usage: record.usage.as_ref().is_some_and(|usage| usage.inconsistent),
+            cost: cost_of(record),
+            billed: is_call && is_billed(record),
             tools: record.tool_calls.iter().take(TOOLS).map(tool).collect(),
             more_tools: record.tool_calls.len().saturating_sub(TOOLS),
         })

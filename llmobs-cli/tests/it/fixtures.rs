@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use llmobs_core::{
-    Failure, Kind, LossReport, Meta, Outcome, Prompt, Record, RequestId, SCHEMA, SpanId, StepKind,
-    Timestamp, ToolCall, TraceId,
+    Cost, CostSource, Failure, Kind, LossReport, Meta, Outcome, Prompt, Record, RequestId, SCHEMA,
+    SpanId, StepKind, Timestamp, ToolCall, TraceId,
 };
 
 /// 2026-01-02T03:04:05Z.
@@ -71,6 +71,16 @@ pub(crate) fn failure(kind: &str) -> Option<Box<Failure>> {
     }))
 }
 
+/// A cost from a table.
+pub(crate) fn cost(total: &str, currency: &str) -> Option<Box<Cost>> {
+    Some(Box::new(Cost {
+        currency: currency.to_owned().into(),
+        table: Some("t-1".into()),
+        source: Some(CostSource::Table),
+        ..Cost::reported(total.parse().expect("an amount"))
+    }))
+}
+
 pub(crate) fn tool(name: &str) -> ToolCall {
     ToolCall { name: Some(name.to_owned()), ..ToolCall::default() }
 }
@@ -111,12 +121,14 @@ pub(crate) fn answer() -> Vec<Record> {
             input_tokens: Some(1_120),
             output_tokens: Some(48),
             tool_calls: vec![tool("lookup_order")],
+            cost: cost("0.0001968", "USD"),
             ..chat("gpt-4o-mini", span(T, 0xa3, Some(0xa1), 30.2, 1_203.0))
         },
         Record {
             operation: Some("embeddings".into()),
             prompt: None,
             input_tokens: Some(12),
+            cost: cost("0.00000024", "USD"),
             ..chat("text-embedding-3-small", span(T, 0xa6, Some(0xa4), 1_250.0, 100.0))
         },
         step(StepKind::Tool, "lookup_order", span(T, 0xa4, Some(0xa1), 1_240.0, 150.0)),

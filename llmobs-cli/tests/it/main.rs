@@ -1,5 +1,6 @@
 //! The real binary, on small files.
 
+mod cost;
 mod damage;
 mod decode;
 mod fixtures;

@@ -1,5 +1,6 @@
 //! Which trace is shown, and how its spans hang together.
 
+use llmobs_core::testing::samples;
 use llmobs_core::{Kind, Outcome, Record, StepKind};
 use serde_json::Value;
 
@@ -164,4 +165,32 @@ fn no_trace_is_said_and_no_error() {
     let id = trace_id(9).to_string();
     let ran = run_with(&["trace", "-", "--trace-id", &id], records.as_bytes());
     assert_eq!((ran.out, ran.code), (format!("no trace {id} in 1 records\n"), 0));
+}
+
+#[test]
+fn the_attempts_of_a_call_that_was_tried_again_are_told() {
+    let mut retried = samples::retried();
+    retried.parent_span_id = None;
+    let trace = trace_with(&[], std::slice::from_ref(&retried));
+    let span = &trace["spans"][0];
+    assert_eq!((&span["attempts"], &span["retry_ms"]), (&3.into(), &22_000.0.into()));
+    let expected = serde_json::json!([
+        {"sent_ms": 0.5, "headers_ms": 240.0, "status": 429, "error_type": "rate_limit_exceeded",
+         "provider_request_id": "req_1", "retry_after_ms": 20_000.0},
+        {"sent_ms": 20_500.5},
+        {"sent_ms": 22_000.5, "headers_ms": 240.0, "status": 200},
+    ]);
+    assert_eq!(span["attempt_details"], expected);
+    let drawn = |records: &[Record]| {
+        run_with(&["trace", "-", "--width", "160", "--ascii"], lines(records).as_bytes()).out
+    };
+    let out = drawn(std::slice::from_ref(&retried));
+    assert!(out.contains("3 attempts: 429, no answer, 200  retries took 22.00 s"), "{out}");
+    retried.attempts = Some(20);
+    let out = drawn(std::slice::from_ref(&retried));
+    assert!(out.contains("20 attempts: 429, no answer, 200, ..."), "{out}");
+    retried.attempts = Some(1);
+    retried.attempt_details.clear();
+    let out = drawn(&[retried]);
+    assert!(!out.contains("attempt") && !out.contains("retries"), "{out}");
 }

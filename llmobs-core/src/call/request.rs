@@ -12,12 +12,13 @@ use crate::recorder::Recorder;
 
 /// Watches the body of one request as it is sent, for transports that do not have it in memory.
 ///
-/// What passes is kept by reference, up to the limit for bodies. A body that is not sent to its end
-/// is not told of: nothing can be made of a part of it.
+/// What passes is kept by reference, up to the limit for bodies, or only counted. A body that is not
+/// sent to its end is not told of: nothing can be made of a part of it.
 pub struct RequestTap {
     call: CallRef,
     kept: Option<Sent>,
     len: u64,
+    counts: bool,
     ended: bool,
 }
 
@@ -32,7 +33,24 @@ impl CallRef {
     /// A tap for the request's body, when the call was begun without it. The first one that comes
     /// to its end counts.
     pub fn request(&self) -> RequestTap {
-        RequestTap { call: self.clone(), kept: Some(Sent::default()), len: 0, ended: false }
+        self.tap(false)
+    }
+
+    /// The same for a body that is only counted, such as a form with files.
+    pub fn request_counted(&self) -> RequestTap {
+        self.tap(true)
+    }
+
+    /// Tells the length of a body that is only counted, where it is known beforehand.
+    pub fn request_len(&self, len: u64) {
+        let mut tap = self.tap(true);
+        tap.len = len;
+        tap.end();
+    }
+
+    fn tap(&self, counts: bool) -> RequestTap {
+        let kept = (!counts).then(Sent::default);
+        RequestTap { call: self.clone(), kept, len: 0, counts, ended: false }
     }
 }
 
@@ -61,6 +79,7 @@ impl RequestTap {
         if state.ended.is_none() && !state.request_told {
             state.request_told = true;
             (state.request, state.request_len) = (self.kept.take(), Some(self.len));
+            state.request_counted = self.counts;
         }
         drop(state);
         self.forget();
@@ -119,9 +138,10 @@ impl Sent {
 }
 
 impl CallShared {
-    /// The request's body and its length, if they have been told since the last time.
-    pub(crate) fn take_request(self: &Arc<Self>) -> (Option<Sent>, Option<u64>) {
+    /// The request's body and its length, if they have been told since the last time, and whether
+    /// only the length was wanted.
+    pub(crate) fn take_request(self: &Arc<Self>) -> (Option<Sent>, Option<u64>, bool) {
         let mut state = lock(&self.state);
-        (state.request.take(), state.request_len.take())
+        (state.request.take(), state.request_len.take(), state.request_counted)
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::{BodyEnd, CallRef};
-use crate::queue::BUFFER;
+use crate::queue::{BUFFER, lock};
 use crate::recorder::contained;
 use crate::worker::Message;
 
@@ -28,48 +28,112 @@ const PREFIX: usize = 1 + 8 + 4;
 pub struct Tap {
     call: CallRef,
     attempt: u32,
-    buffer: Vec<u8>,
+    /// When the last buffer went to the worker.
     sent: u64,
     /// Bytes not kept since the last frame that was.
     missing: u64,
+    /// Set for a body that is only counted.
+    counted: Option<Counted>,
     ended: bool,
+}
+
+/// What is known of a body that is only counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) bytes: u64,
+    /// When the first of them came.
+    pub(crate) first: Option<u64>,
+}
+
+/// What the worker has not been told of a body at its end.
+pub(super) struct Rest {
+    pub(super) missing: u64,
+    pub(super) counted: Option<Counted>,
+}
+
+/// What a tap keeps back. It is the call's, so that a recorder that shuts down finds it there.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    attempt: u32,
+    /// Empty when nothing is kept back; else of the pool, with room reserved in the queue.
+    buffer: Vec<u8>,
+}
+
+impl Held {
+    /// Takes what is kept back, with the attempt it belongs to.
+    pub(crate) fn take(&mut self) -> Option<(u32, Vec<u8>)> {
+        let buffer = std::mem::take(&mut self.buffer);
+        (!buffer.is_empty()).then_some((self.attempt, buffer))
+    }
+
+    /// Adds a read to what is kept back; `false` where it cannot join.
+    fn join(&mut self, attempt: u32, now: u64, bytes: &[u8]) -> bool {
+        let joins = self.attempt == attempt
+            && !self.buffer.is_empty()
+            && self.buffer.len() + PREFIX + bytes.len() <= BUFFER;
+        if joins {
+            read(&mut self.buffer, now, bytes);
+        }
+        joins
+    }
 }
 
 impl Tap {
     /// A tap that watches, unless the body is nobody's from the start: it has `ended` then.
     pub(super) fn new(call: CallRef, attempt: u32, now: u64, ended: bool) -> Self {
-        Self { call, attempt, buffer: Vec::new(), sent: now, missing: 0, ended }
+        Self { call, attempt, sent: now, missing: 0, counted: None, ended }
     }
 
     pub(super) fn head<'h>(
         &mut self,
         now: u64,
         status: u16,
-        headers: impl Iterator<Item = (&'h str, &'h [u8])>,
+        mut headers: impl Iterator<Item = (&'h str, &'h [u8])>,
     ) {
-        if self.ended || !self.room(0) {
+        if self.ended {
             return;
         }
-        let start = self.buffer.len();
-        frame(&mut self.buffer, HEAD, now, 0);
-        self.buffer.extend_from_slice(&status.to_le_bytes());
+        let Some(mut buffer) = self.begin(now) else {
+            self.count_if_binary(headers.find(is_content_type));
+            return;
+        };
+        let start = buffer.len();
+        frame(&mut buffer, HEAD, now, 0);
+        buffer.extend_from_slice(&status.to_le_bytes());
+        let mut content_type = None;
         for (name, value) in headers {
+            if content_type.is_none() {
+                content_type = Some((name, value)).filter(is_content_type);
+            }
             let line = name.len() + value.len() + 3;
             // Without these two the body cannot be read.
             let needed = matches!(name, "content-type" | "content-encoding");
             let most = if needed { BUFFER } else { BUFFER / 2 };
-            let fits = self.buffer.len() + line <= most;
+            let fits = buffer.len() + line <= most;
             if fits && (needed || self.wants(name)) && keeps(name, value) {
-                self.buffer.extend_from_slice(name.as_bytes());
-                self.buffer.extend_from_slice(b": ");
-                self.buffer.extend_from_slice(value);
-                self.buffer.push(b'\n');
+                buffer.extend_from_slice(name.as_bytes());
+                buffer.extend_from_slice(b": ");
+                buffer.extend_from_slice(value);
+                buffer.push(b'\n');
             }
         }
-        let len = (self.buffer.len() - start - PREFIX) as u32;
-        if let Some(place) = self.buffer.get_mut(start + 9..start + PREFIX) {
+        let len = (buffer.len() - start - PREFIX) as u32;
+        if let Some(place) = buffer.get_mut(start + 9..start + PREFIX) {
             place.copy_from_slice(&len.to_le_bytes());
         }
+        self.hold(buffer);
+        self.count_if_binary(content_type);
+        if self.counted.is_some() {
+            // Nothing will come to fill the buffer.
+            self.flush(now);
+        }
+    }
+
+    fn count_if_binary(&mut self, content_type: Option<(&str, &[u8])>) {
+        let content_type = content_type.and_then(|(_, value)| std::str::from_utf8(value).ok());
+        let call = &self.call.0;
+        let counts = contained(|| call.decoder.counts(&call.route, content_type)) == Some(true);
+        self.counted = counts.then(Counted::default);
     }
 
     fn wants(&self, name: &str) -> bool {
@@ -81,17 +145,27 @@ impl Tap {
         if self.ended {
             return;
         }
+        if let Some(counted) = &mut self.counted {
+            counted.bytes += bytes.len() as u64;
+            counted.first.get_or_insert_with(|| self.call.0.recorder.elapsed());
+            return;
+        }
         let now = self.call.0.recorder.elapsed();
         if bytes.len() > COPY {
             self.large(now, bytes);
-        } else if self.room(bytes.len()) {
-            frame(&mut self.buffer, DATA, now, bytes.len() as u32);
-            self.buffer.extend_from_slice(bytes);
-            if now.saturating_sub(self.sent) >= HOLD_NANOS {
-                self.flush(now);
-            }
-        } else {
-            self.miss(bytes.len());
+            return;
+        }
+        let joined = lock(&self.call.0.held).join(self.attempt, now, bytes);
+        if !joined {
+            let Some(mut buffer) = self.begin(now) else {
+                self.miss(bytes.len());
+                return;
+            };
+            read(&mut buffer, now, bytes);
+            self.hold(buffer);
+        }
+        if now.saturating_sub(self.sent) >= HOLD_NANOS {
+            self.flush(now);
         }
     }
 
@@ -102,36 +176,45 @@ impl Tap {
         }
         let now = self.call.0.recorder.elapsed();
         self.flush(now);
-        self.call.0.body_ended(self.attempt, end, self.missing, now);
+        let rest = Rest { missing: self.missing, counted: self.counted };
+        self.call.0.body_ended(self.attempt, end, rest, now);
     }
 
-    /// Makes room for a frame of `len` bytes; `false` when there is none to be had.
-    fn room(&mut self, len: usize) -> bool {
-        if !self.buffer.is_empty() && self.buffer.len() + PREFIX + len > BUFFER {
-            let now = self.call.0.recorder.elapsed();
-            self.flush(now);
+    /// A buffer to fill and [`hold`](Self::hold), after all that was kept back; `None` when there
+    /// is no room for one.
+    fn begin(&mut self, now: u64) -> Option<Vec<u8>> {
+        let held = lock(&self.call.0.held).take();
+        if held.is_some() {
+            self.sent = now;
         }
-        if self.buffer.is_empty() {
-            let recorder = &self.call.0.recorder;
-            if !recorder.queue().reserve_bytes(BUFFER) {
-                return false;
-            }
-            self.buffer = recorder.pool().get();
-            self.gap();
+        self.send(held);
+        let recorder = &self.call.0.recorder;
+        if !recorder.queue().reserve_bytes(BUFFER) {
+            return None;
         }
-        true
-    }
-
-    fn gap(&mut self) {
+        let mut buffer = recorder.pool().get();
         if self.missing > 0 {
-            frame(&mut self.buffer, GAP, self.missing, 0);
+            frame(&mut buffer, GAP, self.missing, 0);
             self.missing = 0;
         }
+        Some(buffer)
+    }
+
+    /// Keeps a buffer back, for more to join it.
+    fn hold(&self, buffer: Vec<u8>) {
+        let held = Held { attempt: self.attempt, buffer };
+        // Another attempt may have come between.
+        let other = std::mem::replace(&mut *lock(&self.call.0.held), held).take();
+        self.send(other);
     }
 
     fn large(&mut self, now: u64, bytes: &Bytes) {
         // What is missing before these bytes is told before them, or they are missing too.
-        let told = self.missing == 0 || self.room(0);
+        let told = self.missing == 0
+            || self.begin(now).is_some_and(|buffer| {
+                self.hold(buffer);
+                true
+            });
         self.flush(now);
         if !told || !self.call.0.recorder.queue().reserve_bytes(bytes.len()) {
             self.miss(bytes.len());
@@ -149,11 +232,13 @@ impl Tap {
 
     fn flush(&mut self, now: u64) {
         self.sent = now;
-        if self.buffer.is_empty() {
-            return;
-        }
-        let buffer = std::mem::take(&mut self.buffer);
-        let (call, attempt) = (std::sync::Arc::clone(&self.call.0), self.attempt);
+        let held = lock(&self.call.0.held).take();
+        self.send(held);
+    }
+
+    fn send(&self, held: Option<(u32, Vec<u8>)>) {
+        let Some((attempt, buffer)) = held else { return };
+        let call = std::sync::Arc::clone(&self.call.0);
         self.call.0.recorder.send(Message::Piece { call, attempt, buffer });
     }
 }
@@ -168,6 +253,10 @@ impl fmt::Debug for Tap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tap").field("call", &self.call).finish_non_exhaustive()
     }
+}
+
+fn is_content_type((name, _): &(&str, &[u8])) -> bool {
+    *name == "content-type"
 }
 
 fn keeps(name: &str, value: &[u8]) -> bool {
@@ -194,9 +283,14 @@ fn frame(buffer: &mut Vec<u8>, kind: u8, time: u64, len: u32) {
     buffer.extend_from_slice(&len.to_le_bytes());
 }
 
+fn read(buffer: &mut Vec<u8>, time: u64, bytes: &[u8]) {
+    frame(buffer, DATA, time, bytes.len() as u32);
+    buffer.extend_from_slice(bytes);
+}
+
 /// One entry of a buffer.
 pub(crate) enum Frame<'a> {
-    Head { status: u16, lines: &'a str },
+    Head { at: u64, status: u16, lines: &'a str },
     Data { at: u64, bytes: &'a [u8] },
     Gap { missing: u64 },
 }
@@ -214,7 +308,7 @@ pub(crate) fn frames(mut buffer: &[u8]) -> impl Iterator<Item = Frame<'_>> {
             HEAD => {
                 let (status, lines) = bytes.split_first_chunk::<2>()?;
                 let lines = std::str::from_utf8(lines).unwrap_or_default();
-                Frame::Head { status: u16::from_le_bytes(*status), lines }
+                Frame::Head { at: time, status: u16::from_le_bytes(*status), lines }
             }
             DATA => Frame::Data { at: time, bytes },
             _ => Frame::Gap { missing: time },

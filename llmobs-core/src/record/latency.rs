@@ -12,9 +12,20 @@ pub struct Latency {
     /// Call issued to last attempt sent: limiters, retries, back-off.
     #[serde(skip_serializing_if = "super::unknown")]
     pub queue_ms: Option<f64>,
+    /// Call issued to first attempt sent: limiters, and whatever else waits before sending.
+    #[serde(skip_serializing_if = "super::unknown")]
+    pub limiter_ms: Option<f64>,
+    /// First to last attempt sent: attempts that came to nothing, and the back-off between them.
+    /// Zero for a call that was sent once; with `limiter_ms` it makes up `queue_ms`.
+    #[serde(skip_serializing_if = "super::unknown")]
+    pub retry_ms: Option<f64>,
     /// Last attempt sent to response headers.
     #[serde(skip_serializing_if = "super::unknown")]
     pub headers_ms: Option<f64>,
+    /// Call issued to first byte of the answer's body; only of bodies that are counted, not read:
+    /// sound, pictures, files.
+    #[serde(skip_serializing_if = "super::unknown")]
+    pub time_to_first_byte_ms: Option<f64>,
     /// Call issued to first event of any kind; streams only.
     #[serde(skip_serializing_if = "super::unknown")]
     pub time_to_first_chunk_ms: Option<f64>,

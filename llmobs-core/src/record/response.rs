@@ -2,29 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Term;
-
-/// Why an operation failed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default)]
-pub struct Failure {
-    /// What failed: the provider's own type or code, else one of
-    /// [`error_type`](crate::semconv::error_type), else the Rust type of the error.
-    #[serde(rename = "type")]
-    pub kind: Term,
-    /// HTTP status that was answered.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// The provider's code, as text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// The provider's message; only where content capture was turned on, since messages quote
-    /// prompts and answers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-}
-
 /// Rate limits as the headers of the last answer told them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Amount, Term};
 use crate::id::SpanId;
 
 /// Sums over everything below an agent, a workflow or a fallback, sub-agents included.
@@ -28,6 +29,15 @@ pub struct Totals {
     pub input_tokens: u64,
     /// Output tokens of the calls that have a count.
     pub output_tokens: u64,
+    /// What the calls with a known cost cost together, in units of the currency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Amount>,
+    /// Currency of the cost, by ISO 4217.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Term>,
+    /// Calls whose cost is not in the sum, since it is unknown, or in another currency.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unpriced: u64,
     /// Calls without a count of tokens: the sums are that much short.
     #[serde(skip_serializing_if = "is_zero")]
     pub uncounted: u64,

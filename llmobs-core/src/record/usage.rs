@@ -26,6 +26,21 @@ pub struct Usage {
     /// Output tokens that were audio.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audio_output_tokens: Option<u64>,
+    /// Input tokens that were images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_input_tokens: Option<u64>,
+    /// Output tokens that were images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_output_tokens: Option<u64>,
+    /// Input tokens that were text, where the provider tells them apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_input_tokens: Option<u64>,
+    /// Output tokens that were text, where the provider tells them apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_output_tokens: Option<u64>,
+    /// Seconds of audio that were heard, where those are what is counted.
+    #[serde(skip_serializing_if = "super::unknown")]
+    pub audio_seconds: Option<f64>,
     /// Where the counts come from.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "super::known")]
     pub source: Option<UsageSource>,

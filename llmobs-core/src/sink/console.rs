@@ -5,6 +5,7 @@ use std::io::Write;
 
 use super::{Batch, Sink, SinkError};
 use crate::record::{Kind, Record};
+use crate::semconv::operation;
 
 /// Writes one short line per record to any writer, standard error by default.
 ///
@@ -73,6 +74,9 @@ fn line(out: &mut String, record: &Record) {
         (None, None, Kind::Evaluation) => words.word("evaluation"),
         (None, None, _) => words.word("record"),
     }
+    if record.operation.as_deref() == Some(operation::API_CALL) {
+        words.or_not(record.api.as_deref());
+    }
     words.or_not(record.name.as_deref());
     words.or_not(record.model_version.as_deref().or(record.model.as_deref()));
     words.or_not(record.outcome.map(|outcome| outcome.as_str()));
@@ -82,6 +86,8 @@ fn line(out: &mut String, record: &Record) {
     words.or_not(record.attempts.filter(|n| *n > 1).map(|n| format!("attempts={n}")));
     words.or_not(record.input_tokens.map(|n| format!("in={n}")));
     words.or_not(record.output_tokens.map(|n| format!("out={n}")));
+    let cost = record.cost.as_ref();
+    words.or_not(cost.map(|cost| format!("cost={}{}", cost.total, cost.currency)));
     words.or_not(record.ttft_ms.map(|ms| format!("ttft={ms:.0}ms")));
     words.or_not(record.tpot_ms.map(|ms| format!("tpot={ms:.1}ms")));
     words.or_not(record.total_latency_ms.map(|ms| format!("total={ms:.0}ms")));

@@ -1,5 +1,6 @@
 //! Marks of time along a stream, and the figures that follow from them.
 
+use crate::call::Counted;
 use crate::decoder::{Closing, EventFacts, Reasoning};
 use crate::record::{Latency, Record, TpotSource, UsageSource, Wire, millis};
 
@@ -13,6 +14,8 @@ pub(crate) struct Account {
     pub(crate) malformed: u64,
     /// Bytes of the body, whether they were kept or not.
     pub(crate) bytes: u64,
+    /// How many there were has not been told.
+    uncounted: bool,
     output_events: u64,
     first_byte: Option<u64>,
     first_event: Option<u64>,
@@ -33,6 +36,12 @@ impl Account {
     pub(crate) fn read(&mut self, at: u64, len: usize) {
         self.first_byte.get_or_insert(at);
         self.bytes += len as u64;
+    }
+
+    /// Takes what was counted elsewhere; `None` where that was not told.
+    pub(crate) fn counted(&mut self, counted: Option<Counted>) {
+        self.uncounted = counted.is_none();
+        self.bytes = counted.map_or(0, |counted| counted.bytes);
     }
 
     pub(crate) fn event(&mut self, at: u64, facts: EventFacts) {
@@ -80,7 +89,7 @@ impl Account {
         record: &mut Record,
     ) {
         let wire = record.wire.get_or_insert_default();
-        wire.bytes = Some(self.bytes);
+        wire.bytes = Some(self.bytes).filter(|_| !self.uncounted);
         wire.malformed = (self.malformed > 0).then_some(self.malformed);
         if !stream {
             return;

@@ -4,11 +4,15 @@ use memchr::memchr2;
 
 use crate::decoder::Event;
 
+/// Bytes kept of the end of an event that was too large, within the limit for events.
+const TAIL: usize = 4 * 1024;
+
 /// Splits a byte stream into server-sent events.
 ///
 /// Line ends may be CR, LF or CRLF; a byte order mark at the start is skipped; fields other than
 /// `data` and `event` are ignored. An event that lies whole in one piece is handed on without a
-/// copy. One that grows over the limit is skipped to its end and handed on without its data.
+/// copy. One that grows over the limit is skipped to its end and handed on with no more than the end
+/// of its data.
 ///
 /// ```
 /// use llmobs_core::SseParser;
@@ -33,6 +37,8 @@ pub struct SseParser {
     at_start: bool,
     /// Bytes of the current event, while it is being skipped.
     skipping: Option<u64>,
+    /// The last of what was skipped.
+    tail: Vec<u8>,
     /// The event being skipped was not seen from its beginning.
     lost: bool,
     limit: usize,
@@ -50,6 +56,7 @@ impl SseParser {
             after_cr: false,
             at_start: true,
             skipping: None,
+            tail: Vec::new(),
             lost: false,
             limit,
             comments: 0,
@@ -63,7 +70,8 @@ impl SseParser {
 
     /// Bytes held for an event that has not ended.
     pub fn held(&self) -> usize {
-        self.partial.capacity() + self.data.capacity() + self.name.capacity()
+        let buffers = [&self.partial, &self.data, &self.name, &self.tail];
+        buffers.iter().map(|buffer| buffer.capacity()).sum()
     }
 
     /// Takes the next bytes; `on_event` is called for each event that ends in them.
@@ -128,6 +136,7 @@ impl SseParser {
         self.after_cr = false;
         self.at_start = false;
         self.skipping = Some(0);
+        self.tail = Vec::new();
         self.lost = true;
     }
 
@@ -137,16 +146,35 @@ impl SseParser {
         }
         if let Some(skipped) = &mut self.skipping {
             *skipped += bytes.len() as u64;
+            self.keep_end(bytes);
             // Whether the line is empty is all that matters now.
             if self.partial.is_empty() {
                 self.partial.push(b'x');
             }
         } else if self.partial.len() + self.data.len() + bytes.len() > self.limit {
-            self.skip(self.partial.len() + bytes.len());
+            let partial = std::mem::take(&mut self.partial);
+            self.skip(partial.len() + bytes.len());
+            // However the line was cut, it has one end.
+            self.keep_end(&partial);
+            self.keep_end(bytes);
             self.partial.push(b'x');
         } else {
             self.partial.extend_from_slice(bytes);
         }
+    }
+
+    /// Keeps the end of what is skipped, unless not even its beginning was seen.
+    fn keep_end(&mut self, bytes: &[u8]) {
+        if self.lost {
+            return;
+        }
+        let most = TAIL.min(self.limit);
+        let end = bytes.get(bytes.len().saturating_sub(most)..).unwrap_or_default();
+        if self.tail.len() + end.len() > 2 * most {
+            let over = (self.tail.len() + end.len()).saturating_sub(most).min(self.tail.len());
+            self.tail.drain(..over);
+        }
+        self.tail.extend_from_slice(end);
     }
 
     fn skip(&mut self, more: usize) {
@@ -159,7 +187,7 @@ impl SseParser {
 
     fn line(&mut self, line: &[u8], on_event: &mut impl FnMut(Event<'_>)) {
         // A byte order mark counts, as it does while its line is incomplete.
-        let len = line.len();
+        let (len, whole) = (line.len(), line);
         let mut line = line;
         if std::mem::take(&mut self.at_start) {
             line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
@@ -167,8 +195,11 @@ impl SseParser {
         if let Some(skipped) = self.skipping {
             if line.is_empty() {
                 self.skipping = None;
+                let tail = std::mem::take(&mut self.tail);
                 if !std::mem::take(&mut self.lost) {
-                    on_event(Event { name: &self.name, data: b"", missing: skipped });
+                    let start = tail.len().saturating_sub(TAIL.min(self.limit));
+                    let data = tail.get(start..).unwrap_or_default();
+                    on_event(Event { name: &self.name, data, missing: skipped });
                 }
                 self.name.clear();
             }
@@ -182,6 +213,7 @@ impl SseParser {
             self.name.clear();
         } else if self.data.len() + len > self.limit {
             self.skip(len);
+            self.keep_end(whole);
         } else if line.starts_with(b":") {
             self.comments += 1;
         } else if let Some(data) = field(line, b"data") {

@@ -7,19 +7,31 @@ use serde_json::json;
 
 use crate::id::Ids;
 use crate::record::{
-    Content, Cut, CutField, Failure, Kind, Latency, Logprobs, LossReport, Meta, Outcome, Params,
-    Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, ToolCall, TpotSource, Usage,
-    UsageSource, Wire,
+    Amount, AttemptDetail, Content, Cost, CostSource, Cut, CutField, ErrorClass, Failure, Kind,
+    Latency, Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record, SCHEMA,
+    Safety, Server, StepKind, ToolCall, TpotSource, Usage, UsageSource, Wire,
 };
-use crate::semconv::{error_type, operation};
+use crate::semconv::{api, error_type, operation};
 use crate::testing::{CountingIds, FakeClock};
 use crate::time::Clock;
 
 /// One record of each shape there is, the same in every run: the first line of a file, a streamed
-/// chat with every field set, one that was cut, a failed and a dropped call, a step, and a report
-/// of losses.
+/// chat with every field set, one that was cut, a failed, a dropped and a retried call, one whose
+/// cost is known, a step, a call whose answer was counted, and a report of losses.
 pub fn all() -> Vec<Record> {
-    vec![file_start(), streamed_chat(), cut(), failed(), dropped(), step(), loss_report()]
+    vec![
+        file_start(),
+        streamed_chat(),
+        cut(),
+        failed(),
+        unreachable(),
+        dropped(),
+        retried(),
+        priced(),
+        step(),
+        media(),
+        loss_report(),
+    ]
 }
 
 /// The line a file begins with.
@@ -83,7 +95,7 @@ fn call(millis: u64) -> Record {
     }
 }
 
-/// A streamed chat that completed, with every field set and all content captured.
+/// A streamed chat that completed, with every field set but its cost, and all content captured.
 pub fn streamed_chat() -> Record {
     Record {
         exchange_id: Some("x-1".into()),
@@ -108,6 +120,7 @@ pub fn streamed_chat() -> Record {
             audio_output_tokens: Some(1),
             source: Some(UsageSource::Reported),
             inconsistent: true,
+            ..Usage::default()
         }),
         ttft_ms: Some(312.25),
         tpot_ms: Some(11.5),
@@ -181,7 +194,7 @@ fn latency() -> Latency {
         gap_p99_ms: Some(31.0),
         gap_max_ms: Some(250.0),
         buffered: true,
-        chunk_gaps_ms: Vec::new(),
+        ..Latency::default()
     }
 }
 
@@ -209,6 +222,40 @@ fn wire() -> Wire {
         end_marker: Some(true),
         bytes: Some(81_234),
         request_bytes: Some(4_096),
+    }
+}
+
+/// An image and sound in one, whose bytes were counted: no such call exists, but it has every field
+/// that only such calls have.
+pub fn media() -> Record {
+    Record {
+        operation: Some(operation::GENERATE_CONTENT.into()),
+        api: Some(api::IMAGES.into()),
+        stream: None,
+        input_tokens: Some(230),
+        output_tokens: Some(1_060),
+        usage: Some(Usage {
+            image_input_tokens: Some(200),
+            image_output_tokens: Some(1_056),
+            text_input_tokens: Some(30),
+            text_output_tokens: Some(4),
+            audio_seconds: Some(1.5),
+            source: Some(UsageSource::Reported),
+            ..Usage::default()
+        }),
+        total_latency_ms: Some(20_000.0),
+        latency: Some(Box::new(Latency {
+            time_to_first_byte_ms: Some(181.0),
+            ..Latency::default()
+        })),
+        outcome: Some(Outcome::Completed),
+        http_status: Some(200),
+        wire: Some(Box::new(Wire {
+            bytes: Some(52_428_800),
+            request_bytes: Some(4_096),
+            ..Wire::default()
+        })),
+        ..call(6)
     }
 }
 
@@ -255,9 +302,25 @@ pub fn failed() -> Record {
             status: Some(429),
             code: Some("rate_limit_exceeded".into()),
             message: Some("slow down".into()),
+            ..Failure::default()
         })),
         rate_limit: Some(Box::new(rate_limit())),
         ..call(3)
+    }
+}
+
+/// A call whose server was not there.
+pub fn unreachable() -> Record {
+    Record {
+        attempts: Some(4),
+        outcome: Some(Outcome::Failed),
+        total_latency_ms: Some(7_500.0),
+        error: Some(Box::new(Failure {
+            kind: error_type::CONNECT.into(),
+            class: Some(ErrorClass::Connect),
+            ..Failure::default()
+        })),
+        ..call(6)
     }
 }
 
@@ -270,6 +333,66 @@ pub fn dropped() -> Record {
         outcome: Some(Outcome::Dropped),
         wire: Some(Box::new(Wire { end_marker: Some(false), ..wire() })),
         ..call(4)
+    }
+}
+
+/// A call whose cost is known.
+pub fn priced() -> Record {
+    let amount = |nanos| Amount::from_nanos(nanos).unwrap_or_default();
+    Record {
+        outcome: Some(Outcome::Completed),
+        http_status: Some(200),
+        total_latency_ms: Some(1_000.0),
+        input_tokens: Some(1_200),
+        output_tokens: Some(340),
+        usage: Some(Usage { source: Some(UsageSource::Reported), ..Usage::default() }),
+        cost: Some(Box::new(Cost {
+            total: amount(480_000),
+            input: Some(amount(276_000)),
+            output: Some(amount(204_000)),
+            currency: Cost::USD.into(),
+            table: Some("example-1".into()),
+            source: Some(CostSource::Table),
+        })),
+        ..call(6)
+    }
+}
+
+/// A call that was refused for its rate and not answered, before it was.
+pub fn retried() -> Record {
+    let attempt = |sent_ms, status: Option<u16>| AttemptDetail {
+        sent_ms: Some(sent_ms),
+        headers_ms: status.map(|_| 240.0),
+        status,
+        ..AttemptDetail::default()
+    };
+    let refused = AttemptDetail {
+        error: Some(Box::new(Failure {
+            kind: "rate_limit_exceeded".into(),
+            status: Some(429),
+            code: Some("rate_limit_exceeded".into()),
+            message: Some("slow down".into()),
+            ..Failure::default()
+        })),
+        provider_request_id: Some("req_1".into()),
+        rate_limit: Some(Box::new(rate_limit())),
+        server_timing: BTreeMap::from([("processing_ms".into(), 3.0)]),
+        ..attempt(0.5, Some(429))
+    };
+    Record {
+        total_latency_ms: Some(22_300.0),
+        latency: Some(Box::new(Latency {
+            queue_ms: Some(22_000.5),
+            limiter_ms: Some(0.5),
+            retry_ms: Some(22_000.0),
+            headers_ms: Some(240.0),
+            ..Latency::default()
+        })),
+        outcome: Some(Outcome::Completed),
+        attempts: Some(3),
+        attempt_details: vec![refused, attempt(20_500.5, None), attempt(22_000.5, Some(200))],
+        http_status: Some(200),
+        ..call(6)
     }
 }
 

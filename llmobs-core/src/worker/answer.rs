@@ -1,15 +1,17 @@
 //! One answer being read, from the bytes of its body to what its decoder makes of them.
 
 use super::room::Room;
-use crate::call::{BodyEnd, CallShared, Ending};
-use crate::decoder::{Closing, Event, EventFacts, Fold, Headers};
-use crate::record::{CutField, Record};
+use crate::call::{BodyEnd, CallShared, Counted, Ending};
+use crate::decoder::{Closing, Event, Fold, Headers};
+use crate::record::{CutField, Record, millis};
 use crate::stream::{Account, Encoding, SseParser, Stop};
 
 /// The answer to the attempt that is being read.
 pub(super) struct Answer {
     pub(super) attempt: u32,
-    status: u16,
+    /// When the headers came, and what they said.
+    pub(super) headers: Option<u64>,
+    pub(super) status: u16,
     fold: Box<dyn Fold>,
     account: Account,
     encoding: Encoding,
@@ -29,6 +31,8 @@ enum Body {
         start: Vec<u8>,
     },
     Stream(SseParser),
+    /// Nobody reads it; how much of it came is told at its end.
+    Counted(Option<Counted>),
     Whole {
         bytes: Vec<u8>,
         limit: usize,
@@ -40,6 +44,7 @@ impl Answer {
     pub(super) fn new(attempt: u32, call: &CallShared, record: &Record) -> Self {
         Self {
             attempt,
+            headers: None,
             status: 0,
             fold: call.decoder.fold(&call.route, record, call.capture),
             account: Account::default(),
@@ -52,13 +57,17 @@ impl Answer {
         }
     }
 
-    pub(super) fn head(&mut self, status: u16, headers: &Headers<'_>) {
-        let content_type_stream = headers
-            .get("content-type")
+    pub(super) fn head(&mut self, at: u64, status: u16, headers: &Headers<'_>, call: &CallShared) {
+        let content_type = headers.get("content-type");
+        let content_type_stream = content_type
             .is_some_and(|value| value.to_ascii_lowercase().starts_with("text/event-stream"));
-        self.status = status;
-        self.encoding = Encoding::of(headers);
-        self.body = Body::Unknown { content_type_stream, start: Vec::new() };
+        (self.headers, self.status) = (Some(at), status);
+        if call.decoder.counts(&call.route, content_type) {
+            self.body = Body::Counted(None);
+        } else {
+            self.encoding = Encoding::of(headers);
+            self.body = Body::Unknown { content_type_stream, start: Vec::new() };
+        }
         self.fold.headers(status, headers);
     }
 
@@ -67,6 +76,11 @@ impl Answer {
         self.account.read(at, bytes.len());
         self.last_read = Some(at);
         self.encoded(at, bytes, call, record);
+    }
+
+    /// Takes what was counted of a body that nobody reads.
+    pub(super) fn count(&mut self, counted: Counted) {
+        self.body = Body::Counted(Some(counted));
     }
 
     /// Takes note of bytes that were not kept.
@@ -110,6 +124,7 @@ impl Answer {
             // Not even the beginning is there: nothing can be made of the rest.
             Body::Unknown { .. } => self.body = Body::whole(call, 0),
             Body::Whole { limit, .. } => *limit = 0,
+            Body::Counted(_) => {}
         }
     }
 
@@ -142,7 +157,7 @@ impl Answer {
     fn known_bytes(&mut self, at: u64, bytes: &[u8]) {
         let Self { fold, account, body, missing, .. } = self;
         match body {
-            Body::Unknown { .. } => {}
+            Body::Unknown { .. } | Body::Counted(_) => {}
             Body::Stream(parser) => {
                 parser.feed(bytes, |event| on_event(&mut **fold, account, missing, at, &event));
             }
@@ -190,6 +205,14 @@ impl Answer {
                     parser.finish(|event| on_event(&mut **fold, account, missing, at, &event));
                 }
                 record.wire.get_or_insert_default().comments = Some(parser.comments());
+            }
+            Body::Counted(counted) => {
+                account.counted(*counted);
+                let first = counted.and_then(|counted| counted.first);
+                if let Some(first) = first {
+                    let waited = millis(first.saturating_sub(call.issued));
+                    record.latency.get_or_insert_default().time_to_first_byte_ms = Some(waited);
+                }
             }
             Body::Whole { bytes, .. } => {
                 let readable = *missing == 0 && fold.body(bytes);
@@ -256,7 +279,7 @@ fn on_event(
         0 => fold.event(event),
         bytes => {
             *missing += bytes;
-            EventFacts::default()
+            fold.skipped(event)
         }
     };
     account.event(at, facts);

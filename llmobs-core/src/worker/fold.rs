@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::answer::Answer;
+use super::attempts::{Abandoned, Marks};
 use super::describe;
-use super::outcome::{failure_type, outcome};
+use super::outcome::{failure, outcome};
 use crate::call::{CallShared, CallState, Ending, Frame, frames};
 use crate::decoder::{Closing, Headers};
 use crate::queue::lock;
@@ -19,6 +20,7 @@ pub(crate) struct CallFold {
     call: Arc<CallShared>,
     record: Record,
     answer: Option<Answer>,
+    abandoned: Abandoned,
     /// A decoder panicked: the call's facts cannot be trusted.
     panicked: bool,
 }
@@ -31,10 +33,11 @@ impl CallFold {
             timestamp: Some(call.at),
             operation: Some(call.route.operation.into()),
             api: Some(call.route.api.into()),
-            provider: Some(match call.route.provider {
-                Some(provider) => provider.into(),
-                None => call.host().to_owned().into(),
+            provider: Some(match (call.named_provider(), call.route.provider) {
+                (None, Some(provider)) => provider.into(),
+                (named, _) => named.unwrap_or(call.host()).to_owned().into(),
             }),
+            deployment: call.deployment().map(str::to_owned),
             server: Some(Server { address: call.host().to_owned(), port: call.port }),
             ..Record::default()
         };
@@ -44,7 +47,8 @@ impl CallFold {
             record.fallback = Some(FallbackAttempt { attempt, span_id });
         }
         record.wire.get_or_insert_default();
-        let mut fold = Self { call, record, answer: None, panicked: false };
+        let abandoned = Abandoned::default();
+        let mut fold = Self { call, record, answer: None, abandoned, panicked: false };
         fold.request();
         fold
     }
@@ -52,7 +56,7 @@ impl CallFold {
     /// Reads the request, once it has been told.
     fn request(&mut self) {
         let Self { call, record, panicked, .. } = self;
-        let (sent, len) = call.take_request();
+        let (sent, len, counted) = call.take_request();
         if let Some(len) = len {
             record.wire.get_or_insert_default().request_bytes = Some(len);
         }
@@ -62,10 +66,15 @@ impl CallFold {
             });
             *panicked = *panicked || catch_unwind(read).is_err();
             sent.release(&call.recorder);
-        } else if let Some(bytes) = len.filter(|len| *len > 0) {
+        } else if let Some(bytes) = len.filter(|len| *len > 0 && !counted) {
             let missing = CutField { bytes, missing: bytes, sha256: None };
             record.cut.get_or_insert_default().request_body = Some(missing);
         }
+    }
+
+    /// Takes what the call's tap keeps back.
+    pub(crate) fn take_held(&self) -> Option<(u32, Vec<u8>)> {
+        lock(&self.call.held).take()
     }
 
     pub(crate) fn span(&self) -> OpenSpan {
@@ -80,7 +89,9 @@ impl CallFold {
     pub(crate) fn piece(&mut self, attempt: u32, buffer: &[u8]) {
         for frame in frames(buffer) {
             match frame {
-                Frame::Head { status, lines } => self.head(attempt, status, &Headers(lines)),
+                Frame::Head { at, status, lines } => {
+                    self.head(attempt, at, status, &Headers(lines));
+                }
                 Frame::Data { at, bytes } => self.data(attempt, at, bytes),
                 Frame::Gap { missing } => self.gap(attempt, missing),
             }
@@ -94,8 +105,8 @@ impl CallFold {
         });
     }
 
-    fn head(&mut self, attempt: u32, status: u16, headers: &Headers<'_>) {
-        self.guarded(attempt, |answer, _, _| answer.head(status, headers));
+    fn head(&mut self, attempt: u32, at: u64, status: u16, headers: &Headers<'_>) {
+        self.guarded(attempt, |answer, call, _| answer.head(at, status, headers, call));
     }
 
     fn gap(&mut self, attempt: u32, missing: u64) {
@@ -111,13 +122,13 @@ impl CallFold {
         if self.panicked {
             return;
         }
-        let Self { call, record, answer, .. } = self;
+        let Self { call, record, answer, abandoned, .. } = self;
         let run = AssertUnwindSafe(|| {
             if answer.as_ref().is_some_and(|answer| answer.attempt > attempt) {
                 return;
             }
-            if answer.as_ref().is_some_and(|answer| answer.attempt != attempt) {
-                *answer = None;
+            if let Some(before) = answer.take_if(|answer| answer.attempt != attempt) {
+                abandoned.add(before, call, record);
             }
             let answer = answer.get_or_insert_with(|| Answer::new(attempt, call, record));
             step(answer, call, record);
@@ -139,9 +150,11 @@ impl CallFold {
         let mut state = lock(&call.state);
         let now = call.recorder.elapsed();
         let (ending, ended) = *state.ended.get_or_insert((Ending::Unfinished, now));
-        let CallState { sent, headers, status, attempts, attempt, missing, .. } = *state;
+        let marks = Marks::of(&state);
+        let CallState { sent, missing, counted, .. } = *state;
         let (injected, unseen) = (state.usage_injected, state.unseen_attempts);
         drop(state);
+        let Marks { attempts, attempt, headers, status, .. } = marks;
         let sent = sent.filter(|_| !unseen);
         if missing > 0 {
             self.gap(attempt, missing);
@@ -149,7 +162,15 @@ impl CallFold {
         let mut record = std::mem::take(&mut self.record);
         let issued = call.issued;
         // An answer to another attempt is not this call's.
-        let answer = self.answer.take().filter(|answer| answer.attempt == attempt);
+        let mut answer = self.answer.take();
+        let mut abandoned = std::mem::take(&mut self.abandoned);
+        if let Some(other) = answer.take_if(|answer| answer.attempt != attempt) {
+            abandoned.add(other, &call, &record);
+        }
+        if let Some(counted) = counted {
+            // The headers may have found no room.
+            answer.get_or_insert_with(|| Answer::new(attempt, &call, &record)).count(counted);
+        }
         let last_read = answer.as_ref().and_then(|answer| answer.last_read);
         record.http_status = status;
         record.attempts = Some(attempts).filter(|_| !unseen);
@@ -158,6 +179,10 @@ impl CallFold {
         let answered = answer.is_some();
         if let Some(answer) = answer {
             (closing, stream) = answer.close(&call, ending, sent, &mut record);
+        }
+        if let Some(named) = call.named_provider() {
+            // Whatever the answer looks like: the user knows.
+            record.provider = Some(named.to_owned().into());
         }
         if let Some(usage) = record.usage.as_mut().filter(|_| injected) {
             // A decoder sees that counts were sent, not who asked for them.
@@ -185,16 +210,16 @@ impl CallFold {
         if let Some(sent) = sent {
             let latency = record.latency.get_or_insert_default();
             latency.queue_ms = Some(millis(sent.saturating_sub(issued)));
+            if let Some(first) = marks.first_sent() {
+                latency.limiter_ms = Some(millis(first.saturating_sub(issued)));
+                latency.retry_ms = Some(millis(sent.saturating_sub(first)));
+            }
             latency.headers_ms = headers.map(|headers| millis(headers.saturating_sub(sent)));
         }
-        if outcome == Outcome::Failed {
-            let error = record.error.get_or_insert_default();
-            error.status = error.status.or(status.filter(|status| *status >= 400));
-            if error.kind.is_empty() {
-                error.kind = failure_type(ending, status);
-            }
-        } else {
-            record.error = None;
+        let told = record.error.take();
+        record.error = (outcome == Outcome::Failed).then(|| failure(told, ending, status));
+        if !unseen {
+            abandoned.finish(issued, &marks, &mut record);
         }
         record
     }

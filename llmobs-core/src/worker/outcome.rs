@@ -1,8 +1,9 @@
 //! How a call ended, and what failed where the provider did not say.
 
+use super::class::class;
 use crate::call::{BodyEnd, Ending, TransportError};
 use crate::decoder::Closing;
-use crate::record::{Outcome, Term};
+use crate::record::{Failure, Outcome, Term};
 use crate::semconv::error_type;
 
 /// The first rule that holds decides.
@@ -28,20 +29,32 @@ pub(super) fn outcome(
     }
 }
 
+/// Adds to what the provider said of a failure what is known without it.
+pub(super) fn failure(
+    told: Option<Box<Failure>>,
+    ending: Ending,
+    status: Option<u16>,
+) -> Box<Failure> {
+    let mut failure = told.unwrap_or_default();
+    failure.status = failure.status.or(status.filter(|status| *status >= 400));
+    if failure.kind.is_empty() {
+        failure.kind = failure_type(ending, status);
+    }
+    failure.class = failure.class.or_else(|| Some(class(&failure, ending.transport_error())));
+    failure
+}
+
 /// What failed, where the provider did not say.
-pub(super) fn failure_type(ending: Ending, status: Option<u16>) -> Term {
+fn failure_type(ending: Ending, status: Option<u16>) -> Term {
     if let Some(status) = status.filter(|status| *status >= 400) {
         return status.to_string().into();
     }
-    let (Ending::Body(BodyEnd::Failed(error)) | Ending::Error(error)) = ending else {
-        return error_type::OTHER.into();
-    };
-    match error {
-        TransportError::Connect => error_type::CONNECT,
-        TransportError::Timeout => error_type::TIMEOUT,
-        TransportError::Broken => error_type::TRANSPORT,
-        TransportError::Request => error_type::REQUEST,
-        TransportError::Other => error_type::OTHER,
+    match ending.transport_error() {
+        Some(TransportError::Connect) => error_type::CONNECT,
+        Some(TransportError::Timeout) => error_type::TIMEOUT,
+        Some(TransportError::Broken) => error_type::TRANSPORT,
+        Some(TransportError::Request) => error_type::REQUEST,
+        Some(TransportError::Other) | None => error_type::OTHER,
     }
     .into()
 }

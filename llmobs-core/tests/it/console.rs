@@ -36,8 +36,12 @@ fn each_record_is_one_line_with_what_matters() {
 2026-01-01T00:00:00.001Z chat small-2026-01-01 completed in=1200 out=340 ttft=312ms tpot=11.5ms total=3512ms
 2026-01-01T00:00:00.002Z chat small interrupted total=90000ms cut
 2026-01-01T00:00:00.003Z chat small failed (rate_limit_exceeded) attempts=3 total=2250ms
+2026-01-01T00:00:00.006Z chat small failed (connect) attempts=4 total=7500ms
 2026-01-01T00:00:00.004Z chat small dropped ttft=250ms total=400ms
+2026-01-01T00:00:00.006Z chat small completed attempts=3 total=22300ms
+2026-01-01T00:00:00.006Z chat small completed in=1200 out=340 cost=0.00048USD total=1000ms
 2026-01-01T00:00:00.005Z retrieval find_documents failed (timeout) total=12ms
+2026-01-01T00:00:00.006Z generate_content small completed in=230 out=1060 total=20000ms
 2026-01-01T00:00:00.000Z meta lost queue_full=3 lost sink_failed=12
 ";
     assert_eq!(shown(samples::all()), expected);

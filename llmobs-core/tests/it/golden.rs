@@ -29,13 +29,19 @@ fn every_shape_of_version_1_reads_and_writes_as_it_was_published() {
     check("cut", &samples::cut());
     check("redacted", &samples::redacted());
     check("failed", &samples::failed());
+    check("unreachable", &samples::unreachable());
     check("dropped", &samples::dropped());
+    check("retried", &samples::retried());
+    check("priced", &samples::priced());
     check("step", &samples::step());
+    check("media", &samples::media());
 }
 
 #[test]
 fn a_line_of_a_later_version_is_read_for_what_is_known_of_it() {
-    let line = r#"{"kind":"step","name":"x","later":{"a":[1]},"meta":{"schema":"llmobs/1","b":2}}"#;
+    let line = r#"{"kind":"step","name":"x","later":{"a":[1]},"meta":{"schema":"llmobs/1","b":2},
+        "error":{"type":"t","class":"later"}}"#;
     let record: Record = serde_json::from_str(line).expect("unknown fields are passed over");
     assert_eq!(record.name.as_deref(), Some("x"));
+    assert_eq!(record.error.map(|error| (error.kind, error.class)), Some(("t".into(), None)));
 }

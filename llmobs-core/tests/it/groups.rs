@@ -2,8 +2,8 @@
 
 use llmobs_core::testing::Recording;
 use llmobs_core::{
-    BodyEnd, Call, CallStart, Capture, Closing, Decoder, Event, EventFacts, Fold, Outcome, Record,
-    Route, StepKind, Tap, Target, Totals, fallback, scope,
+    Amount, BodyEnd, Call, CallStart, Capture, Closing, Cost, Decoder, Event, EventFacts, Fold,
+    Outcome, Record, Route, StepKind, Tap, Target, Totals, fallback, scope,
 };
 
 const TARGET: Target<'_> =
@@ -104,6 +104,7 @@ fn an_agent_sums_up_its_calls_its_tools_and_its_sub_agents() {
         agents: 1,
         input_tokens: 113,
         output_tokens: 225,
+        unpriced: 4,
         uncounted: 1,
         ..Totals::default()
     };
@@ -116,6 +117,7 @@ fn an_agent_sums_up_its_calls_its_tools_and_its_sub_agents() {
         agents: 0,
         input_tokens: 10,
         output_tokens: 20,
+        unpriced: 2,
         uncounted: 1,
         ..Totals::default()
     };
@@ -243,4 +245,44 @@ fn calls_below_a_tool_of_an_agent_in_a_fallback_are_attempts_of_nothing() {
     assert_eq!(records.interactions()[0].fallback, None);
     assert_eq!(totals(records.named("answer")).calls, 1);
     assert_eq!(records.named("answer").fallback, None);
+}
+
+#[test]
+fn costs_are_summed_up_in_one_currency_and_the_rest_is_counted() {
+    let cost = |(currency, nanos): (&'static str, u64)| {
+        let total = Amount::from_nanos(nanos).expect("it is small");
+        Cost { currency: currency.into(), ..Cost::reported(total) }
+    };
+    let costs = [("USD", 5), ("EUR", 7), ("USD", 11)].map(cost);
+    let recording = Recording::with(|builder| builder.decoder(Billing(costs.to_vec())));
+    recording.scope().run_sync(|| {
+        step(StepKind::Agent, "agent", || {
+            for n in ["0", "1", "2", "none"] {
+                ask(n, 200, "3 5");
+            }
+        });
+    });
+    let records = recording.observed();
+    let agent = totals(records.named("agent"));
+    assert_eq!((agent.cost.map(Amount::nanos), agent.currency.as_deref()), (Some(16), Some("USD")));
+    assert_eq!(agent.unpriced, 2);
+}
+
+/// Reports the cost that the request asks for by its place.
+#[derive(Debug)]
+struct Billing(Vec<Cost>);
+
+impl Decoder for Billing {
+    fn route(&self, target: &Target<'_>) -> Option<Route> {
+        Counting::default().route(target)
+    }
+
+    fn request(&self, _: &Route, body: &[u8], _: Capture, record: &mut Record) {
+        let n = std::str::from_utf8(body).ok().and_then(|n| n.parse::<usize>().ok());
+        record.cost = n.and_then(|n| Some(Box::new(self.0.get(n)?.clone())));
+    }
+
+    fn fold(&self, _: &Route, _: &Record, _: Capture) -> Box<dyn Fold> {
+        Box::new(Counting::default())
+    }
 }

@@ -8,6 +8,7 @@ use llmobs_core::testing::Recording;
 use llmobs_core::{
     Attempt, BodyEnd, Call, CallStart, Capture, Closing, Decoder, Event, EventFacts, Fold, Headers,
     Limits, Outcome, Record, Recorder, Route, StepKind, Tap, Target, TransportError, Verdict,
+    is_binary,
 };
 
 const TARGET: Target<'_> =
@@ -25,6 +26,14 @@ struct Plain {
 impl Decoder for Plain {
     fn route(&self, _: &Target<'_>) -> Option<Route> {
         Some(Route { operation: "chat", api: "plain", provider: None })
+    }
+
+    fn route_other(&self, _: &Target<'_>) -> Option<Route> {
+        unreachable!("it knows every exchange")
+    }
+
+    fn counts(&self, _: &Route, content_type: Option<&str>) -> bool {
+        content_type.is_some_and(is_binary)
     }
 
     fn request(&self, _: &Route, body: &[u8], _: Capture, record: &mut Record) {
@@ -114,6 +123,10 @@ fn a_header_is_found_by_its_whole_name() {
     let headers = Headers::parse("x-request-id: a\nx-request: b: c\nx-request: d");
     assert_eq!(headers.get("x-request"), Some("b: c"));
     assert_eq!(headers.get("x-req"), None);
+    let all: Vec<_> = headers.iter().collect();
+    assert_eq!(all, [("x-request-id", "a"), ("x-request", "b: c"), ("x-request", "d")]);
+    let odd: Vec<_> = Headers::parse("\n\na:\r\nno colon\nb: \u{e9} \n").iter().collect();
+    assert_eq!(odd, [("a", ""), ("b", "\u{e9}")]);
 }
 
 #[test]
@@ -227,4 +240,75 @@ fn of_attempts_side_by_side_the_one_that_answers_counts() {
     assert_eq!((record.attempts, record.http_status), (Some(2), Some(200)));
     assert_eq!(record.total_latency_ms, Some(110.0));
     assert_eq!(record.latency.and_then(|latency| latency.headers_ms), Some(100.0));
+}
+
+fn sound(attempt: Attempt) -> Tap {
+    attempt.headers(200, [("content-type", b"audio/mpeg".as_slice())].into_iter())
+}
+
+fn issue(recording: &Recording) -> Call {
+    let start = CallStart { target: TARGET, body: None, body_len: None };
+    recording.recorder().call(start).expect("there is room")
+}
+
+#[test]
+fn a_body_that_is_counted_needs_no_room() {
+    for room in [0, LITTLE] {
+        let recording = recording(room);
+        let call = issue(&recording);
+        call.handle().request_len(70_000);
+        let mut tap = sound(call.handle().attempt());
+        call.returned();
+        let piece = Bytes::from(vec![1; 100_000]);
+        for _ in 0..10 {
+            recording.clock().advance(Duration::from_millis(5));
+            tap.data(&piece);
+        }
+        tap.end(BodyEnd::Complete);
+        let record = recording.records().pop().expect("a record");
+        assert_eq!((record.outcome, &record.cut), (Some(Outcome::Completed), &None), "{room}");
+        let wire = record.wire.expect("something came");
+        assert_eq!((wire.bytes, wire.request_bytes), (Some(1_000_000), Some(70_000)), "{room}");
+        let latency = record.latency.expect("it took some time");
+        assert_eq!(latency.time_to_first_byte_ms, Some(5.0), "{room}");
+        assert_eq!(record.total_latency_ms, Some(50.0), "{room}");
+        assert_eq!(recording.recorder().losses().payload_bytes, 0, "{room}");
+        // What the kept headers said is told where there was room for them.
+        assert_eq!(record.response_id.is_some(), room > 0);
+    }
+}
+
+#[test]
+fn what_was_counted_of_one_answer_is_not_told_of_the_next() {
+    let recording = recording(LITTLE);
+    let call = open(&recording);
+    let mut tap = sound(call.handle().attempt());
+    tap.data(&Bytes::from_static(b"much sound"));
+    tap.end(BodyEnd::Failed(TransportError::Broken));
+    says(call.handle().attempt(), 200, b"fine").end(BodyEnd::Complete);
+    call.returned();
+    let record = recording.records().pop().expect("a record");
+    assert_eq!(
+        (record.outcome, record.response_id.as_deref()),
+        (Some(Outcome::Completed), Some("fine"))
+    );
+    assert_eq!(record.wire.and_then(|wire| wire.bytes), Some(4));
+    assert_eq!(record.latency.and_then(|latency| latency.time_to_first_byte_ms), None);
+    finds_room(&recording);
+}
+
+#[test]
+fn a_request_that_is_counted_is_not_kept_and_its_first_length_counts() {
+    let recording = recording(LITTLE);
+    let call = issue(&recording);
+    let mut tap = call.handle().request_counted();
+    tap.data(&Bytes::from(vec![1; 2 * LITTLE]));
+    tap.end();
+    call.handle().request_len(5);
+    says(call.handle().attempt(), 200, b"fine").end(BodyEnd::Complete);
+    call.returned();
+    let record = recording.records().pop().expect("a record");
+    assert_eq!((record.model, record.cut), (None, None));
+    assert_eq!(record.wire.and_then(|wire| wire.request_bytes), Some(2 * LITTLE as u64));
+    finds_room(&recording);
 }

@@ -1,5 +1,6 @@
 //! Everything is tested through the public API.
 
+mod attempts;
 mod console;
 mod delivery;
 mod encoding;
@@ -10,7 +11,9 @@ mod hot_path;
 mod jsonl;
 mod kits;
 mod offline;
+mod pricing;
 mod propagation;
+mod providers;
 mod redact;
 mod schema;
 mod sse;

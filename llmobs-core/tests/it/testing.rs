@@ -63,7 +63,7 @@ fn records_are_a_tree() {
 #[test]
 fn a_call_is_named_by_its_operation() {
     let records = Records::from(samples::all());
-    assert_eq!(records.interactions().len(), 4);
+    assert_eq!(records.interactions().len(), 8);
     let one = Records::from(vec![samples::dropped()]);
     one.only().assert_outcome(Outcome::Dropped);
     assert_eq!(one.named("chat"), one.only());

@@ -64,9 +64,9 @@ impl Answer {
     }
 
     pub(super) fn finish(self, refused: bool, record: &mut Record) {
-        self.headers.finish(record);
         record.response_id = self.id.get();
         record.model_version = self.model.get();
+        self.headers.finish(record);
         record.service_tier = self.tier.get();
         record.error = self.error.map(|error| Box::new(error.failure()));
         self.filters.finish(refused, record);

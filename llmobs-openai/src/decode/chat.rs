@@ -22,6 +22,7 @@ object! {
         choices: Few<Maybe<ChoiceChunk<'a>>> = "choices",
         usage: Raw<'a> = "usage",
         x_groq: Raw<'a> = "x_groq",
+        provider: Raw<'a> = "provider",
         timings: Maybe<Timings<'a>> = "timings",
         time_info: Maybe<TimeInfo<'a>> = "time_info",
         prompt_filter_results: Raw<'a> = "prompt_filter_results",
@@ -62,6 +63,8 @@ pub(super) struct ChatFold {
     legacy: bool,
     requested: u64,
     fingerprint: Name,
+    /// Who answered, as OpenRouter tells it.
+    provider: Name,
     choices: Vec<Choice>,
     logprobs: LogprobSums,
     usage: UsageFold,
@@ -77,6 +80,7 @@ impl ChatFold {
             legacy,
             requested: record.params.as_ref().and_then(|params| params.n).unwrap_or(1),
             fingerprint: Name::default(),
+            provider: Name::default(),
             choices: Vec::new(),
             logprobs: LogprobSums::default(),
             usage: UsageFold::default(),
@@ -108,7 +112,9 @@ impl ChatFold {
         };
         let timing = &mut self.answer.headers.timing;
         self.usage.take(chunk.usage, place, timing);
+        self.provider.last(chunk.provider);
         if let Some(groq) = member::<Groq<'_>>(chunk.x_groq) {
+            self.answer.headers.evidence.groq();
             self.usage.take(groq.usage, place, timing);
             self.answer.error(ErrorFacts::of_member(groq.error, self.keep.capture));
         }
@@ -180,8 +186,7 @@ impl Fold for ChatFold {
         }
         let json = super::json::utf8(data);
         if event.name == b"error" {
-            let capture = self.keep.capture;
-            self.answer.error(ErrorFacts::of_object(&json, true, capture));
+            self.answer.error(Some(ErrorFacts::of_event(&json, self.keep.capture)));
         }
         match super::json::read::<Chunk<'_>>(&json) {
             Some(chunk) => {
@@ -222,6 +227,9 @@ impl Fold for ChatFold {
         };
         let refused = self.choices.iter().any(|choice| choice.refused);
         record.system_fingerprint = self.fingerprint.get();
+        if let Some(provider) = self.provider.get() {
+            self.answer.headers.evidence.served_by(&provider);
+        }
         self.usage.finish(self.choices.len(), record);
         self.logprobs.finish(record);
         self.answer.finish(refused, record);

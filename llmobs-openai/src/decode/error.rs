@@ -70,6 +70,12 @@ impl ErrorFacts {
         (named || is_one).then(|| outside.facts(capture))
     }
 
+    /// Reads the data of an event that is an error by its name.
+    pub(super) fn of_event(data: &str, capture: Capture) -> Self {
+        let facts = Self::of_object(data, true, capture);
+        facts.unwrap_or_else(|| Self::of_body(data, capture)).without_event_type()
+    }
+
     /// Reads an error object that stands where errors stand.
     pub(super) fn of_member(raw: Raw<'_>, capture: Capture) -> Option<Self> {
         if has_text(raw) {
@@ -86,7 +92,7 @@ impl ErrorFacts {
 
     pub(super) fn failure(self) -> Failure {
         let kind = self.kind.or_else(|| self.code.clone()).unwrap_or_default();
-        Failure { kind: kind.into(), status: None, code: self.code, message: self.message }
+        Failure { kind: kind.into(), code: self.code, message: self.message, ..Failure::default() }
     }
 }
 

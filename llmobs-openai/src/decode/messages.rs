@@ -105,6 +105,11 @@ fn input_item(item: Value, capture: Capture) -> Option<Value> {
             let text = joined_text(summary.unwrap_or_default());
             ("assistant", json!({"type": "reasoning", "content": text}))
         }
+        // A moderation's input is made of parts.
+        "text" | "image_url" => {
+            item.insert("type".into(), kind.into());
+            ("user", content_part(Value::Object(item)))
+        }
         // Items of the provider's own tools: that they were there, not what was in them.
         _ => ("assistant", json!({"type": kind})),
     };

@@ -114,7 +114,10 @@ impl ResponsesFold {
             self.response(response);
         }
         match kind {
-            "response.completed" | "response.incomplete" | "response.failed" => {
+            "response.completed"
+            | "response.incomplete"
+            | "response.failed"
+            | "response.cancelled" => {
                 self.ended = true;
                 false
             }
@@ -222,6 +225,10 @@ impl Fold for ResponsesFold {
             return EventFacts { marker: true, ..EventFacts::default() };
         }
         let json = super::json::utf8(data);
+        // Its data may have the error's own type where events have theirs, or be no object.
+        if event.name == b"error" {
+            self.answer.error(Some(ErrorFacts::of_event(&json, self.keep.capture)));
+        }
         let Some(sent) = super::json::read::<Sent<'_>>(&json) else {
             return EventFacts { malformed: true, ..EventFacts::default() };
         };

@@ -24,14 +24,29 @@ object! {
     }
 }
 
+/// Times that servers gave names of their own which are kept of one answer.
+pub(super) const MAX_TOLD: usize = 16;
+
 /// Times by name; the last one said counts.
 #[derive(Debug, Default)]
-pub(super) struct Timing(BTreeMap<&'static str, f64>);
+pub(super) struct Timing {
+    known: BTreeMap<&'static str, f64>,
+    /// Under the server's own names; known ones go before these.
+    told: Vec<(String, f64)>,
+}
 
 impl Timing {
     pub(super) fn millis(&mut self, name: &'static str, millis: Option<f64>) {
-        if let Some(millis) = millis.filter(|millis| *millis >= 0.0) {
-            self.0.insert(name, millis);
+        if let Some(millis) = millis.filter(|millis| millis.is_finite() && *millis >= 0.0) {
+            self.known.insert(name, millis);
+        }
+    }
+
+    /// Takes a time under a name of the server's own; the first of a name counts.
+    pub(super) fn told(&mut self, name: String, millis: f64) {
+        let known = self.told.iter().any(|(told, _)| *told == name);
+        if !known && self.told.len() < MAX_TOLD && millis.is_finite() && millis >= 0.0 {
+            self.told.push((name, millis));
         }
     }
 
@@ -56,6 +71,7 @@ impl Timing {
     }
 
     pub(super) fn finish(self, timing: &mut BTreeMap<String, f64>) {
-        timing.extend(self.0.into_iter().map(|(name, millis)| (name.to_owned(), millis)));
+        timing.extend(self.told);
+        timing.extend(self.known.into_iter().map(|(name, millis)| (name.to_owned(), millis)));
     }
 }

@@ -1,7 +1,8 @@
 //! Token counts, by whichever names they are sent.
 
-use llmobs_core::{Record, Usage, UsageSource};
+use llmobs_core::{Cost, Record, Usage, UsageSource};
 
+use super::cost::CostSent;
 use super::json::{Maybe, Raw, count, has_members, member, number, object};
 use super::timing::Timing;
 
@@ -16,6 +17,9 @@ object! {
         input_details: Maybe<Details<'a>> = "input_tokens_details",
         completion_details: Maybe<Details<'a>> = "completion_tokens_details",
         output_details: Maybe<Details<'a>> = "output_tokens_details",
+        input_detail: Maybe<Details<'a>> = "input_token_details",
+        output_detail: Maybe<Details<'a>> = "output_token_details",
+        seconds: Raw<'a> = "seconds",
         cache_read_input_tokens: Raw<'a> = "cache_read_input_tokens",
         prompt_cache_hit_tokens: Raw<'a> = "prompt_cache_hit_tokens",
         cached_tokens: Raw<'a> = "cached_tokens",
@@ -26,6 +30,11 @@ object! {
         prompt_time: Raw<'a> = "prompt_time",
         completion_time: Raw<'a> = "completion_time",
         total_time: Raw<'a> = "total_time",
+        cost: Raw<'a> = "cost",
+        cost_details: Raw<'a> = "cost_details",
+        is_byok: Raw<'a> = "is_byok",
+        cost_in_usd_ticks: Raw<'a> = "cost_in_usd_ticks",
+        pydantic_ai_gateway: Raw<'a> = "pydantic_ai_gateway",
     }
 }
 
@@ -35,6 +44,8 @@ object! {
         cache_write_tokens: Raw<'a> = "cache_write_tokens",
         reasoning_tokens: Raw<'a> = "reasoning_tokens",
         audio_tokens: Raw<'a> = "audio_tokens",
+        image_tokens: Raw<'a> = "image_tokens",
+        text_tokens: Raw<'a> = "text_tokens",
     }
 }
 
@@ -65,6 +76,7 @@ struct Counts {
     input: Option<u64>,
     output: Option<u64>,
     usage: Usage,
+    cost: Option<Cost>,
 }
 
 impl UsageFold {
@@ -89,12 +101,16 @@ impl UsageFold {
 
     /// Writes the counts; `choices` is how many the answer has.
     pub(super) fn finish(self, choices: usize, record: &mut Record) {
-        let Some(Counts { input, output, mut usage }) = self.last else { return };
+        let Some(Counts { input, output, mut usage, cost }) = self.last else { return };
         // One usage per choice says what the last choice took, not what the answer did. A server
         // that then closes with one for the whole is believed.
         let per_choice = self.choices > 1 || (self.wholes == 0 && self.finishes > 1);
-        usage.inconsistent =
-            (choices > 1 && (self.wholes > 1 || per_choice)) || contradicts(input, output, &usage);
+        let partial = choices > 1 && (self.wholes > 1 || per_choice);
+        if let Some(cost) = cost.filter(|_| !partial) {
+            // A bill stands even where the counts beside it contradict each other.
+            record.cost = Some(Box::new(cost));
+        }
+        usage.inconsistent = partial || contradicts(input, output, &usage);
         usage.source = Some(UsageSource::Reported);
         record.input_tokens = input;
         record.output_tokens = output;
@@ -104,15 +120,23 @@ impl UsageFold {
 
 impl Sent<'_> {
     fn counts(&self) -> Counts {
-        let inputs = [&self.prompt_details, &self.input_details];
-        let outputs = [&self.completion_details, &self.output_details];
-        let detail = |of: [&Maybe<Details<'_>>; 2], pick: for<'d> fn(&Details<'d>) -> Raw<'d>| {
+        let inputs = [&self.prompt_details, &self.input_details, &self.input_detail];
+        let outputs = [&self.completion_details, &self.output_details, &self.output_detail];
+        let detail = |of: [&Maybe<Details<'_>>; 3], pick: for<'d> fn(&Details<'d>) -> Raw<'d>| {
             of.into_iter().find_map(|details| count(pick(details.0.as_ref()?)))
         };
         let first = |of: &[Raw<'_>]| of.iter().find_map(|raw| count(*raw));
         Counts {
             input: first(&[self.prompt_tokens, self.input_tokens]),
             output: first(&[self.completion_tokens, self.output_tokens]),
+            cost: CostSent {
+                cost: self.cost,
+                details: self.cost_details,
+                own_key: self.is_byok,
+                ticks: self.cost_in_usd_ticks,
+                gateway: self.pydantic_ai_gateway,
+            }
+            .read(),
             usage: Usage {
                 total_tokens: count(self.total_tokens),
                 cache_read_tokens: detail(inputs, |details| details.cached_tokens).or_else(|| {
@@ -129,6 +153,11 @@ impl Sent<'_> {
                     .or_else(|| count(self.reasoning_tokens)),
                 audio_input_tokens: detail(inputs, |details| details.audio_tokens),
                 audio_output_tokens: detail(outputs, |details| details.audio_tokens),
+                image_input_tokens: detail(inputs, |details| details.image_tokens),
+                image_output_tokens: detail(outputs, |details| details.image_tokens),
+                text_input_tokens: detail(inputs, |details| details.text_tokens),
+                text_output_tokens: detail(outputs, |details| details.text_tokens),
+                audio_seconds: number(self.seconds).filter(|seconds| *seconds >= 0.0),
                 ..Usage::default()
             },
         }
@@ -149,5 +178,7 @@ fn contradicts(input: Option<u64>, output: Option<u64>, usage: &Usage) -> bool {
         || over(usage.cache_read_tokens, input)
         || over(usage.audio_input_tokens, input)
         || over(usage.audio_output_tokens, output)
+        || over(usage.image_input_tokens, input)
+        || over(usage.image_output_tokens, output)
         || over(sum, usage.total_tokens)
 }

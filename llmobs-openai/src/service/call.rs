@@ -144,7 +144,7 @@ where
         mut first: reqwest::Request,
         rebuild: HttpRequestFactory,
     ) -> Self {
-        let call = llmobs_http::reqwest::open(recorder, &mut first);
+        let call = llmobs_http::reqwest::open_to_provider(recorder, &mut first);
         let request = factory(first, rebuild, call.as_ref().map(Call::handle), usage);
         let inner = Oneshot::new(inner, request);
         match call {

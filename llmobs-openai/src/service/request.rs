@@ -34,6 +34,7 @@ pub(super) fn factory(
             let unasked =
                 if hand_over::is_awaited() { usage::ask(policy, &mut request) } else { 0 };
             propagate(&call, request.headers_mut());
+            llmobs_http::reqwest::watch(&mut request, &call);
             let attempt = call.attempt();
             if unasked > 0 {
                 attempt.usage_injected();

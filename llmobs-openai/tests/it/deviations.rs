@@ -277,7 +277,10 @@ fn an_error_inside_a_stream_fails_the_call_and_keeps_what_came_before() {
         ],
     );
     assert_eq!(line["outcome"], "failed");
-    assert_eq!(line["error"], json!({"type": "502", "code": "502", "message": "no"}));
+    assert_eq!(
+        line["error"],
+        json!({"type": "502", "class": "server_error", "code": "502", "message": "no"})
+    );
     assert_eq!(line["http_status"], 200);
     assert_eq!(text(&line, 0), "a");
 }
@@ -318,7 +321,7 @@ fn without_leave_only_identifiers_are_taken_from_errors() {
         r#"{"error":{"message":"canary","type":"the canary sang","code":"canary sings"}}"#;
     let exchange = Exchange { status: 400, response, ..Exchange::default() };
     let line = Exchange { capture: Capture::NONE, ..exchange }.line();
-    assert_eq!(line["error"], json!({"type": "400", "status": 400}));
+    assert_eq!(line["error"], json!({"type": "400", "class": "invalid_request", "status": 400}));
     assert_eq!(exchange.line()["error"]["type"], "the canary sang");
 }
 

@@ -45,7 +45,8 @@ impl Exchange<'_> {
         let target =
             Target { method: self.method, host: self.host, port: Some(443), path: self.path };
         let body = Some(Bytes::copy_from_slice(self.request.as_bytes()));
-        let call = recording.recorder().call(CallStart { target, body, body_len: None });
+        let start = CallStart { target, body, body_len: None };
+        let call = recording.recorder().call_to_provider(start);
         let call = call.expect("the exchange is observed");
         let headers = self.headers.iter().map(|(name, value)| (*name, value.as_bytes()));
         let mut tap = call.handle().attempt().headers(self.status, headers);

@@ -42,6 +42,19 @@ fn exchange(path: &'static str, status: u16, response: &'static [u8]) -> Exchang
     }
 }
 
+const TRANSCRIPT: &[u8] = br#"data: {"type":"transcript.text.delta","delta":"the parrot is resting"}
+
+data: {"type":"transcript.text.done","text":"the parrot is resting","usage":{"type":"tokens","input_tokens":5,"output_tokens":4}}
+
+"#;
+const IMAGE: &[u8] = br#"{"created":1,"data":[{"b64_json":"aGVsbG8=","revised_prompt":"the parrot is resting"}],"usage":{"input_tokens":5,"output_tokens":4}}"#;
+const SPEECH: &[u8] = br#"data: {"type":"speech.audio.delta","audio":"aGVsbG8="}
+
+data: {"type":"speech.audio.done","usage":{"input_tokens":5,"output_tokens":4}}
+
+"#;
+const JUDGED: &[u8] = br#"{"id":"modr-1","model":"omni","results":[{"flagged":true}]}"#;
+
 #[test]
 fn our_decoder_passes_the_kit() {
     let records = kit::check_decoder(
@@ -52,8 +65,20 @@ fn our_decoder_passes_the_kit() {
             exchange("/v1/chat/completions", 400, REFUSED),
             exchange("/v1/responses", 200, RESPONSE),
             exchange("/v1/embeddings", 200, VECTORS),
+            exchange("/v1/audio/transcriptions", 200, TRANSCRIPT),
+            exchange("/v1/images/generations", 200, IMAGE),
+            Exchange {
+                // One that does not say what it is, is sound.
+                headers: &[("content-type", "text/event-stream")],
+                ..exchange("/v1/audio/speech", 200, SPEECH)
+            },
+            exchange("/v1/audio/translations", 400, REFUSED),
+            exchange("/v1/moderations", 200, JUDGED),
         ],
     );
     let tokens: Vec<_> = records.iter().map(|record| record.input_tokens).collect();
-    assert_eq!(tokens, [Some(5), Some(5), None, Some(5), Some(5)]);
+    assert_eq!(
+        tokens,
+        [Some(5), Some(5), None, Some(5), Some(5), Some(5), Some(5), Some(5), None, None,]
+    );
 }

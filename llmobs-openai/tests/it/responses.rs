@@ -79,7 +79,8 @@ fn errors_are_read_wherever_they_stand() {
     ] {
         let line = streamed(&[DELTA, event], Capture::ALL);
         assert_eq!(line["outcome"], "failed", "{event}");
-        let error = json!({"type": "server_error", "code": "server_error", "message": "no"});
+        let kind = "server_error";
+        let error = json!({"type": kind, "class": kind, "code": kind, "message": "no"});
         assert_eq!(line["error"], error, "{event}");
     }
 }

@@ -1,9 +1,9 @@
 //! The instruments, and what a record adds to them.
 
 use llmobs_core::semconv::{attribute, buckets, metric, modality, operation};
-use llmobs_core::{Kind, Outcome, Record, StepKind, Usage};
-use opentelemetry::KeyValue;
+use llmobs_core::{Kind, Outcome, Record, StepKind};
 use opentelemetry::metrics::{Counter, Histogram, Meter};
+use opentelemetry::{KeyValue, StringValue};
 
 use crate::attributes::Attributes;
 use crate::otlp::MetricNames;
@@ -11,6 +11,8 @@ use crate::span::error_type;
 
 const SECONDS: &str = "s";
 const TOKENS: &str = "{token}";
+const MONEY: &str = "{currency_unit}";
+const CALLS: &str = "{call}";
 
 pub(super) struct Instruments {
     inference: Histogram<f64>,
@@ -31,6 +33,8 @@ pub(super) struct Instruments {
     operation_input: Histogram<u64>,
     operation_output: Histogram<u64>,
     embeddings_input: Histogram<u64>,
+    cost: Counter<f64>,
+    unpriced: Counter<u64>,
     /// Takes the place of all other instruments of tokens.
     previous_tokens: Option<Histogram<u64>>,
 }
@@ -78,6 +82,9 @@ impl Instruments {
             operation_input: sizes(metric::OPERATION_INPUT_TOKENS),
             operation_output: sizes(metric::OPERATION_OUTPUT_TOKENS),
             embeddings_input: sizes(metric::EMBEDDINGS_INPUT_TOKENS),
+            // The currency is an attribute: a unit says what is counted, and is the same for all.
+            cost: meter.f64_counter(metric::LLMOBS_COST).with_unit(MONEY).build(),
+            unpriced: meter.u64_counter(metric::LLMOBS_UNPRICED).with_unit(CALLS).build(),
             previous_tokens: previous.then(|| sizes(metric::PREVIOUS_TOKEN_USAGE)),
             operation,
         }
@@ -118,14 +125,14 @@ impl Instruments {
         }
         ended(record, &mut attributes);
         let kind = record.operation.as_deref();
+        let generates = kind.is_some_and(generates);
         let duration = match kind {
             Some(operation::EMBEDDINGS) => &self.embeddings,
-            Some(operation::CHAT | operation::TEXT_COMPLETION | operation::GENERATE_CONTENT) => {
-                &self.inference
-            }
+            _ if generates => &self.inference,
             _ => &self.operation,
         };
         seconds(duration, record.total_latency_ms, &attributes.into_vec());
+        self.cost(record, &common);
         // Counts that contradict each other are no counts.
         let consistent = !record.usage.as_ref().is_some_and(|usage| usage.inconsistent);
         match kind {
@@ -137,13 +144,27 @@ impl Instruments {
                     self.embeddings_input.record(tokens, &common);
                 }
             }
-            Some(operation::CHAT | operation::TEXT_COMPLETION | operation::GENERATE_CONTENT) => {
+            _ if generates => {
                 self.stream(record, &common);
                 if consistent {
                     self.usage(record, &common);
                 }
             }
             _ => {}
+        }
+    }
+
+    fn cost(&self, record: &Record, common: &[KeyValue]) {
+        match &record.cost {
+            Some(cost) => {
+                let mut attributes = common.to_vec();
+                let currency = StringValue::from(cost.currency.clone());
+                attributes.push(KeyValue::new(attribute::LLMOBS_COST_CURRENCY, currency));
+                self.cost.add(cost.total.units(), &attributes);
+            }
+            // It is the call that made the answer that costs.
+            None if record.operation.as_deref() == Some(operation::FETCH_RESPONSE) => {}
+            None => self.unpriced.add(1, common),
         }
     }
 
@@ -170,12 +191,22 @@ impl Instruments {
             return;
         }
         let usage = record.usage.clone().unwrap_or_default();
-        let Usage { audio_input_tokens, audio_output_tokens, .. } = usage;
-        by_modality(&self.input_tokens, record.input_tokens, audio_input_tokens, common);
-        by_modality(&self.output_tokens, record.output_tokens, audio_output_tokens, common);
-        by_modality(&self.cache_read, usage.cache_read_tokens, None, common);
-        by_modality(&self.cache_write, usage.cache_write_tokens, None, common);
-        by_modality(&self.reasoning, usage.reasoning_tokens, None, common);
+        let input = Parts {
+            audio: usage.audio_input_tokens,
+            image: usage.image_input_tokens,
+            text: usage.text_input_tokens,
+        };
+        let output = Parts {
+            audio: usage.audio_output_tokens,
+            image: usage.image_output_tokens,
+            text: usage.text_output_tokens,
+        };
+        by_modality(&self.input_tokens, record.input_tokens, &input, common);
+        by_modality(&self.output_tokens, record.output_tokens, &output, common);
+        let untold = Parts::default();
+        by_modality(&self.cache_read, usage.cache_read_tokens, &untold, common);
+        by_modality(&self.cache_write, usage.cache_write_tokens, &untold, common);
+        by_modality(&self.reasoning, usage.reasoning_tokens, &untold, common);
         if let Some(tokens) = record.input_tokens {
             self.operation_input.record(tokens, common);
         }
@@ -185,13 +216,20 @@ impl Instruments {
     }
 }
 
+/// Whether an operation is a model's inference, by the conventions' metrics.
+fn generates(operation: &str) -> bool {
+    use operation::{CHAT, GENERATE_CONTENT, TEXT_COMPLETION, TRANSCRIPTION, TRANSLATION};
+
+    matches!(operation, CHAT | TEXT_COMPLETION | GENERATE_CONTENT | TRANSCRIPTION | TRANSLATION)
+}
+
 /// What all metrics of a call are told apart by. Nothing that is different each time, and nothing
 /// of the application's: prompts, users and sessions are in the records.
 fn common(record: &Record) -> Vec<KeyValue> {
     let mut out = Attributes::default();
     out.term(attribute::OPERATION_NAME, record.operation.as_ref());
     out.term(attribute::PROVIDER_NAME, record.provider.as_ref());
-    out.text(attribute::REQUEST_MODEL, record.model.as_ref());
+    out.text(attribute::REQUEST_MODEL, crate::span::call::model(record));
     out.text(attribute::RESPONSE_MODEL, record.model_version.as_ref());
     if let Some(server) = &record.server {
         out.push(attribute::SERVER_ADDRESS, server.address.clone());
@@ -216,26 +254,37 @@ fn seconds(histogram: &Histogram<f64>, millis: Option<f64>, attributes: &[KeyVal
     }
 }
 
-/// Adds tokens, those known to be audio apart from the rest, whose kind providers do not tell.
-fn by_modality(
-    counter: &Counter<u64>,
-    tokens: Option<u64>,
+/// Tokens whose kind is known.
+#[derive(Default)]
+struct Parts {
     audio: Option<u64>,
-    common: &[KeyValue],
-) {
+    image: Option<u64>,
+    text: Option<u64>,
+}
+
+/// Adds tokens, those of a known kind apart from the rest, whose kind most providers do not tell.
+fn by_modality(counter: &Counter<u64>, tokens: Option<u64>, parts: &Parts, common: &[KeyValue]) {
     let Some(tokens) = tokens else { return };
-    let audio = audio.filter(|audio| (1..=tokens).contains(audio));
-    let rest = tokens - audio.unwrap_or(0);
     let mut attributes = common.to_vec();
     let mut add = |tokens, modality: &'static str| {
         attributes.push(KeyValue::new(attribute::TOKEN_MODALITY, modality));
         counter.add(tokens, &attributes);
         attributes.pop();
     };
-    if let Some(audio) = audio {
-        add(audio, modality::AUDIO);
+    let known = [
+        (parts.audio, modality::AUDIO),
+        (parts.image, modality::IMAGE),
+        (parts.text, modality::TEXT),
+    ];
+    let mut rest = tokens;
+    for (part, modality) in known {
+        // Kinds that add up to more than the whole are not parts of it.
+        if let Some(part) = part.filter(|part| (1..=rest).contains(part)) {
+            add(part, modality);
+            rest -= part;
+        }
     }
-    if rest > 0 || audio.is_none() {
+    if rest > 0 || tokens == 0 {
         add(rest, modality::UNKNOWN);
     }
 }

@@ -1,7 +1,7 @@
 //! Calls to a model: the inference and embeddings spans of the conventions.
 
-use llmobs_core::semconv::{MISSING_FINISH_REASON, attribute, operation, output_type};
-use llmobs_core::{Outcome, Params, Record, UsageSource};
+use llmobs_core::semconv::{MISSING_FINISH_REASON, api, attribute, operation, output_type};
+use llmobs_core::{Amount, Outcome, Params, Record, UsageSource};
 use opentelemetry::StringValue;
 
 use super::{ending, surroundings, titled};
@@ -15,8 +15,18 @@ pub(super) fn name(record: &Record) -> String {
     match operation {
         // Named without the id: it is all this operation has, and it is different each time.
         operation::FETCH_RESPONSE => operation.to_owned(),
-        _ => titled(operation, record.model.as_ref()),
+        // What it was done to says more than a model, which few of these have.
+        operation::API_CALL => match &record.api {
+            Some(api) => format!("{operation} {api}"),
+            None => operation.to_owned(),
+        },
+        _ => titled(operation, model(record)),
     }
+}
+
+/// The model asked for: a deployment is one, where the request names no other.
+pub(crate) fn model(record: &Record) -> Option<&String> {
+    record.model.as_ref().or(record.deployment.as_ref())
 }
 
 /// In the order of importance: what does not fit is dropped from the end.
@@ -24,7 +34,7 @@ pub(super) fn attributes(record: &Record) -> Attributes {
     let mut out = Attributes::default();
     out.term(attribute::OPERATION_NAME, record.operation.as_ref());
     out.term(attribute::PROVIDER_NAME, record.provider.as_ref());
-    out.text(attribute::REQUEST_MODEL, record.model.as_ref());
+    out.text(attribute::REQUEST_MODEL, model(record));
     out.text(attribute::RESPONSE_MODEL, record.model_version.as_ref());
     if let Some(server) = &record.server {
         out.push(attribute::SERVER_ADDRESS, server.address.clone());
@@ -32,6 +42,7 @@ pub(super) fn attributes(record: &Record) -> Attributes {
     }
     ending(record, &mut out);
     usage(record, &mut out);
+    cost(record, &mut out);
     out.list(attribute::RESPONSE_FINISH_REASONS, finish_reasons(record));
     out.text(attribute::RESPONSE_ID, record.response_id.as_ref());
     // Absent means not streamed: the conventions forbid `false`.
@@ -41,6 +52,9 @@ pub(super) fn attributes(record: &Record) -> Attributes {
     latency(record, &mut out);
     surroundings(record, &mut out);
     prompt(record, &mut out);
+    if let Some(kind) = output_kind(record) {
+        out.push(attribute::OUTPUT_TYPE, kind);
+    }
     if let Some(params) = &record.params {
         parameters(record, params, &mut out);
     }
@@ -58,6 +72,11 @@ fn usage(record: &Record, out: &mut Attributes) {
     out.count(attribute::USAGE_REASONING, usage.reasoning_tokens);
     out.count(attribute::USAGE_AUDIO_INPUT, usage.audio_input_tokens);
     out.count(attribute::USAGE_AUDIO_OUTPUT, usage.audio_output_tokens);
+    out.count(attribute::USAGE_IMAGE_INPUT, usage.image_input_tokens);
+    out.count(attribute::USAGE_IMAGE_OUTPUT, usage.image_output_tokens);
+    out.count(attribute::USAGE_TEXT_INPUT, usage.text_input_tokens);
+    out.count(attribute::USAGE_TEXT_OUTPUT, usage.text_output_tokens);
+    out.number(attribute::LLMOBS_AUDIO_SECONDS, usage.audio_seconds);
     out.count(attribute::LLMOBS_TOTAL_TOKENS, usage.total_tokens);
     let source = usage.source.and_then(|source| match source {
         UsageSource::Reported => Some("reported"),
@@ -70,6 +89,18 @@ fn usage(record: &Record, out: &mut Attributes) {
     }
     if usage.inconsistent {
         out.push(attribute::LLMOBS_USAGE_INCONSISTENT, true);
+    }
+}
+
+fn cost(record: &Record, out: &mut Attributes) {
+    let Some(cost) = &record.cost else { return };
+    out.push(attribute::LLMOBS_COST_TOTAL, cost.total.units());
+    out.number(attribute::LLMOBS_COST_INPUT, cost.input.map(Amount::units));
+    out.number(attribute::LLMOBS_COST_OUTPUT, cost.output.map(Amount::units));
+    out.term(attribute::LLMOBS_COST_CURRENCY, Some(&cost.currency));
+    out.term(attribute::LLMOBS_COST_TABLE, cost.table.as_ref());
+    if let Some(source) = cost.source {
+        out.push(attribute::LLMOBS_COST_SOURCE, source.as_str());
     }
 }
 
@@ -97,15 +128,24 @@ fn latency(record: &Record, out: &mut Attributes) {
     let latency = record.latency.as_deref();
     let first_chunk = latency.and_then(|latency| latency.time_to_first_chunk_ms);
     out.number(attribute::RESPONSE_TIME_TO_FIRST_CHUNK, first_chunk.map(|ms| ms / 1_000.0));
+    let first_byte = latency.and_then(|latency| latency.time_to_first_byte_ms);
+    out.number(attribute::LLMOBS_TIME_TO_FIRST_BYTE_MS, first_byte);
     out.number(attribute::LLMOBS_TTFT_MS, record.ttft_ms);
     out.number(attribute::LLMOBS_TPOT_MS, record.tpot_ms);
     out.number(attribute::LLMOBS_QUEUE_MS, latency.and_then(|latency| latency.queue_ms));
+    let retried = latency.filter(|_| record.attempts.is_some_and(|attempts| attempts > 1));
+    out.number(attribute::LLMOBS_RETRY_MS, retried.and_then(|latency| latency.retry_ms));
     out.number(attribute::LLMOBS_PREFILL_MS, latency.and_then(|latency| latency.prefill_ms));
     out.number(attribute::LLMOBS_DECODE_MS, latency.and_then(|latency| latency.decode_ms));
     out.count(attribute::LLMOBS_ATTEMPTS, record.attempts.map(u64::from));
     out.count(attribute::LLMOBS_HTTP_STATUS, record.http_status.map(u64::from));
-    let code = record.error.as_ref().and_then(|error| error.code.as_ref());
-    out.text(attribute::LLMOBS_ERROR_CODE, code);
+    if let Some(error) = &record.error {
+        if let Some(class) = error.class {
+            out.push(attribute::LLMOBS_ERROR_CLASS, class.as_str());
+        }
+        out.text(attribute::LLMOBS_ERROR_CODE, error.code.as_ref());
+    }
+    out.term(attribute::LLMOBS_SERVED_BY, record.served_by.as_ref());
     out.text(attribute::LLMOBS_PROVIDER_REQUEST_ID, record.provider_request_id.as_ref());
 }
 
@@ -116,16 +156,26 @@ fn prompt(record: &Record, out: &mut Attributes) {
     out.text(attribute::LLMOBS_PROMPT_HASH, prompt.hash.as_ref());
 }
 
-fn parameters(record: &Record, params: &Params, out: &mut Attributes) {
-    let embeddings = record.operation.as_deref() == Some(operation::EMBEDDINGS);
-    let format = params.response_format.as_deref().and_then(|format| match format {
-        "json_object" | "json_schema" => Some(output_type::JSON),
+/// What kind of output was asked for: some APIs have only one.
+fn output_kind(record: &Record) -> Option<&'static str> {
+    match record.api.as_deref() {
+        Some(api::IMAGES) if record.operation.as_deref() == Some(operation::GENERATE_CONTENT) => {
+            return Some(output_type::IMAGE);
+        }
+        Some(api::AUDIO_SPEECH) => return Some(output_type::SPEECH),
+        _ => {}
+    }
+    match record.params.as_ref()?.response_format.as_deref()? {
+        "json_object" | "json_schema" | "json" | "verbose_json" | "diarized_json" => {
+            Some(output_type::JSON)
+        }
         "text" => Some(output_type::TEXT),
         _ => None,
-    });
-    if let Some(format) = format {
-        out.push(attribute::OUTPUT_TYPE, format);
     }
+}
+
+fn parameters(record: &Record, params: &Params, out: &mut Attributes) {
+    let embeddings = record.operation.as_deref() == Some(operation::EMBEDDINGS);
     out.count(attribute::REQUEST_CHOICE_COUNT, params.n.filter(|n| *n != 1));
     if let Some(seed) = params.seed {
         out.push(attribute::REQUEST_SEED, seed);
@@ -152,8 +202,11 @@ fn parameters(record: &Record, params: &Params, out: &mut Attributes) {
 }
 
 fn openai(record: &Record, out: &mut Attributes) {
-    let known = |api: &&llmobs_core::Term| matches!(api.as_ref(), "chat_completions" | "responses");
-    out.term(attribute::OPENAI_API_TYPE, record.api.as_ref().filter(known));
+    let convention = match record.api.as_deref() {
+        Some(api::CHAT_COMPLETIONS | api::RESPONSES) => attribute::OPENAI_API_TYPE,
+        _ => attribute::LLMOBS_API,
+    };
+    out.term(convention, record.api.as_ref());
     let asked = record.params.as_ref().and_then(|params| params.service_tier.as_ref());
     out.text(attribute::OPENAI_REQUEST_SERVICE_TIER, asked.filter(|tier| *tier != "auto"));
     out.text(attribute::OPENAI_RESPONSE_SERVICE_TIER, record.service_tier.as_ref());

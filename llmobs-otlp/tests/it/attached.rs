@@ -8,7 +8,7 @@ use opentelemetry_sdk::trace::Sampler;
 use serde_json::json;
 
 use crate::receiver::{json as attributes, text};
-use crate::scene::{Scene, complete, issue, quick_call};
+use crate::scene::{Scene, complete, issue, issue_at, quick_call};
 
 #[test]
 fn spans_arrive_once_with_the_same_names_times_and_attributes() {
@@ -105,6 +105,35 @@ fn samplers_see_operation_provider_and_server() {
     let expected =
         ["gen_ai.operation.name", "gen_ai.provider.name", "server.address", "server.port"];
     assert_eq!(keys, expected);
+}
+
+#[test]
+fn a_provider_that_only_the_answer_tells_is_there_once() {
+    let receiver = crate::receiver::Receiver::start();
+    let provider = crate::provider::provider(&receiver, Sampler::AlwaysOn);
+    let scene = Scene::to(
+        receiver,
+        |otlp| otlp.tracer_provider(&provider),
+        |builder| builder.provider("llm.internal", "vllm"),
+    );
+    for (model, host, answer, expected) in [
+        ("a", "api.example.com", json!({}), "openai"),
+        ("b", "proxy.internal", json!({"provider": "groq"}), "groq"),
+        ("c", "proxy.internal", json!({}), "proxy.internal"),
+        ("d", "llm.internal", json!({"provider": "groq"}), "vllm"),
+    ] {
+        let asked = json!({ "model": model });
+        let call = issue_at(scene.recorder(), host, "/v1/chat/completions", asked);
+        complete(call, 200, answer);
+        scene.flush();
+        let span = scene.receiver.span(&format!("chat {model}"));
+        let named = span.attributes.iter().filter(|it| it.key == "gen_ai.provider.name");
+        assert_eq!(named.count(), 1, "{host}");
+        assert_eq!(attributes(&span.attributes)["gen_ai.provider.name"], expected, "{host}");
+    }
+    let records = scene.recording.records();
+    let told: Vec<_> = records.iter().filter_map(|record| record.provider.as_deref()).collect();
+    assert_eq!(told, ["openai", "groq", "proxy.internal", "vllm"], "as the spans say");
 }
 
 #[derive(Clone, Debug)]

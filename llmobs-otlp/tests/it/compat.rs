@@ -69,6 +69,28 @@ fn openinference_gets_kinds_models_counts_and_values() {
 }
 
 #[test]
+fn backends_get_costs_in_dollars() {
+    let langfuse = added(Compat::Langfuse, samples::priced());
+    let details = r#"{"input":0.000276,"output":0.000204,"total":0.00048}"#;
+    assert_eq!(
+        langfuse,
+        json!({"langfuse.observation.cost_details": details, "langfuse.observation.usage_details": langfuse["langfuse.observation.usage_details"]})
+    );
+    let found = added(Compat::OpenInference, samples::priced());
+    let costs = ["total", "prompt", "completion"].map(|part| &found[format!("llm.cost.{part}")]);
+    assert_eq!(costs, [&json!(0.00048), &json!(0.000276), &json!(0.000204)]);
+
+    let mut euros = samples::priced();
+    if let Some(cost) = &mut euros.cost {
+        cost.currency = "EUR".into();
+    }
+    for backend in [Compat::Langfuse, Compat::OpenInference] {
+        let found = added(backend, euros.clone()).to_string();
+        assert!(!found.contains("cost"), "they take every amount for dollars: {found}");
+    }
+}
+
+#[test]
 fn mlflow_gets_values_and_embeddings_that_have_no_output() {
     let record = Record { operation: Some("embeddings".into()), output_tokens: None, ..chat() };
     let scene = Scene::with(|otlp| otlp.compat(Compat::Mlflow), |builder| builder);

@@ -1,5 +1,6 @@
 //! Instruments, units, buckets, attributes and values, from the protobuf that arrived.
 
+use llmobs_core::testing::samples;
 use llmobs_core::{BodyEnd, Record, Recorder, Step, StepKind, Verdict};
 use llmobs_otlp::Temporality;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
@@ -126,10 +127,44 @@ fn a_call_adds_its_duration_and_its_tokens() {
     assert_eq!(input, (1, 100.0, base.clone()));
     let output = size("gen_ai.client.inference.operation.output_tokens");
     assert_eq!(output, (1, 40.0, base));
-    assert_eq!(names(to).len(), 8);
+    assert_eq!(names(to).len(), 9);
     let request = &to.metric_requests()[0].resource_metrics[0].scope_metrics[0];
     assert_eq!(request.scope.as_ref().expect("a scope").name, "llmobs");
     assert_eq!(request.schema_url, "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev");
+}
+
+#[test]
+fn what_is_made_beside_text_is_inference_and_other_calls_are_not() {
+    let durations = |operation: &'static str| {
+        let scene = Scene::measured();
+        let operation = Some(operation.into());
+        scene.recorder().record(Record { operation, ..samples::media() });
+        scene.flush();
+        let names = names(&scene.receiver);
+        names.into_iter().filter(|name| name.ends_with(".duration")).collect::<Vec<_>>()
+    };
+    for operation in ["generate_content", "transcription", "translation"] {
+        assert_eq!(durations(operation), ["gen_ai.client.inference.duration"], "{operation}");
+    }
+    for operation in ["moderation", "retrieval", "api_call"] {
+        assert_eq!(durations(operation), ["gen_ai.client.operation.duration"], "{operation}");
+    }
+}
+
+#[test]
+fn tokens_of_a_known_kind_are_counted_under_it() {
+    let scene = Scene::measured();
+    scene.recorder().record(samples::media());
+    scene.flush();
+    let of = |name| {
+        let all = counter(&scene.receiver, name);
+        let all = all.into_iter().map(|(tokens, by)| (tokens, by["gen_ai.token.modality"].clone()));
+        all.collect::<Vec<_>>()
+    };
+    let input = of("gen_ai.client.inference.usage.input_tokens");
+    assert_eq!(input, [(200, json!("image")), (30, json!("text"))]);
+    let output = of("gen_ai.client.inference.usage.output_tokens");
+    assert_eq!(output, [(1_056, json!("image")), (4, json!("text"))]);
 }
 
 /// A stream of `tokens` events, the first after 200 ms and then one every 50 ms.
@@ -228,6 +263,7 @@ fn other_operations_have_metrics_of_their_own() {
         "gen_ai.client.embeddings.duration",
         "gen_ai.client.embeddings.operation.input_tokens",
         "gen_ai.client.operation.duration",
+        "llmobs.client.unpriced",
     ];
     assert_eq!(names(to), expected);
     let name = "gen_ai.client.embeddings.operation.input_tokens";
@@ -279,7 +315,8 @@ fn counts_that_contradict_each_other_are_not_counted() {
     let answer = json!({"input_tokens": 5, "output_tokens": 9, "usage": {"inconsistent": true}});
     scene.call(json!({"model": "m"}), answer);
     scene.flush();
-    assert_eq!(names(&scene.receiver), ["gen_ai.client.inference.duration"]);
+    let expected = ["gen_ai.client.inference.duration", "llmobs.client.unpriced"];
+    assert_eq!(names(&scene.receiver), expected);
 }
 
 #[test]
@@ -294,7 +331,44 @@ fn metrics_are_taken_before_anything_is_sampled() {
     quick_call(scene.recorder(), "m");
     scene.flush();
     assert_eq!(scene.receiver.spans().len(), 0);
-    assert_eq!(names(&scene.receiver), ["gen_ai.client.inference.duration"]);
+    let expected = ["gen_ai.client.inference.duration", "llmobs.client.unpriced"];
+    assert_eq!(names(&scene.receiver), expected);
+}
+
+#[test]
+fn costs_add_up_beside_the_calls_without_one() {
+    let scene = Scene::measured();
+    let price = |json: &str| serde_json::from_str(json).map(Box::new).ok();
+    let priced = Record {
+        cost: price(r#"{"total":0.25,"currency":"USD","source":"reported"}"#),
+        ..samples::priced()
+    };
+    let euros = Record { cost: price(r#"{"total":3,"currency":"EUR"}"#), ..samples::priced() };
+    let unpriced = Record { cost: None, ..samples::priced() };
+    let fetched = Record { operation: Some("fetch_response".into()), ..unpriced.clone() };
+    for record in [priced.clone(), priced, euros, unpriced, fetched] {
+        scene.recorder().record(record);
+    }
+    scene.flush();
+    let Some(Data::Sum(sum)) = metric(&scene.receiver, "llmobs.client.cost").data else {
+        panic!("a sum")
+    };
+    let mut sums: Vec<_> = sum
+        .data_points
+        .into_iter()
+        .map(|point| {
+            let currency = attributes(&point.attributes)["llmobs.cost.currency"].to_string();
+            (currency, point.value)
+        })
+        .collect();
+    sums.sort_by(|one, other| one.0.cmp(&other.0));
+    let double = |number| Some(number_data_point::Value::AsDouble(number));
+    assert_eq!(sums, [("\"EUR\"".into(), double(3.0)), ("\"USD\"".into(), double(0.5))]);
+    let Some(Data::Sum(sum)) = metric(&scene.receiver, "llmobs.client.unpriced").data else {
+        panic!("a sum")
+    };
+    assert_eq!(sum.data_points.len(), 1);
+    assert_eq!(sum.data_points[0].value, Some(number_data_point::Value::AsInt(1)));
 }
 
 #[test]
@@ -390,6 +464,7 @@ fn the_previous_names_take_the_place_of_the_newest() {
         "gen_ai.client.token.usage",
         "llmobs.client.time_per_output_token",
         "llmobs.client.time_to_first_token",
+        "llmobs.client.unpriced",
     ];
     assert_eq!(names(to), expected);
     let mut tokens: Vec<_> = points(metric(to, "gen_ai.client.token.usage"), "{token}", &tokens())

@@ -108,7 +108,24 @@ fn everything() -> Vec<Record> {
     chat.content = Some(Box::new(content.clone()));
     let embeddings = Record { operation: Some("embeddings".into()), ..chat.clone() };
     let fetch = Record { operation: Some("fetch_response".into()), ..chat.clone() };
+    let of = |operation: &'static str, api: &'static str| Record {
+        operation: Some(operation.into()),
+        api: Some(api.into()),
+        ..chat.clone()
+    };
+    let others = [
+        samples::media(),
+        of("generate_content", "images"),
+        of("generate_content", "audio_speech"),
+        of("transcription", "audio_transcriptions"),
+        of("translation", "audio_translations"),
+        of("moderation", "moderations"),
+        of("retrieval", "vector_stores"),
+        of("api_call", "files"),
+    ];
     let mut records = vec![chat, embeddings, fetch, samples::failed(), samples::dropped()];
+    records.extend(others);
+    records.push(samples::unreachable());
     for step in [StepKind::Tool, StepKind::Agent, StepKind::Workflow, StepKind::Retrieval] {
         let content = Some(Box::new(content.clone()));
         records.push(Record { step: Some(step), content, ..samples::step() });

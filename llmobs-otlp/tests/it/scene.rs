@@ -103,7 +103,12 @@ pub(crate) fn issue(recorder: &Recorder, request: Value) -> Call {
 }
 
 pub(crate) fn issue_to(recorder: &Recorder, path: &str, request: Value) -> Call {
-    let target = Target { method: "POST", host: "api.example.com", port: Some(443), path };
+    issue_at(recorder, "api.example.com", path, request)
+}
+
+/// Whoever answers at `api.example.com` is known, and nobody else.
+pub(crate) fn issue_at(recorder: &Recorder, host: &str, path: &str, request: Value) -> Call {
+    let target = Target { method: "POST", host, port: Some(443), path };
     let body = Some(Bytes::from(request.to_string()));
     recorder.call(CallStart { target, body, body_len: None }).expect("the decoder knows the path")
 }
@@ -134,7 +139,8 @@ impl Decoder for Fields {
             "/v1/responses/r-1" => ("fetch_response", "responses"),
             _ => return None,
         };
-        Some(Route { operation, api, provider: Some("openai") })
+        let provider = target.host.ends_with(".example.com").then_some("openai");
+        Some(Route { operation, api, provider })
     }
 
     fn request(&self, _: &Route, body: &[u8], _: Capture, record: &mut Record) {

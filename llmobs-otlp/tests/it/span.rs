@@ -21,6 +21,20 @@ fn arrived(record: Record) -> (String, Value) {
 }
 
 #[test]
+fn a_cost_arrives_with_its_parts_and_where_it_is_from() {
+    let scene = Scene::own();
+    scene.recorder().record(samples::priced());
+    scene.flush();
+    let found = attributes(&scene.receiver.spans().remove(0).attributes);
+    assert_eq!(found["llmobs.cost.total"], json!(0.00048));
+    assert_eq!(found["llmobs.cost.input"], json!(0.000276));
+    assert_eq!(found["llmobs.cost.output"], json!(0.000204));
+    assert_eq!(found["llmobs.cost.currency"], json!("USD"));
+    assert_eq!(found["llmobs.cost.table"], json!("example-1"));
+    assert_eq!(found["llmobs.cost.source"], json!("table"));
+}
+
+#[test]
 fn a_record_with_every_field_is_a_span_with_every_attribute() {
     let record = samples::streamed_chat();
     let content = record.content.clone().expect("it has content");
@@ -45,6 +59,32 @@ fn a_record_with_every_field_is_a_span_with_every_attribute() {
     for (tag, value) in &record.tags {
         assert_eq!(found[format!("llmobs.tag.{tag}")], json!(value));
     }
+}
+
+#[test]
+fn other_operations_say_which_api_and_what_kind_of_output() {
+    let of = |operation: &'static str, api: &'static str| {
+        let (operation, api) = (Some(operation.into()), Some(api.into()));
+        arrived(Record { operation, api, ..samples::media() })
+    };
+    let (name, found) = of("generate_content", "images");
+    assert_eq!(name, "generate_content small");
+    assert_eq!(found["gen_ai.output.type"], "image");
+    assert_eq!((&found["llmobs.api"], &found["openai.api.type"]), (&json!("images"), &Value::Null));
+    assert_eq!(found["gen_ai.usage.image.output_tokens"], 1_056);
+    assert_eq!(found["gen_ai.usage.text.input_tokens"], 30);
+    assert_eq!(found["llmobs.usage.audio_seconds"], 1.5);
+    assert_eq!(found["llmobs.latency.time_to_first_byte_ms"], 181.0);
+    let (_, found) = of("generate_content", "audio_speech");
+    assert_eq!(found["gen_ai.output.type"], "speech");
+    let (name, found) = of("transcription", "audio_transcriptions");
+    assert_eq!(
+        (name.as_str(), &found["gen_ai.output.type"]),
+        ("transcription small", &Value::Null)
+    );
+    // Other calls have no model worth a name, and too many paths for one.
+    let (name, found) = of("api_call", "files");
+    assert_eq!((name.as_str(), &found["gen_ai.output.type"]), ("api_call files", &Value::Null));
 }
 
 fn call(change: impl FnOnce(&mut Record)) -> Value {
@@ -235,4 +275,29 @@ fn the_attempts_of_a_fallback_say_which_they_are() {
     let fallback = FallbackAttempt { attempt: 2, span_id: None };
     let found = call(|record| record.fallback = Some(fallback));
     assert_eq!(found["llmobs.fallback.attempt"], json!(2));
+}
+
+#[test]
+fn a_retried_call_tells_the_wait_and_one_that_was_not_does_not() {
+    let retried = arrived(samples::retried()).1;
+    assert_eq!(retried["llmobs.latency.retry_ms"], json!(22_000.0));
+    assert_eq!(
+        (&retried["llmobs.attempts"], &retried["llmobs.http_status"]),
+        (&json!(3), &json!(200))
+    );
+    let once = arrived(Record { attempts: Some(1), ..samples::retried() }).1;
+    assert_eq!(once["llmobs.latency.retry_ms"], Value::Null);
+}
+
+#[test]
+fn a_gateway_and_a_deployment_are_told() {
+    let found = call(|record| {
+        record.served_by = Some("groq".into());
+        record.deployment = Some("my-gpt".into());
+    });
+    assert_eq!(found["llmobs.served_by"], "groq");
+    assert_eq!(found["gen_ai.request.model"], "small", "the request names one itself");
+    let record = Record { model: None, deployment: Some("my-gpt".into()), ..samples::dropped() };
+    let (name, found) = arrived(record);
+    assert_eq!((name.as_str(), &found["gen_ai.request.model"]), ("chat my-gpt", &json!("my-gpt")));
 }

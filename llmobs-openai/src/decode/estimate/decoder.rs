@@ -1,11 +1,11 @@
 //! The decoder that counts where the server does not.
 
-use llmobs_core::semconv::operation;
+use llmobs_core::semconv::{api, operation};
 use llmobs_core::{Capture, Decoder, Fold, Record, Route, Target, UsageSource};
 
 use super::Meter;
 use super::input::{Api, count_request};
-use crate::decode::{COMPLETIONS, EMBEDDINGS, OpenAi, RESPONSES};
+use crate::decode::OpenAi;
 
 /// [`OpenAi`], and token counts where the server sends none; [`OpenAi::estimate`] makes it.
 ///
@@ -60,6 +60,18 @@ impl Decoder for Estimate {
         self.0.route(target)
     }
 
+    fn route_other(&self, target: &Target<'_>) -> Option<Route> {
+        self.0.route_other(target)
+    }
+
+    fn counts(&self, route: &Route, content_type: Option<&str>) -> bool {
+        self.0.counts(route, content_type)
+    }
+
+    fn deployment<'a>(&self, target: &Target<'a>) -> Option<&'a str> {
+        self.0.deployment(target)
+    }
+
     fn wants(&self, name: &str) -> bool {
         self.0.wants(name)
     }
@@ -70,10 +82,11 @@ impl Decoder for Estimate {
             return;
         }
         let api = match route.api {
-            RESPONSES => Api::Responses,
-            COMPLETIONS => Api::Completions,
-            EMBEDDINGS => Api::Embeddings,
-            _ => Api::Chat,
+            api::RESPONSES => Api::Responses,
+            api::COMPLETIONS => Api::Completions,
+            api::EMBEDDINGS => Api::Embeddings,
+            api::CHAT_COMPLETIONS => Api::Chat,
+            _ => return,
         };
         record.input_tokens = count_request(api, body);
         if record.input_tokens.is_some() {
@@ -85,7 +98,7 @@ impl Decoder for Estimate {
         // What a stored response took was counted when it was made.
         let meter = match route.operation {
             operation::FETCH_RESPONSE => Meter::off(),
-            _ => Meter::on(route.api == RESPONSES, record),
+            _ => Meter::on(route.api == api::RESPONSES, record),
         };
         crate::decode::fold(route, record, capture, meter)
     }
