@@ -69,8 +69,8 @@ pub use llmobs_core::{
     Limits, Llmobs, LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta, OpenSpan, Outcome,
     Params, PriceError, PriceTable, Processor, Prompt, ProviderNameError, ProviderNames, RateLimit,
     Reasoning, Record, Recorder, Redact, RedactError, RequestId, Rotation, Route, SCHEMA, Safety,
-    Scope, ScopeExt, Server, Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind,
-    SpanStart, StartError, Step, StepKind, SystemClock, Tap, Target, Term, Timestamp,
+    Scope, ScopeExt, Sensitive, Server, Sink, SinkError, SinkLosses, SpanId, SpanIdentity,
+    SpanKind, SpanStart, StartError, Step, StepKind, SystemClock, Tap, Target, Term, Timestamp,
     TimestampError, ToolCall, Totals, TpotSource, TraceBackend, TraceId, TransportError, Usage,
     UsagePolicy, UsageSource, Verdict, Wire, fallback, scope, semconv,
 };

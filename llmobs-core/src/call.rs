@@ -7,6 +7,7 @@ mod within;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -102,7 +103,9 @@ pub(crate) struct CallShared {
     pub(crate) fallback_attempt: Option<u32>,
     pub(crate) span: OpenSpan,
     pub(crate) request_id: RequestId,
-    pub(crate) capture: Capture,
+    capture: Capture,
+    /// Content was forbidden after the call had begun.
+    forbidden: AtomicBool,
     pub(crate) at: Timestamp,
     pub(crate) issued: u64,
     pub(crate) state: Mutex<CallState>,
@@ -237,7 +240,7 @@ impl Recorder {
             ids: self.ids(),
         });
         let capture = scope.as_ref().and_then(|scope| scope.attributes().capture);
-        let capture = capture.unwrap_or_else(|| self.capture());
+        let capture = self.shared().capture.within(capture);
         Surroundings { scope, span, request_id: self.ids().request_id(at), capture, at }
     }
 
@@ -271,6 +274,7 @@ impl Recorder {
             span,
             request_id,
             capture,
+            forbidden: AtomicBool::new(false),
             at,
             issued,
             state: Mutex::new(CallState {
@@ -383,6 +387,21 @@ impl Attempt {
 }
 
 impl CallShared {
+    /// Which content is kept of this call.
+    pub(crate) fn capture(&self) -> Capture {
+        if self.forbidden.load(Ordering::Relaxed) { Capture::NONE } else { self.capture }
+    }
+
+    /// Keeps no content of this call from now on.
+    pub(crate) fn forbid_content(&self) {
+        self.forbidden.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether content was forbidden after the call had begun.
+    pub(crate) fn is_content_forbidden(&self) -> bool {
+        self.forbidden.load(Ordering::Relaxed)
+    }
+
     /// The innermost step around the call that sums up.
     pub(crate) fn group(&self) -> Option<&Arc<Group>> {
         self.scope.as_ref().and_then(Scope::group)

@@ -1,6 +1,6 @@
 //! Which content may enter records.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 /// Which content is kept; nothing by default.
 ///
@@ -78,18 +78,39 @@ impl Capture {
 
 /// The recorder's policy, which may change while it runs.
 #[derive(Debug, Default)]
-pub(crate) struct CapturePolicy(AtomicU8);
+pub(crate) struct CapturePolicy {
+    capture: AtomicU8,
+    /// Whatever was said elsewhere, nothing is kept.
+    forbidden: AtomicBool,
+}
 
 impl CapturePolicy {
     pub(crate) fn new(capture: Capture) -> Self {
-        Self(AtomicU8::new(capture.0))
+        Self { capture: AtomicU8::new(capture.0), forbidden: AtomicBool::new(false) }
     }
 
     pub(crate) fn get(&self) -> Capture {
-        Capture(self.0.load(Ordering::Relaxed))
+        self.within(None)
+    }
+
+    /// What is kept where a scope has a policy of its own, or none.
+    pub(crate) fn within(&self, scope: Option<Capture>) -> Capture {
+        match (self.is_forbidden(), scope) {
+            (true, _) => Capture::NONE,
+            (false, Some(capture)) => capture,
+            (false, None) => Capture(self.capture.load(Ordering::Relaxed)),
+        }
     }
 
     pub(crate) fn set(&self, capture: Capture) {
-        self.0.store(capture.0, Ordering::Relaxed);
+        self.capture.store(capture.0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_forbidden(&self) -> bool {
+        self.forbidden.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn forbid(&self, forbid: bool) {
+        self.forbidden.store(forbid, Ordering::Release);
     }
 }

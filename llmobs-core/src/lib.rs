@@ -31,6 +31,7 @@ mod redact;
 mod schema;
 mod scope;
 pub mod semconv;
+mod sensitive;
 mod sink;
 mod span;
 mod step;
@@ -72,6 +73,7 @@ pub use self::redact::{Detector, Found, Redact, RedactError};
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
 pub use self::scope::{InScope, Scope, ScopeExt, scope};
+pub use self::sensitive::Sensitive;
 pub use self::sink::{
     Batch, Console, JsonLines, JsonLinesError, JsonLinesWriter, Rotation, Sink, SinkError,
 };

@@ -145,7 +145,7 @@ impl Recorder {
         self.0.enabled.load(Ordering::Relaxed)
     }
 
-    /// Which content is kept of calls that begin now.
+    /// Which content is kept of calls that begin now, outside of scopes that say otherwise.
     pub fn capture(&self) -> Capture {
         self.0.capture.get()
     }
@@ -153,6 +153,24 @@ impl Recorder {
     /// Changes which content is kept while the service runs.
     pub fn set_capture(&self, capture: Capture) {
         self.0.capture.set(capture);
+    }
+
+    /// Keeps content out of every record from now on, whatever the policy and scopes say, or no
+    /// longer does. A switch for emergencies.
+    ///
+    /// What open calls have kept so far is dropped, and stays out of their records also when content
+    /// is allowed again before they end; the records say so in [`Cut::withheld`](crate::Cut::withheld).
+    /// Records that sinks were given before are theirs.
+    pub fn forbid_content(&self, forbid: bool) {
+        self.0.capture.forbid(forbid);
+        if forbid {
+            self.send(Message::Forget);
+        }
+    }
+
+    /// Whether content is kept out of every record.
+    pub fn is_content_forbidden(&self) -> bool {
+        self.0.capture.is_forbidden()
     }
 
     /// When adapters ask for usage in the application's place.

@@ -20,6 +20,7 @@ use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 
+pub(crate) use self::record::withhold;
 use self::text::Counts;
 
 /// What is redacted in content that is captured: by default whatever the built-in detectors find.

@@ -24,6 +24,7 @@ use crate::pricing::PriceTable;
 use crate::processor::{Processor, Verdict};
 use crate::record::{Kind, Record};
 use crate::recorder::Recorder;
+use crate::redact::withhold;
 use crate::scope::Scope;
 use crate::span::OpenSpan;
 use crate::step::OpenStep;
@@ -151,6 +152,10 @@ impl Worker {
                 self.prices.settle(&mut record);
                 self.accept(*record, None);
             }
+            Message::Forget => {
+                self.open.values_mut().for_each(CallFold::forget);
+                self.ready.iter_mut().for_each(|record| withhold(Arc::make_mut(record)));
+            }
             Message::Flush(request) => flushes.push(request),
         }
     }
@@ -183,6 +188,9 @@ impl Worker {
         }
         record.service = record.service.or_else(|| shared.service.clone());
         record.environment = record.environment.or_else(|| shared.environment.clone());
+        if shared.capture.is_forbidden() {
+            withhold(&mut record);
+        }
         if !shared.redact.record(&mut record) {
             shared.counts.withheld.fetch_add(1, Ordering::Relaxed);
         }

@@ -12,6 +12,7 @@ mod items;
 mod json;
 mod kept;
 mod logprobs;
+mod media;
 mod messages;
 mod operation;
 mod request;

@@ -13,6 +13,7 @@ use crate::queue::lock;
 use crate::record::{
     CutField, FallbackAttempt, Kind, Outcome, Record, Server, Usage, UsageSource, millis,
 };
+use crate::redact::withhold;
 use crate::span::OpenSpan;
 
 /// What the worker knows of a call.
@@ -62,7 +63,7 @@ impl CallFold {
         }
         if let Some(sent) = sent {
             let read = AssertUnwindSafe(|| {
-                call.decoder.request(&call.route, &sent.bytes(), call.capture, record);
+                call.decoder.request(&call.route, &sent.bytes(), call.capture(), record);
             });
             *panicked = *panicked || catch_unwind(read).is_err();
             sent.release(&call.recorder);
@@ -75,6 +76,15 @@ impl CallFold {
     /// Takes what the call's tap keeps back.
     pub(crate) fn take_held(&self) -> Option<(u32, Vec<u8>)> {
         lock(&self.call.held).take()
+    }
+
+    /// Drops the content kept so far, and keeps no more.
+    pub(crate) fn forget(&mut self) {
+        self.call.forbid_content();
+        withhold(&mut self.record);
+        if let Some(answer) = &mut self.answer {
+            self.panicked |= catch_unwind(AssertUnwindSafe(|| answer.forget())).is_err();
+        }
     }
 
     pub(crate) fn span(&self) -> OpenSpan {
@@ -220,6 +230,9 @@ impl CallFold {
         record.error = (outcome == Outcome::Failed).then(|| failure(told, ending, status));
         if !unseen {
             abandoned.finish(issued, &marks, &mut record);
+        }
+        if call.is_content_forbidden() {
+            withhold(&mut record);
         }
         record
     }

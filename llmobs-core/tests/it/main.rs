@@ -16,6 +16,7 @@ mod propagation;
 mod providers;
 mod redact;
 mod schema;
+mod sensitive;
 mod sse;
 mod support;
 mod testing;

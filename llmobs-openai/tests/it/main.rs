@@ -13,6 +13,7 @@ mod headers;
 mod kit;
 mod lenience;
 mod operations;
+mod privacy;
 mod recordings;
 mod recordings_corpus;
 mod recordings_facts;
