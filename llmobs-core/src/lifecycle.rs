@@ -1,5 +1,6 @@
 //! Starting and stopping a recorder.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +39,7 @@ pub struct Builder {
     clock: Option<Arc<dyn Clock>>,
     ids: Arc<dyn Ids>,
     capture: Capture,
+    capture_in: BTreeMap<String, Capture>,
     usage: UsagePolicy,
     propagate_to: Hosts,
     propagate_baggage: bool,
@@ -64,6 +66,7 @@ impl Default for Builder {
             clock: None,
             ids: Arc::new(RandomIds),
             capture: Capture::NONE,
+            capture_in: BTreeMap::new(),
             usage: UsagePolicy::Auto,
             propagate_to: Hosts::default(),
             propagate_baggage: false,
@@ -137,6 +140,14 @@ impl Builder {
     /// Sets which content is kept. Defaults to [`Capture::NONE`].
     pub fn capture(mut self, capture: Capture) -> Self {
         self.capture = capture;
+        self
+    }
+
+    /// Sets which content is kept in one deployment environment, in place of what
+    /// [`capture`](Self::capture) says: the environment that the builder has when it starts. Defaults to
+    /// no difference.
+    pub fn capture_in(mut self, environment: impl Into<String>, capture: Capture) -> Self {
+        self.capture_in.insert(environment.into(), capture);
         self
     }
 
@@ -244,6 +255,8 @@ impl Builder {
             Some(clock) => Time::Other(clock),
             None => Time::System(SystemClock::default()),
         };
+        let here = self.environment.as_ref().and_then(|name| self.capture_in.get(name));
+        let capture = here.copied().unwrap_or(self.capture);
         let recorder = Recorder::new(Shared {
             queue: Queue::new(self.limits.operations, self.limits.payload_bytes),
             pool: Pool::new(),
@@ -251,7 +264,7 @@ impl Builder {
             ids: self.ids,
             backend: self.backend,
             decoders: self.decoders,
-            capture: CapturePolicy::new(self.capture),
+            capture: CapturePolicy::new(capture),
             usage: self.usage,
             propagate_to: self.propagate_to,
             propagate_baggage: self.propagate_baggage,

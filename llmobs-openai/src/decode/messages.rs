@@ -4,6 +4,7 @@ use llmobs_core::Capture;
 use serde_json::{Map, Value, json};
 
 use super::media;
+pub(super) use super::media::blob;
 
 /// Messages of a chat request.
 pub(super) fn from_chat(sent: Value, capture: Capture) -> Value {

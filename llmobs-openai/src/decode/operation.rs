@@ -11,7 +11,7 @@ use super::answer::Answer;
 use super::error::ErrorFacts;
 use super::json::{Few, Maybe, Raw, flag, has_members, has_text, number, object, text};
 use super::kept::{Budget, Text, identifier};
-use super::media;
+use super::messages;
 use super::usage::{Place, UsageFold};
 
 object! {
@@ -182,7 +182,7 @@ impl OperationFold {
             let mime = text(format).and_then(|format| identifier(&format));
             let mime = mime.map(|format| format!("image/{format}"));
             let payload = text(data).unwrap_or_default();
-            self.images.push(media::blob("image", mime.as_deref(), &payload));
+            self.images.push(messages::blob("image", mime.as_deref(), &payload));
         } else if has_text(url) {
             // Whoever holds the address holds the image.
             self.images.push(json!({"type": "uri", "modality": "image"}));

@@ -18,7 +18,7 @@ fn hash(bytes: impl AsRef<[u8]>) -> String {
 fn parts_of(content: &Value) -> Value {
     let request = json!({"model": "m", "messages": [{"role": "user", "content": content}]});
     let line = Exchange { request: &request.to_string(), ..Exchange::default() }.line();
-    line["content"]["input_messages"][0]["parts"].clone()
+    line.pointer("/content/input_messages/0/parts").cloned().expect("a message was kept")
 }
 
 #[test]
