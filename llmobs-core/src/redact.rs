@@ -23,6 +23,9 @@ use std::sync::Arc;
 pub(crate) use self::record::withhold;
 use self::text::Counts;
 
+/// Longest name of a detector.
+const MAX_NAME: usize = 64;
+
 /// What is redacted in content that is captured: by default whatever the built-in detectors find.
 ///
 /// A finding is replaced by the detector's name, as in `[redacted:email]`, and the record counts it in
@@ -194,7 +197,7 @@ impl Redact {
     ///
     /// It runs on the recorder's thread; one that panics costs the record's content, which is counted
     /// ([`Losses::withheld`](crate::Losses::withheld)). In the name, what is neither a letter, a digit,
-    /// `-` nor `_` is replaced.
+    /// `-` nor `_` is replaced; 64 characters of it are kept.
     #[must_use]
     pub fn detector(
         mut self,
@@ -202,7 +205,8 @@ impl Redact {
         find: impl Fn(&str, &mut Found<'_>) + Send + Sync + 'static,
     ) -> Self {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        let name: String = name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+        let name: String =
+            name.chars().take(MAX_NAME).map(|c| if plain(c) { c } else { '_' }).collect();
         self.own.push(Own { name: name.into(), find: Arc::new(find) });
         self
     }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::{Detector, Found, Own, Redact, Span, json};
+use super::{Detector, Found, MAX_NAME, Own, Redact, Span, json};
 
 /// How often each detector found something.
 pub(super) type Counts = BTreeMap<String, u64>;
 
 /// What a replacement begins with.
 const MARK: &str = "[redacted:";
+/// Longest replacement.
+const MAX_MARK: usize = MARK.len() + MAX_NAME + 1;
 /// A text may show more once something in it has been replaced; this often it is looked at again.
 const ROUNDS: usize = 4;
 
@@ -107,8 +109,14 @@ fn whole_characters(text: &str, range: Range<usize>) -> Range<usize> {
 
 /// Whether the range lies in a replacement: those are what detectors of one's own may find again.
 fn is_mark(text: &str, range: &Range<usize>) -> bool {
-    let before = text.get(..range.end).unwrap_or_default();
-    let Some(mark) = before.rfind(MARK) else { return false };
-    let end = text.get(mark..).and_then(|mark| mark.find(']')).map_or(text.len(), |end| mark + end);
+    if range.len() > MAX_MARK {
+        return false;
+    }
+    // A replacement is short: not all of the text is looked through for each finding.
+    let near = whole_characters(text, range.end.saturating_sub(MAX_MARK)..range.end + MAX_MARK);
+    let before = text.get(near.start..range.end).unwrap_or_default();
+    let Some(mark) = before.rfind(MARK).map(|mark| near.start + mark) else { return false };
+    let after = text.get(mark..near.end).unwrap_or_default();
+    let end = after.find(']').map_or(near.end, |end| mark + end);
     mark <= range.start && range.end <= end + 1
 }

@@ -14,12 +14,16 @@ pub(super) fn find(text: &str, found: &mut dyn FnMut(Range<usize>)) {
     let mut after = 0;
     // `{"` in base64.
     for at in memmem::find_iter(bytes, b"eyJ") {
-        if at >= after
-            && begins(bytes, at)
-            && let Some(len) = web_token(bytes.get(at..).unwrap_or_default())
-        {
+        if at < after || !begins(bytes, at) {
+            continue;
+        }
+        let rest = bytes.get(at..).unwrap_or_default();
+        if let Some(len) = web_token(rest) {
             found(at..at + len);
             after = at + len;
+        } else {
+            // What begins later in the same run ends where it ends, and is none either.
+            after = at + run(rest, 0);
         }
     }
     let mut after = 0;
@@ -40,14 +44,18 @@ pub(super) fn find(text: &str, found: &mut dyn FnMut(Range<usize>)) {
     }
 }
 
+/// Length of what is written in base64 from `at` on.
+fn run(rest: &[u8], at: usize) -> usize {
+    let part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    rest.get(at..).unwrap_or_default().iter().take_while(part).count()
+}
+
 /// Length of the token that `rest` begins with: two objects and a signature.
 fn web_token(rest: &[u8]) -> Option<usize> {
-    let part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    let run = |at: usize| rest.get(at..).unwrap_or_default().iter().take_while(part).count();
-    let head = run(0);
+    let head = run(rest, 0);
     let claims = rest.get(head..)?.strip_prefix(b".")?;
-    claims.starts_with(b"eyJ").then_some(())?;
-    let end = head + 1 + run(head + 1);
+    (head >= 10 && claims.starts_with(b"eyJ")).then_some(())?;
+    let end = head + 1 + run(rest, head + 1);
     let signed = rest.get(end) == Some(&b'.');
-    (head >= 10).then(|| if signed { end + 1 + run(end + 1) } else { end })
+    Some(if signed { end + 1 + run(rest, end + 1) } else { end })
 }
