@@ -119,3 +119,30 @@ proptest! {
         serde_json::from_str::<serde_json::Value>(&redacted).expect("it is JSON");
     }
 }
+
+/// With time that grows with the square of the length, this would not end within a test's patience.
+#[test]
+fn texts_made_to_be_slow_take_no_longer_than_others() {
+    let redact = Redact::all();
+    let pieces = [
+        "eyJ-",
+        "eyJaaaaaaaaa.",
+        "sk-",
+        "a@a.",
+        ":",
+        "a:1:",
+        "+1",
+        "4111 ",
+        "{\"",
+        "Bearer ",
+        "-----BEGIN ",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY----- -----END ",
+        "bob@example.com ",
+        "[redacted:",
+    ];
+    for piece in pieces {
+        let text = piece.repeat((256 << 10) / piece.len());
+        assert!(redact.text(&text).len() <= 2 * text.len(), "{piece}");
+    }
+}
