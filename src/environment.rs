@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use llmobs_core::{Capture, Limits, ProviderNames, UsagePolicy};
+use llmobs_core::{Capture, Limits, ProviderNames, Redact, UsagePolicy};
 
 /// Settings read from `LLMOBS_*`, and from the `OTEL_*` variables that stand in for them.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +15,8 @@ pub(crate) struct Environment {
     pub(crate) file_bytes: Option<u64>,
     pub(crate) file_keep: Option<usize>,
     pub(crate) capture: Option<Capture>,
+    pub(crate) capture_in: Vec<(String, Capture)>,
+    pub(crate) redact: Option<Redact>,
     pub(crate) usage: Option<UsagePolicy>,
     pub(crate) propagate_to: Vec<String>,
     pub(crate) propagate_baggage: Option<bool>,
@@ -76,6 +78,7 @@ impl Environment {
         });
         // Whoever names a file wants it, even without OpenTelemetry.
         let off = disabled && !matches!(file, Some(FileSetting::Path(_)));
+        let (capture, capture_in) = capture(&text)?;
         Ok(Self {
             enabled: flag(&text, "LLMOBS_ENABLED")?.or(off.then_some(false)),
             service: text("LLMOBS_SERVICE")
@@ -87,7 +90,9 @@ impl Environment {
             file,
             file_bytes: number(&text, "LLMOBS_FILE_MAX_BYTES")?,
             file_keep: number(&text, "LLMOBS_FILE_KEEP")?,
-            capture: capture(&text)?,
+            capture,
+            capture_in,
+            redact: redact(&text)?,
             usage: usage(&text)?,
             propagate_to: list(&text, "LLMOBS_PROPAGATE_TO"),
             propagate_baggage: flag(&text, "LLMOBS_PROPAGATE_BAGGAGE")?,
@@ -168,30 +173,44 @@ fn usage(
         .transpose()
 }
 
+fn redact(
+    text: &dyn Fn(&'static str) -> Option<String>,
+) -> Result<Option<Redact>, EnvironmentError> {
+    let name = "LLMOBS_REDACT";
+    let expected =
+        "none, all, or a list of email, phone, card, iban, ssn, ip, key, token, private_key";
+    text(name)
+        .map(|value| value.parse().map_err(|_| EnvironmentError { name, value, expected }))
+        .transpose()
+}
+
+/// The policy, and what differs from it by deployment environment.
+type CaptureSetting = (Option<Capture>, Vec<(String, Capture)>);
+
 fn capture(
     text: &dyn Fn(&'static str) -> Option<String>,
-) -> Result<Option<Capture>, EnvironmentError> {
+) -> Result<CaptureSetting, EnvironmentError> {
     const OURS: &str = "LLMOBS_CAPTURE";
     const OTEL: &str = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
     if let Some(value) = text(OURS) {
-        let mut capture = Capture::NONE;
-        for word in value.split(',') {
-            capture = match word.trim() {
-                "none" => Capture::NONE,
-                "all" => Capture::ALL,
-                "input" => capture.input(true),
-                "output" => capture.output(true),
-                "tools" => capture.tools(true),
-                "errors" => capture.errors(true),
-                _ => {
-                    let expected = "none, all, or a list of input, output, tools, errors";
-                    return Err(EnvironmentError { name: OURS, value, expected });
-                }
+        let (mut everywhere, mut by_environment) = (Capture::NONE, Vec::new());
+        for group in value.split(';').filter(|group| !group.trim().is_empty()) {
+            let (environment, words) = match group.split_once(':') {
+                Some((environment, words)) => (Some(environment.trim()), words),
+                None => (None, group),
             };
+            let Some(capture) = captured(words) else {
+                let expected = "none, all, or a list of input, output, tools, errors";
+                return Err(EnvironmentError { name: OURS, value, expected });
+            };
+            match environment {
+                Some(environment) => by_environment.push((environment.to_owned(), capture)),
+                None => everywhere = capture,
+            }
         }
-        return Ok(Some(capture));
+        return Ok((Some(everywhere), by_environment));
     }
-    text(OTEL)
+    let otel = text(OTEL)
         .map(|value| match value.trim().to_ascii_uppercase().as_str() {
             "NO_CONTENT" | "FALSE" => Ok(Capture::NONE),
             // Error messages are no message content by OpenTelemetry's book.
@@ -203,5 +222,18 @@ fn capture(
                 Err(EnvironmentError { name: OTEL, value, expected })
             }
         })
-        .transpose()
+        .transpose()?;
+    Ok((otel, Vec::new()))
+}
+
+fn captured(words: &str) -> Option<Capture> {
+    words.split(',').try_fold(Capture::NONE, |capture, word| match word.trim() {
+        "none" => Some(Capture::NONE),
+        "all" => Some(Capture::ALL),
+        "input" => Some(capture.input(true)),
+        "output" => Some(capture.output(true)),
+        "tools" => Some(capture.tools(true)),
+        "errors" => Some(capture.errors(true)),
+        _ => None,
+    })
 }

@@ -50,6 +50,8 @@
 //! - `openai` (default): the client and the service for `async-openai`.
 //! - `macros` (default): `#[trace_llm]` and `prompt!`.
 //! - `otlp` (default): spans and metrics over OTLP, or through an OpenTelemetry provider of yours.
+//! - `content` (default): captured content; without it nothing that users or models say can be kept,
+//!   whatever [`Capture`] says.
 //! - `gzip` (default), `brotli`: answers that the client does not decompress itself. What comes in an
 //!   encoding that is not turned on is counted as [`Cut`]; the application gets it as ever.
 //! - `estimate`: token counts where hosts send none, by tokenizers in the binary (turned on by
@@ -71,18 +73,19 @@ pub use llmobs_core::__private;
 pub use llmobs_core::{
     Agent, Amount, AmountError, AsAgent, AsDocument, AsDocuments, AsToolCall, AsWorkflow, Attempt,
     AttemptDetail, Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console,
-    Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField, Decoder, DocumentRef,
-    ErrorClass, Event, EventFacts, Failure, Fallback, FallbackAttempt, FlushError, Fold, Headers,
-    IdError, Ids, InScope, InStep, Innermost, IterInStep, JsonLines, JsonLinesError, Kind, Latency,
-    LatencyClock, Limits, Llmobs, LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta,
-    Notes, ObservedOpening, ObservedStream, OpenSpan, Outcome, Params, PriceError, PriceTable,
-    Processor, Prompt, ProviderNameError, ProviderNames, RateLimit, Reasoning, Record, Recorder,
-    RenderError, RequestId, Retrieved, Rotation, Route, SCHEMA, Safety, Scope, ScopeExt, Server,
-    Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind, SpanStart, StartError, Step,
-    StepKind, StreamInStep, StreamObserver, StreamStart, SystemClock, Tap, Target, Template,
-    TemplateError, Term, Text, Timestamp, TimestampError, Tool, ToolCall, Totals, TpotSource,
-    TraceBackend, TraceId, TransportError, Turn, Usage, UsagePolicy, UsageSource, Verdict, Wire,
-    Workflow, fallback, observe_opening, observe_stream, scope, semconv,
+    Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField, Decoder, Detector,
+    DocumentRef, ErrorClass, Event, EventFacts, Failure, Fallback, FallbackAttempt, FlushError,
+    Fold, Found, Headers, IdError, Ids, InScope, InStep, Innermost, IterInStep, JsonLines,
+    JsonLinesError, Kind, Latency, LatencyClock, Limits, Llmobs, LocalBackend, Logprobs, LossCause,
+    LossReport, Losses, Meta, Notes, ObservedOpening, ObservedStream, OpenSpan, Outcome, Params,
+    PriceError, PriceTable, Processor, Prompt, ProviderNameError, ProviderNames, RateLimit,
+    Reasoning, Record, Recorder, Redact, RedactError, RenderError, RequestId, Retrieved, Rotation,
+    Route, SCHEMA, Safety, Scope, ScopeExt, Sensitive, Server, Sink, SinkError, SinkLosses, SpanId,
+    SpanIdentity, SpanKind, SpanStart, StartError, Step, StepKind, StreamInStep, StreamObserver,
+    StreamStart, SystemClock, Tap, Target, Template, TemplateError, Term, Text, Timestamp,
+    TimestampError, Tool, ToolCall, Totals, TpotSource, TraceBackend, TraceId, TransportError,
+    Turn, Usage, UsagePolicy, UsageSource, Verdict, Wire, Workflow, fallback, observe_opening,
+    observe_stream, scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use llmobs_core::{
     Capture, Decoder, JsonLines, JsonLinesError, Limits, Llmobs, PriceError, PriceTable, Processor,
-    Rotation, Sink, StartError, TraceBackend, UsagePolicy,
+    Redact, Rotation, Sink, StartError, TraceBackend, UsagePolicy,
 };
 
 use crate::environment::{Environment, EnvironmentError, FileSetting};
@@ -26,6 +26,8 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_SERVICE`, else `OTEL_SERVICE_NAME` | name of the service | |
 /// | `LLMOBS_ENVIRONMENT` | deployment environment | |
 /// | `LLMOBS_CAPTURE` | `none`, `all`, or a list of `input`, `output`, `tools`, `errors` | `none` |
+/// | | for one environment only, as in `none; staging: all; production: errors` | |
+/// | `LLMOBS_REDACT` | `none`, `all`, or a list of detectors: what is redacted in content | `all` |
 /// | `LLMOBS_USAGE` | `auto`, `always` or `never`: when streamed chats ask for usage in your place | `auto` |
 /// | `LLMOBS_PROPAGATE_TO` | hosts that calls carry `traceparent` to, with commas between | none |
 /// | `LLMOBS_PROPAGATE_BAGGAGE` | `true`: they carry session, user and tags as well | `false` |
@@ -140,6 +142,12 @@ impl Builder {
         if let Some(capture) = environment.capture {
             core = core.capture(capture);
         }
+        for (name, capture) in &environment.capture_in {
+            core = core.capture_in(name, *capture);
+        }
+        if let Some(redact) = &environment.redact {
+            core = core.redact(redact.clone());
+        }
         if let Some(policy) = environment.usage {
             core = core.usage(policy);
         }
@@ -233,8 +241,29 @@ impl Builder {
     }
 
     /// Sets which content is kept. Defaults to none.
-    pub fn capture(self, capture: Capture) -> Self {
+    pub fn capture(mut self, capture: Capture) -> Self {
+        // What is said in code goes before all that the environment says.
+        let before = self.environment.as_mut().map(|env| std::mem::take(&mut env.capture_in));
+        for (name, _) in before.unwrap_or_default() {
+            self = self.core(|core| core.capture_in(name, capture));
+        }
         self.core(|core| core.capture(capture))
+    }
+
+    /// Sets which content is kept in one deployment environment, whatever [`capture`](Self::capture)
+    /// says; the recorder's environment when it starts. Defaults to no difference.
+    pub fn capture_in(mut self, environment: impl Into<String>, capture: Capture) -> Self {
+        let environment = environment.into();
+        if let Ok(said) = &mut self.environment {
+            said.capture_in.retain(|(name, _)| *name != environment);
+        }
+        self.core(|core| core.capture_in(environment, capture))
+    }
+
+    /// Sets what is redacted in content that is kept. Defaults to everything the built-in detectors
+    /// find.
+    pub fn redact(self, redact: Redact) -> Self {
+        self.core(|core| core.redact(redact))
     }
 
     /// Sets when streamed chats ask for usage that the application did not ask for. Defaults to

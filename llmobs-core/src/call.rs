@@ -10,6 +10,7 @@ mod within;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -149,7 +150,7 @@ impl Recorder {
             ids: self.ids(),
         });
         let capture = scope.as_ref().and_then(|scope| scope.attributes().capture);
-        let capture = capture.unwrap_or_else(|| self.capture());
+        let capture = self.shared().capture.within(capture);
         let request_id = self.ids().request_id(at);
         let issued = began.map_or_else(|| self.elapsed(), |(_, issued)| issued);
         Surroundings { scope, span, request_id, capture, at, issued, by_reader: false }
@@ -184,6 +185,7 @@ impl Recorder {
             span,
             request_id,
             capture,
+            forbidden: AtomicBool::new(false),
             at,
             issued,
             by_reader,

@@ -124,6 +124,10 @@ pub trait Fold: fmt::Debug + Send {
     /// Takes a body that is no stream, or an error's, whole. `false` when it cannot be read.
     fn body(&mut self, body: &[u8]) -> bool;
 
+    /// Drops the content kept so far and keeps no more: it was forbidden. By default it is only left
+    /// out of the record.
+    fn forget(&mut self) {}
+
     /// Fills in what the answer said, however far it came.
     fn finish(self: Box<Self>, record: &mut Record) -> Closing;
 }

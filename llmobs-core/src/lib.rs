@@ -29,10 +29,12 @@ mod provider;
 mod queue;
 mod record;
 mod recorder;
+mod redact;
 #[cfg(feature = "schema")]
 mod schema;
 mod scope;
 pub mod semconv;
+mod sensitive;
 mod sink;
 mod span;
 mod step;
@@ -76,9 +78,11 @@ pub use self::record::{
     Workflow, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
+pub use self::redact::{Detector, Found, Redact, RedactError};
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
 pub use self::scope::{InScope, Scope, ScopeExt, scope};
+pub use self::sensitive::Sensitive;
 pub use self::sink::{
     Batch, Console, JsonLines, JsonLinesError, JsonLinesWriter, Rotation, Sink, SinkError,
 };

@@ -1,5 +1,6 @@
 //! Starting and stopping a recorder.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -18,6 +19,7 @@ use crate::prompt::Renderings;
 use crate::provider::{ProviderNameError, ProviderNames};
 use crate::queue::{Pool, Queue, lock};
 use crate::recorder::{Counts, FlushError, Limits, Recorder, Shared, Time};
+use crate::redact::Redact;
 use crate::sink::Sink;
 use crate::span::{LocalBackend, TraceBackend};
 use crate::time::{Clock, SystemClock};
@@ -38,10 +40,12 @@ pub struct Builder {
     clock: Option<Arc<dyn Clock>>,
     ids: Arc<dyn Ids>,
     capture: Capture,
+    capture_in: BTreeMap<String, Capture>,
     usage: UsagePolicy,
     propagate_to: Vec<Result<HostPattern, String>>,
     propagate_baggage: bool,
     user_id_key: Option<UserIdKey>,
+    redact: Redact,
     providers: Result<ProviderNames, ProviderNameError>,
     prices: Option<PriceTable>,
     limits: Limits,
@@ -63,10 +67,12 @@ impl Default for Builder {
             clock: None,
             ids: Arc::new(RandomIds),
             capture: Capture::NONE,
+            capture_in: BTreeMap::new(),
             usage: UsagePolicy::Auto,
             propagate_to: Vec::new(),
             propagate_baggage: false,
             user_id_key: None,
+            redact: Redact::all(),
             providers: Ok(ProviderNames::new()),
             prices: None,
             limits: Limits::default(),
@@ -135,6 +141,20 @@ impl Builder {
     /// Sets which content is kept. Defaults to [`Capture::NONE`].
     pub fn capture(mut self, capture: Capture) -> Self {
         self.capture = capture;
+        self
+    }
+
+    /// Sets which content is kept in one deployment environment, in place of what
+    /// [`capture`](Self::capture) says: the environment that the builder has when it starts. Defaults to
+    /// no difference.
+    pub fn capture_in(mut self, environment: impl Into<String>, capture: Capture) -> Self {
+        self.capture_in.insert(environment.into(), capture);
+        self
+    }
+
+    /// Sets what is redacted in captured content. Defaults to [`Redact::all`].
+    pub fn redact(mut self, redact: Redact) -> Self {
+        self.redact = redact;
         self
     }
 
@@ -240,6 +260,8 @@ impl Builder {
             Some(clock) => Time::Other(clock),
             None => Time::System(SystemClock::default()),
         };
+        let here = self.environment.as_ref().and_then(|name| self.capture_in.get(name));
+        let capture = here.copied().unwrap_or(self.capture);
         let recorder = Recorder::new(Shared {
             queue: Queue::new(self.limits.operations, self.limits.payload_bytes),
             pool: Pool::new(),
@@ -247,11 +269,12 @@ impl Builder {
             ids: self.ids,
             backend: self.backend,
             decoders: self.decoders,
-            capture: CapturePolicy::new(self.capture),
+            capture: CapturePolicy::new(capture),
             usage: self.usage,
             propagate_to,
             propagate_baggage: self.propagate_baggage,
             user_id_key: self.user_id_key,
+            redact: self.redact,
             providers,
             enabled: Enabled::new(self.enabled),
             limits: self.limits,

@@ -103,6 +103,8 @@ pub struct Losses {
     pub lost: BTreeMap<LossCause, u64>,
     /// Bytes of payload that were not kept, for want of room; their calls are recorded as cut.
     pub payload_bytes: u64,
+    /// Records whose content was left out, since a detector panicked over it.
+    pub withheld: u64,
     /// Each sink's own account, in the order the sinks were added.
     pub sinks: Vec<SinkLosses>,
 }

@@ -17,6 +17,7 @@ use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
 use crate::recorder::{Counts, Limits, Recorder, Shared, Time};
+use crate::redact::Redact;
 use crate::span::LocalBackend;
 use crate::time::{Clock, Timestamp};
 use crate::usage::UsagePolicy;
@@ -184,6 +185,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         propagate_to: Vec::new(),
         propagate_baggage: false,
         user_id_key: None,
+        redact: Redact::none(),
         providers: ProviderNames::new(),
         enabled: Enabled::new(true),
         limits,

@@ -247,6 +247,9 @@ pub struct Record {
     /// Which attempt of a logical call this is, where the application falls back between models.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback: Option<FallbackAttempt>,
+    /// What was redacted in the content, by detector, and how often.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub redacted: BTreeMap<String, u64>,
     /// What was left out of this record, and how much of it there was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut: Option<Box<Cut>>,

@@ -17,6 +17,7 @@ use crate::prompt::Renderings;
 use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
+use crate::redact::Redact;
 use crate::scope::{Place, Scope, here};
 use crate::span::{OpenSpan, TraceBackend};
 use crate::time::{Clock, SystemClock, Timestamp};
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) propagate_to: Vec<HostPattern>,
     pub(crate) propagate_baggage: bool,
     pub(crate) user_id_key: Option<UserIdKey>,
+    pub(crate) redact: Redact,
     pub(crate) providers: ProviderNames,
     pub(crate) enabled: Enabled,
     pub(crate) limits: Limits,
@@ -69,6 +71,7 @@ pub(crate) struct Counts {
     pub(crate) recorded: AtomicU64,
     pub(crate) refused_by_rule: AtomicU64,
     pub(crate) payload_bytes: AtomicU64,
+    pub(crate) withheld: AtomicU64,
     pub(crate) lost: LossCounts,
 }
 
@@ -145,7 +148,7 @@ impl Recorder {
         self.0.enabled.get()
     }
 
-    /// Which content is kept of calls that begin now.
+    /// Which content is kept of calls that begin now, outside of scopes that say otherwise.
     pub fn capture(&self) -> Capture {
         self.0.capture.get()
     }
@@ -153,6 +156,24 @@ impl Recorder {
     /// Changes which content is kept while the service runs.
     pub fn set_capture(&self, capture: Capture) {
         self.0.capture.set(capture);
+    }
+
+    /// Keeps content out of every record from now on, whatever the policy and scopes say, or no
+    /// longer does. A switch for emergencies.
+    ///
+    /// What open calls have kept so far is dropped, and stays out of their records also when content
+    /// is allowed again before they end; the records say so in [`Cut::withheld`](crate::Cut::withheld).
+    /// Records that sinks were given before are theirs.
+    pub fn forbid_content(&self, forbid: bool) {
+        self.0.capture.forbid(forbid);
+        if forbid {
+            self.send(Message::Forget);
+        }
+    }
+
+    /// Whether content is kept out of every record.
+    pub fn is_content_forbidden(&self) -> bool {
+        self.0.capture.is_forbidden()
     }
 
     /// When adapters ask for usage in the application's place.
@@ -195,6 +216,7 @@ impl Recorder {
             recorded,
             lost,
             payload_bytes: counts.payload_bytes.load(Ordering::Relaxed),
+            withheld: counts.withheld.load(Ordering::Relaxed),
             sinks,
         }
     }

@@ -25,6 +25,7 @@ use crate::pricing::PriceTable;
 use crate::processor::{Processor, Verdict};
 use crate::record::{Kind, Record};
 use crate::recorder::Recorder;
+use crate::redact::withhold;
 use crate::scope::Scope;
 use crate::span::OpenSpan;
 use crate::step::OpenStep;
@@ -152,6 +153,11 @@ impl Worker {
                 self.prices.settle(&mut record);
                 self.accept(*record, None);
             }
+            Message::Forget => {
+                self.open.values_mut().for_each(CallFold::forget);
+                self.held.values_mut().for_each(|step| step.forget_content());
+                self.ready.iter_mut().for_each(|record| withhold(Arc::make_mut(record)));
+            }
             Message::Flush(request) => flushes.push(request),
         }
     }
@@ -184,6 +190,12 @@ impl Worker {
         }
         record.service = record.service.or_else(|| shared.service.clone());
         record.environment = record.environment.or_else(|| shared.environment.clone());
+        if shared.capture.is_forbidden() {
+            withhold(&mut record);
+        }
+        if !shared.redact.record(&mut record) {
+            shared.counts.withheld.fetch_add(1, Ordering::Relaxed);
+        }
         let processors = &mut self.processors;
         let verdict = catch_unwind(AssertUnwindSafe(|| {
             let keeps = |p: &mut Box<dyn Processor>| p.process(&mut record) == Verdict::Keep;

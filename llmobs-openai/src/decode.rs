@@ -12,6 +12,9 @@ mod items;
 mod json;
 mod kept;
 mod logprobs;
+#[cfg(feature = "content")]
+mod media;
+#[cfg_attr(not(feature = "content"), path = "decode/messages/disabled.rs")]
 mod messages;
 mod operation;
 mod request;

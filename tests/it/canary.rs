@@ -35,8 +35,8 @@ impl std::io::Write for Bytes {
     }
 }
 
-/// Runs every way in which content could come in, and gives all bytes of all sinks.
-async fn everything(capture: Capture) -> String {
+/// A recorder with every sink there is.
+async fn observed(capture: Capture) -> (Llmobs, Bytes, Server) {
     let out = Bytes::default();
     let otlp = Server::start().await.expect("a port");
     otlp.handler(|_| Answer::bytes(200, "application/x-protobuf", ""));
@@ -45,15 +45,18 @@ async fn everything(capture: Capture) -> String {
         "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
         _ => None,
     };
-    let llmobs: Llmobs = llmobs::Builder::from_lookup(&lookup)
+    let llmobs = llmobs::Builder::from_lookup(&lookup)
         .sink(JsonLines::writer(out.clone()))
         .sink(Console::new(out.clone()))
         .capture(capture)
         .process_wide(false)
         .start()
         .expect("it starts");
-    let scope = llmobs::scope().recorder(llmobs.recorder());
-    scope.run(calls()).await;
+    (llmobs, out, otlp)
+}
+
+/// All bytes of all sinks.
+async fn all_bytes(llmobs: Llmobs, out: &Bytes, otlp: &Server) -> String {
     let shut =
         tokio::task::spawn_blocking(move || llmobs.shutdown(std::time::Duration::from_secs(10)));
     shut.await.expect("no panic").expect("everything is delivered");
@@ -64,6 +67,14 @@ async fn everything(capture: Capture) -> String {
         all.push_str(&format!("{:?}", request.headers));
     }
     all
+}
+
+/// Runs every way in which content could come in, and gives all bytes of all sinks.
+async fn everything(capture: Capture) -> String {
+    let (llmobs, out, otlp) = observed(capture).await;
+    let scope = llmobs::scope().recorder(llmobs.recorder());
+    scope.run(calls()).await;
+    all_bytes(llmobs, &out, &otlp).await
 }
 
 async fn calls() {
@@ -164,5 +175,66 @@ async fn nothing_said_leaves_unless_it_was_turned_on() {
     assert!(on.contains(CANARY), "the test can see content where there is some");
     for secret in ["sk-test", "Bearer"] {
         assert!(!off.contains(secret) && !on.contains(secret), "{secret} has left");
+    }
+}
+
+/// What the detectors find by themselves, in whatever a user or a model says.
+const SECRETS: [&str; 4] =
+    ["bob@example.com", "4111 1111 1111 1111", "sk-proj-abcDEF123456ghiJKL789", "078-05-1120"];
+
+/// An answer whose text comes in pieces of `len` bytes.
+fn in_pieces(text: &str, len: usize) -> Answer {
+    let pieces = text.as_bytes().chunks(len).map(|piece| String::from_utf8_lossy(piece));
+    let delta = |delta: serde_json::Value| {
+        json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": null}]})
+        .to_string()
+    };
+    let mut events: Vec<String> = Vec::new();
+    for piece in pieces {
+        let call = json!({"index": 0, "id": "call_1", "function": {"name": "look_up", "arguments": piece}});
+        events.push(delta(
+            json!({"role": "assistant", "content": piece, "reasoning_content": piece}),
+        ));
+        events.push(delta(json!({"tool_calls": [call]})));
+    }
+    events.push("[DONE]".into());
+    Answer::sse(events)
+}
+
+#[tokio::test]
+async fn secrets_in_captured_content_are_redacted_wherever_they_were_said() {
+    for len in [1, 3, 7, 1_000] {
+        let (llmobs, out, otlp) = observed(Capture::ALL).await;
+        let said = SECRETS.join(" and ");
+        let arguments = json!({"to": said, "lines": format!("a\n{said}\n")}).to_string();
+        let scope = llmobs::scope().recorder(llmobs.recorder());
+        let answers = [
+            in_pieces(&said, len),
+            in_pieces(&arguments, len),
+            Answer::json(200, &json!({"error": {"message": said, "type": said, "code": said}})),
+            Answer::text(400, &said),
+        ];
+        scope
+            .run(async {
+                for answer in answers {
+                    let server = Server::start().await.expect("a port");
+                    server.answer(answer);
+                    if let Ok(mut stream) =
+                        client(&server).chat().create_stream(request(&said)).await
+                    {
+                        while stream.next().await.is_some() {}
+                    }
+                }
+            })
+            .await;
+        let all = all_bytes(llmobs, &out, &otlp).await;
+        for name in ["email", "card", "key", "ssn"] {
+            assert!(all.contains(&format!("[redacted:{name}]")), "{name} was said and found");
+        }
+        for secret in SECRETS {
+            let around = all.find(secret).map(|at| &all[at.saturating_sub(300)..at]);
+            assert_eq!(around, None, "{secret} has left, in pieces of {len}");
+        }
     }
 }

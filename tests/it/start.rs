@@ -218,3 +218,45 @@ fn it_can_be_turned_off_and_on_while_running() {
     llmobs.set_enabled(true);
     assert!(llmobs.step(StepKind::Tool, "c").is_recording());
 }
+
+#[test]
+fn content_may_be_kept_in_some_environments_only() {
+    let capture = |settings: &[(&'static str, &'static str)], code: fn(Builder) -> Builder| {
+        let builder = code(with(settings)).no_file().process_wide(false);
+        let llmobs = builder.start().expect("it starts");
+        llmobs.capture()
+    };
+    let said = ("LLMOBS_CAPTURE", "errors; staging: all ;production:none");
+    let errors = Capture::NONE.errors(true);
+    assert_eq!(capture(&[said], |code| code), errors);
+    assert_eq!(capture(&[said, ("LLMOBS_ENVIRONMENT", "test")], |code| code), errors);
+    assert_eq!(capture(&[said, ("LLMOBS_ENVIRONMENT", "staging")], |code| code), Capture::ALL);
+    assert_eq!(capture(&[said, ("LLMOBS_ENVIRONMENT", "production")], |code| code), Capture::NONE);
+    // What is said in code goes before, the environment's name included.
+    assert_eq!(capture(&[said], |code| code.environment("staging")), Capture::ALL);
+    let staging = [said, ("LLMOBS_ENVIRONMENT", "staging")];
+    let input = |code: Builder| code.capture(Capture::NONE.input(true));
+    assert_eq!(capture(&staging, input), Capture::NONE.input(true));
+    let both = |code: Builder| code.capture_in("staging", Capture::NONE).capture(Capture::ALL);
+    assert_eq!(capture(&staging, both), Capture::NONE);
+}
+
+#[test]
+fn what_is_redacted_can_be_chosen() {
+    for (value, expected) in
+        [("none", "bob@example.com 10.1.2.3"), ("ip", "bob@example.com [redacted:ip]")]
+    {
+        let memory = llmobs::testing::Memory::default();
+        let llmobs = with(&[("LLMOBS_REDACT", value)]).sink(memory.clone()).process_wide(false);
+        let llmobs = llmobs.start().expect("it starts");
+        let said = serde_json::json!("bob@example.com 10.1.2.3");
+        let content = llmobs::Content { input_messages: Some(said), ..Default::default() };
+        llmobs.record(llmobs::Record { content: Some(Box::new(content)), ..Default::default() });
+        llmobs.flush(std::time::Duration::from_secs(10)).expect("the sink takes it");
+        let record = memory.records().pop().expect("one came");
+        let content = record.content.expect("kept");
+        assert_eq!(content.input_messages, Some(serde_json::json!(expected)));
+    }
+    let failed = with(&[("LLMOBS_REDACT", "fax")]).no_file().start();
+    assert!(matches!(failed, Err(InitError::Environment(err)) if err.name() == "LLMOBS_REDACT"));
+}

@@ -1,5 +1,6 @@
 //! What a call's handles share, and what decides that it has ended.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use smallvec::SmallVec;
@@ -34,7 +35,9 @@ pub(crate) struct CallShared {
     pub(crate) fallback_attempt: Option<u32>,
     pub(crate) span: OpenSpan,
     pub(crate) request_id: RequestId,
-    pub(crate) capture: Capture,
+    pub(super) capture: Capture,
+    /// Content was forbidden after the call had begun.
+    pub(super) forbidden: AtomicBool,
     pub(crate) at: Timestamp,
     pub(crate) issued: u64,
     /// Told by its reader alone: its times are the reader's, and nothing of it is the wire's.
@@ -92,6 +95,21 @@ pub(super) enum Body {
 }
 
 impl CallShared {
+    /// Which content is kept of this call.
+    pub(crate) fn capture(&self) -> Capture {
+        if self.forbidden.load(Ordering::Relaxed) { Capture::NONE } else { self.capture }
+    }
+
+    /// Keeps no content of this call from now on.
+    pub(crate) fn forbid_content(&self) {
+        self.forbidden.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether content was forbidden after the call had begun.
+    pub(crate) fn is_content_forbidden(&self) -> bool {
+        self.forbidden.load(Ordering::Relaxed)
+    }
+
     /// The innermost step around the call that sums up.
     pub(crate) fn group(&self) -> Option<&Arc<Group>> {
         self.scope.as_ref().and_then(Scope::group)

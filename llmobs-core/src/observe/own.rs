@@ -72,7 +72,7 @@ impl Own {
     }
 
     pub(super) fn capture(&self) -> Capture {
-        self.call.capture
+        self.call.capture()
     }
 
     pub(super) fn event<E: Serialize + ?Sized>(&mut self, event: &E) {

@@ -88,7 +88,7 @@ fn with_values(
     record: &mut Record,
 ) -> Prompt {
     // It may have been turned off since.
-    if !call.capture.has_input() {
+    if !call.capture().has_input() {
         return prompt;
     }
     let values = &rendering.rendered.values;

@@ -67,7 +67,7 @@ impl Witness {
         let span = contained(|| recorder.backend().current(&innermost)).flatten();
         let capture = scope.as_ref().and_then(|scope| scope.attributes().capture);
         Some(Self {
-            capture: capture.unwrap_or_else(|| recorder.capture()),
+            capture: recorder.shared().capture.within(capture),
             trace: span.map(|span| span.identity.trace_id),
             recorder: Some(recorder),
         })

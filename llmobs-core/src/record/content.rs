@@ -58,6 +58,10 @@ pub struct Cut {
     /// Attributes, names and ids that were shortened, or left out for the same reasons.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<u64>,
+    /// Pieces of content that were captured and then left out as a whole, since a detector failed or
+    /// content was forbidden in the meantime.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<u64>,
 }
 
 /// One cut.

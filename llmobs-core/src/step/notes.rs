@@ -239,6 +239,6 @@ impl OpenStep {
     }
 
     fn capture(&self) -> Capture {
-        self.scope.attributes().capture.unwrap_or_else(|| self.recorder.capture())
+        self.recorder.shared().capture.within(self.scope.attributes().capture)
     }
 }

@@ -17,6 +17,16 @@ use crate::record::{
 const KEPT: usize = 16 << 10;
 
 impl OpenStep {
+    /// Drops what was captured, since content has been forbidden.
+    pub(crate) fn forget_content(&mut self) {
+        let Some(details) = &mut self.details else { return };
+        let texts = details.documents.iter_mut().filter_map(|found| found.text.take()).count();
+        let values = details.arguments.len() + details.items.len() + texts;
+        details.values_cut += values as u64 + u64::from(details.result.take().is_some());
+        details.arguments.clear();
+        details.items.clear();
+    }
+
     /// Writes what the step said of itself into its record.
     pub(crate) fn tell(&mut self, record: &mut Record) {
         record.items = self.items;

@@ -300,11 +300,25 @@ pub fn cut() -> Record {
         total_latency_ms: Some(90_000.0),
         cut: Some(Box::new(Cut {
             tags: None,
+            withheld: None,
             request_body: field(10_485_760, 10_485_760, None),
             response_body: field(81_234, 1_234, None),
             content: field(20_000, 3_616, Some("ab".repeat(32))),
             ..Cut::default()
         })),
+        ..call(2)
+    }
+}
+
+/// A call in whose content something was found, and some of it left out as a whole.
+pub fn redacted() -> Record {
+    let input =
+        json!([{"role": "user", "parts": [{"type": "text", "content": "[redacted:email]"}]}]);
+    Record {
+        outcome: Some(Outcome::Completed),
+        content: Some(Box::new(Content { input_messages: Some(input), ..Content::default() })),
+        redacted: BTreeMap::from([("email".into(), 1)]),
+        cut: Some(Box::new(Cut { withheld: Some(2), ..Cut::default() })),
         ..call(2)
     }
 }

@@ -46,7 +46,7 @@ impl Answer {
             attempt,
             headers: None,
             status: 0,
-            fold: call.decoder.fold(&call.route, record, call.capture),
+            fold: call.decoder.fold(&call.route, record, call.capture()),
             account: Account::default(),
             encoding: Encoding::Plain,
             room: Room::new(call),
@@ -69,6 +69,10 @@ impl Answer {
             self.body = Body::Unknown { content_type_stream, start: Vec::new() };
         }
         self.fold.headers(status, headers);
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.fold.forget();
     }
 
     /// Takes the bytes of one read.

@@ -14,6 +14,7 @@ use crate::queue::lock;
 use crate::record::{
     CutField, FallbackAttempt, Kind, Outcome, Record, Server, Term, Usage, UsageSource, millis,
 };
+use crate::redact::withhold;
 use crate::span::OpenSpan;
 
 /// What the worker knows of a call.
@@ -65,7 +66,7 @@ impl CallFold {
         if let Some(sent) = sent {
             let read = AssertUnwindSafe(|| {
                 let body = sent.bytes();
-                call.decoder.request(&call.route, &body, call.capture, record);
+                call.decoder.request(&call.route, &body, call.capture(), record);
                 crate::prompt::link(call, &body, record);
             });
             *panicked = *panicked || catch_unwind(read).is_err();
@@ -79,6 +80,15 @@ impl CallFold {
     /// Takes what the call's tap keeps back.
     pub(crate) fn take_held(&self) -> Option<(u32, Vec<u8>)> {
         lock(&self.call.held).take()
+    }
+
+    /// Drops the content kept so far, and keeps no more.
+    pub(crate) fn forget(&mut self) {
+        self.call.forbid_content();
+        withhold(&mut self.record);
+        if let Some(answer) = &mut self.answer {
+            self.panicked |= catch_unwind(AssertUnwindSafe(|| answer.forget())).is_err();
+        }
     }
 
     pub(crate) fn span(&self) -> OpenSpan {
@@ -248,6 +258,9 @@ impl CallFold {
         }
         if call.by_reader {
             reader::off_the_wire(&mut record);
+        }
+        if call.is_content_forbidden() {
+            withhold(&mut record);
         }
         record
     }

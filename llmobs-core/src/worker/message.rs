@@ -16,11 +16,22 @@ use crate::step::OpenStep;
 /// One item of the queue.
 pub(crate) enum Message {
     CallOpened(Arc<CallShared>),
-    Piece { call: Arc<CallShared>, attempt: u32, buffer: Vec<u8> },
-    Large { call: Arc<CallShared>, attempt: u32, at: u64, bytes: Bytes },
+    Piece {
+        call: Arc<CallShared>,
+        attempt: u32,
+        buffer: Vec<u8>,
+    },
+    Large {
+        call: Arc<CallShared>,
+        attempt: u32,
+        at: u64,
+        bytes: Bytes,
+    },
     CallEnded(Arc<CallShared>),
     StepEnded(Box<OpenStep>),
     Record(Box<Record>),
+    /// Content is forbidden: what is held of it goes.
+    Forget,
     Flush(Arc<FlushRequest>),
 }
 
@@ -45,7 +56,7 @@ impl Message {
                 recorder.queue().release();
             }
             // The worker ends every call it has seen the beginning of.
-            Self::CallEnded(_) => {}
+            Self::CallEnded(_) | Self::Forget => {}
             Self::Piece { .. } => recorder.queue().release_bytes(BUFFER),
             Self::Large { bytes, .. } => recorder.queue().release_bytes(bytes.len()),
             Self::Flush(request) => request.expect(0),
@@ -62,6 +73,7 @@ impl fmt::Debug for Message {
             Self::CallEnded(_) => "CallEnded",
             Self::StepEnded(_) => "StepEnded",
             Self::Record(_) => "Record",
+            Self::Forget => "Forget",
             Self::Flush(_) => "Flush",
         })
     }

@@ -29,6 +29,7 @@ fn every_shape_of_version_1_reads_and_writes_as_it_was_published() {
     check("read", &samples::read());
     check("cut", &samples::cut());
     check("prompts", &samples::prompts());
+    check("redacted", &samples::redacted());
     check("failed", &samples::failed());
     check("unreachable", &samples::unreachable());
     check("dropped", &samples::dropped());

@@ -59,6 +59,14 @@ impl Answer {
         }
     }
 
+    /// Drops the content kept so far and keeps no more.
+    pub(super) fn forget(&mut self) {
+        self.capture = Capture::NONE;
+        if let Some(error) = &mut self.error {
+            error.forget();
+        }
+    }
+
     pub(super) fn has_failed(&self) -> bool {
         self.error.is_some() || self.status >= 400
     }
@@ -75,11 +83,21 @@ impl Answer {
 
 /// Writes the messages generated, and what of them was left out.
 pub(super) fn write_messages(messages: Vec<Value>, budget: &Budget, record: &mut Record) {
+    let cut = cut(&messages, budget);
     if !messages.is_empty() {
         record.content.get_or_insert_default().output_messages = Some(Value::Array(messages));
     }
-    if budget.missing > 0 {
-        let cut = CutField { bytes: budget.seen, missing: budget.missing, sha256: None };
-        record.cut.get_or_insert_default().content = Some(cut);
+    if cut.is_some() {
+        record.cut.get_or_insert_default().content = cut;
     }
+}
+
+/// What was left out of all texts; with its hash where it was one text that came.
+fn cut(messages: &[Value], budget: &Budget) -> Option<CutField> {
+    let (bytes, missing) = (budget.seen, budget.missing);
+    let parts = messages.iter().filter_map(|message| message.get("parts")?.as_array()).flatten();
+    let alone = |cut: &&Value| cut.get("bytes").and_then(Value::as_u64) == Some(bytes);
+    let cut = parts.filter_map(|part| part.get("cut")).find(alone);
+    let sha256 = cut.and_then(|cut| cut.get("sha256")?.as_str()).map(str::to_owned);
+    (missing > 0).then_some(CutField { bytes, missing, sha256 })
 }

@@ -206,6 +206,12 @@ impl Fold for ChatFold {
         true
     }
 
+    fn forget(&mut self) {
+        self.answer.forget();
+        self.keep.forget();
+        self.choices.iter_mut().for_each(Choice::forget);
+    }
+
     fn finish(mut self: Box<Self>, record: &mut Record) -> Closing {
         let failed = self.answer.has_failed();
         let finished = self.all_finished();

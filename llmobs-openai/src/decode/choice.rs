@@ -50,6 +50,8 @@ object! {
 
 /// Choices of one answer that are kept apart.
 pub(super) const MAX_CHOICES: usize = 256;
+/// Images of one choice that are told of.
+const MAX_IMAGES: usize = 256;
 
 /// What every choice needs to know.
 #[derive(Debug)]
@@ -63,6 +65,12 @@ pub(super) struct Keep {
 impl Keep {
     pub(super) fn new(capture: Capture, meter: Meter) -> Self {
         Self { capture, budget: Budget::default(), meter }
+    }
+
+    /// Keeps no content from now on.
+    pub(super) fn forget(&mut self) {
+        self.capture = Capture::NONE;
+        self.budget = Budget::default();
     }
 
     /// Whether text that was generated is wanted.
@@ -102,6 +110,8 @@ pub(super) struct Choice {
     reasoning: Text,
     refusal: Text,
     transcript: Text,
+    /// Images, as parts of the message.
+    images: Vec<Value>,
     tools: Tools,
     /// Reasoning was seen.
     reasoned: bool,
@@ -122,11 +132,20 @@ impl Choice {
             reasoning: Text::default(),
             refusal: Text::default(),
             transcript: Text::default(),
+            images: Vec::new(),
             tools: Tools::default(),
             reasoned: false,
             reasoned_partly: false,
             answered: false,
         }
+    }
+
+    /// Drops the content kept so far.
+    pub(super) fn forget(&mut self) {
+        let texts = [&mut self.text, &mut self.reasoning, &mut self.refusal, &mut self.transcript];
+        texts.into_iter().for_each(|text| *text = Text::default());
+        self.images.clear();
+        self.tools.forget();
     }
 
     /// Keeps the last finish reason sent. One that is no word is a sentence somebody said, and not
@@ -165,6 +184,14 @@ impl Choice {
         answered |= self.take_audio(&said.audio, keep);
         if has_members(said.images) {
             keep.meter.lose();
+            if keep.capture.has_output() {
+                each(said.images, |image: Raw<'_>| {
+                    let image = image.and_then(|image| serde_json::from_str(image.get()).ok());
+                    if let Some(image) = image.filter(|_| self.images.len() < MAX_IMAGES) {
+                        self.images.push(super::messages::content_part(image));
+                    }
+                });
+            }
             answered = true;
         }
         self.count(thought || answered, answered)
@@ -293,9 +320,10 @@ impl Choice {
         ];
         for (kind, name, text) in texts {
             if !text.is_empty() {
-                parts.push(json!({"type": kind, name: text.into_string()}));
+                parts.push(text.into_part(kind, name));
             }
         }
+        parts.extend(self.images);
         let mut calls = Vec::new();
         for call in self.tools.finish() {
             let (call, part) = call.finish(self.index, capture);

@@ -56,6 +56,11 @@ impl Fold for EmbeddingsFold {
         true
     }
 
+    fn forget(&mut self) {
+        self.answer.forget();
+        self.capture = Capture::NONE;
+    }
+
     fn finish(self: Box<Self>, record: &mut Record) -> Closing {
         let failed = self.answer.has_failed();
         self.usage.finish(1, record);

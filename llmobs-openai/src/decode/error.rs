@@ -45,6 +45,14 @@ pub(super) struct ErrorFacts {
 }
 
 impl ErrorFacts {
+    /// Drops what may quote content.
+    pub(super) fn forget(&mut self) {
+        self.message = None;
+        for named in [&mut self.kind, &mut self.code] {
+            *named = named.as_deref().and_then(identifier);
+        }
+    }
+
     /// Reads the body of an answer that is an error by its status.
     pub(super) fn of_body(body: &str, capture: Capture) -> Self {
         if let Some(outside) = super::json::read::<Outside<'_>>(body) {

@@ -86,6 +86,16 @@ impl Items {
         refused
     }
 
+    /// Drops the content kept so far.
+    pub(super) fn forget(&mut self) {
+        for item in &mut self.0 {
+            let texts =
+                [&mut item.text, &mut item.refusal, &mut item.reasoning, &mut item.arguments];
+            texts.into_iter().for_each(|text| *text = Text::default());
+            item.summaries.clear();
+        }
+    }
+
     /// Adds the log probabilities of an answer that came as a whole.
     pub(super) fn add_logprobs(raw: Raw<'_>, sums: &mut LogprobSums) {
         each(raw, |Maybe(item): Maybe<SentItem<'_>>| {
@@ -109,14 +119,12 @@ impl Items {
                 (false, "refusal", item.refusal),
             ];
             for (summary, part, text) in summaries.chain(texts) {
-                match (summary, text.is_empty()) {
-                    (true, _) => parts.push(
-                        json!({"type": part, "content": text.into_string(), "summary": true}),
-                    ),
-                    (false, false) => {
-                        parts.push(json!({"type": part, "content": text.into_string()}));
+                if summary || !text.is_empty() {
+                    let mut part = text.into_part(part, "content");
+                    if let Some(fields) = part.as_object_mut().filter(|_| summary) {
+                        fields.insert("summary".into(), true.into());
                     }
-                    (false, true) => {}
+                    parts.push(part);
                 }
             }
             match kind.as_deref() {

@@ -1,6 +1,12 @@
 //! Text that is kept: ids and names always, but short; content only when asked, within a budget.
 
+#[cfg_attr(feature = "content", path = "kept/enabled.rs")]
+#[cfg_attr(not(feature = "content"), path = "kept/disabled.rs")]
+mod text;
+
 use std::borrow::Cow;
+
+pub(super) use self::text::{Text, mark};
 
 use super::json::{Raw, has_text, text};
 
@@ -66,41 +72,6 @@ impl Budget {
         let left = self.left.checked_sub(2 * MAX_NAME);
         self.left = left.unwrap_or(self.left);
         left.is_some()
-    }
-}
-
-/// A text that grows by pieces.
-#[derive(Debug, Default)]
-pub(super) struct Text {
-    kept: String,
-}
-
-impl Text {
-    pub(super) fn push(&mut self, piece: &str, budget: &mut Budget) {
-        budget.seen += piece.len() as u64;
-        // After the first piece that finds no room none is taken: a text with a hole in it lies.
-        if piece.len() <= budget.left && budget.missing == 0 {
-            budget.left -= piece.len();
-            self.kept.push_str(piece);
-        } else {
-            budget.missing += piece.len() as u64;
-        }
-    }
-
-    /// Replaces what was kept by the whole.
-    pub(super) fn replace(&mut self, whole: &str, budget: &mut Budget) {
-        budget.left += self.kept.len();
-        budget.seen -= self.kept.len() as u64;
-        self.kept.clear();
-        self.push(whole, budget);
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.kept.is_empty()
-    }
-
-    pub(super) fn into_string(self) -> String {
-        self.kept
     }
 }
 

@@ -3,6 +3,9 @@
 use llmobs_core::Capture;
 use serde_json::{Map, Value, json};
 
+use super::media;
+pub(super) use super::media::blob;
+
 /// Messages of a chat request.
 pub(super) fn from_chat(sent: Value, capture: Capture) -> Value {
     let Value::Array(sent) = sent else { return Value::Array(Vec::new()) };
@@ -125,7 +128,7 @@ fn content_parts(content: Value) -> Vec<Value> {
     }
 }
 
-fn content_part(part: Value) -> Value {
+pub(super) fn content_part(part: Value) -> Value {
     let mut part = match part {
         Value::Object(part) => part,
         Value::String(text) => return json!({"type": "text", "content": text}),
@@ -143,43 +146,19 @@ fn content_part(part: Value) -> Value {
         "refusal" => {
             json!({"type": "refusal", "content": take_text(&mut part, "refusal").unwrap_or_default()})
         }
-        "image_url" | "input_image" => media("image", part.remove("image_url"), part),
-        "video_url" => media("video", part.remove("video_url"), part),
-        "document_url" => media("document", part.remove("document_url"), part),
+        "image_url" | "input_image" => media::part("image", part.remove("image_url"), part),
+        "video_url" => media::part("video", part.remove("video_url"), part),
+        "document_url" => media::part("document", part.remove("document_url"), part),
         "input_audio" | "audio" => {
             let audio = part.remove("input_audio").or_else(|| part.remove("audio"));
-            media("audio", audio, part)
+            media::part("audio", audio, part)
         }
         "file" | "input_file" | "file_url" => {
             let file = part.remove("file").or_else(|| part.remove("file_url"));
-            media("document", file, part)
+            media::part("document", file, part)
         }
         _ => json!({"type": kind}),
     }
-}
-
-/// Media by reference, or, where they are in the message, by kind and size alone.
-fn media(modality: &str, inner: Option<Value>, outer: Map<String, Value>) -> Value {
-    let inner = match inner {
-        Some(Value::Object(inner)) => inner,
-        Some(Value::String(url)) => Map::from_iter([("url".to_owned(), url.into())]),
-        _ => outer,
-    };
-    let field = |names: &[&str]| names.iter().find_map(|name| inner.get(*name)?.as_str());
-    if let Some(id) = field(&["file_id"]) {
-        return json!({"type": "file", "modality": modality, "file_id": id});
-    }
-    let Some(data) = field(&["url", "data", "file_data", "file_url"]) else {
-        return json!({"type": "blob", "modality": modality});
-    };
-    if data.starts_with("http://") || data.starts_with("https://") {
-        return json!({"type": "uri", "modality": modality, "uri": data});
-    }
-    let header = data.strip_prefix("data:").and_then(|data| data.split_once(','));
-    let (mime, payload) = header.map_or((None, data), |(mime, payload)| (Some(mime), payload));
-    let mime = mime.and_then(|mime| mime.split(';').next()).or_else(|| field(&["format"]));
-    let bytes = payload.trim_end_matches('=').len() * 3 / 4;
-    json!({"type": "blob", "modality": modality, "mime_type": mime, "bytes": bytes})
 }
 
 fn tool_call(call: Value, capture: Capture) -> Option<Value> {

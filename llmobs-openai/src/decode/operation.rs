@@ -11,6 +11,7 @@ use super::answer::Answer;
 use super::error::ErrorFacts;
 use super::json::{Few, Maybe, Raw, flag, has_members, has_text, number, object, text};
 use super::kept::{Budget, Text, identifier};
+use super::messages;
 use super::usage::{Place, UsageFold};
 
 object! {
@@ -181,13 +182,10 @@ impl OperationFold {
             return;
         }
         if has_text(data) {
-            let payload = data.map_or("", |data| data.get().trim_matches('"'));
-            let bytes = payload.trim_end_matches('=').len() * 3 / 4;
             let mime = text(format).and_then(|format| identifier(&format));
             let mime = mime.map(|format| format!("image/{format}"));
-            self.images.push(
-                json!({"type": "blob", "modality": "image", "mime_type": mime, "bytes": bytes}),
-            );
+            let payload = text(data).unwrap_or_default();
+            self.images.push(messages::blob("image", mime.as_deref(), &payload));
         } else if has_text(url) {
             // Whoever holds the address holds the image.
             self.images.push(json!({"type": "uri", "modality": "image"}));
@@ -290,6 +288,13 @@ impl Fold for OperationFold {
         true
     }
 
+    fn forget(&mut self) {
+        self.answer.forget();
+        self.capture = Capture::NONE;
+        self.images.clear();
+        (self.transcript, self.budget) = (Text::default(), Budget::default());
+    }
+
     fn finish(self: Box<Self>, record: &mut Record) -> Closing {
         let failed = self.answer.has_failed();
         if self.streamed && record.stream.is_none() {
@@ -310,7 +315,7 @@ impl Fold for OperationFold {
         }
         let mut parts = self.images;
         if !self.transcript.is_empty() {
-            parts.push(json!({"type": "text", "content": self.transcript.into_string()}));
+            parts.push(self.transcript.into_part("text", "content"));
         }
         let messages = match parts.is_empty() {
             true => Vec::new(),

@@ -250,6 +250,12 @@ impl Fold for ResponsesFold {
         true
     }
 
+    fn forget(&mut self) {
+        self.answer.forget();
+        self.keep.forget();
+        self.items.forget();
+    }
+
     fn finish(self: Box<Self>, record: &mut Record) -> Closing {
         let status = self.status.get();
         let failed = self.answer.has_failed() || status.as_deref() == Some("failed");

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::choice::Keep;
 use super::estimate::{Kind, Slot};
 use super::json::{Few, Maybe, Raw, count, has_members, has_text, object, text};
-use super::kept::{Budget, Name, Text};
+use super::kept::{Budget, Name, Text, mark};
 
 object! {
     /// A tool call, or some of one.
@@ -107,6 +107,12 @@ impl Tools {
         self.calls.get_mut(at).map(|call| (at, call))
     }
 
+    /// Drops the arguments kept so far.
+    pub(super) fn forget(&mut self) {
+        let calls = self.calls.iter_mut().chain(&mut self.function);
+        calls.for_each(|call| call.arguments = Text::default());
+    }
+
     /// The calls in order of their index, the legacy one last.
     pub(super) fn finish(mut self) -> impl Iterator<Item = Call> {
         self.calls.sort_by_key(|call| call.index);
@@ -138,10 +144,11 @@ pub(super) fn entry(
     choice: u32,
     id: &Name,
     name: &Name,
-    arguments: Text,
+    mut arguments: Text,
     capture: Capture,
 ) -> (ToolCall, Option<Value>) {
     let (id, name) = (id.get(), name.get());
+    let cut = arguments.take_cut();
     let arguments = capture.has_tools().then(|| arguments.into_string());
     let mut part = Map::from_iter([("type".to_owned(), "tool_call".into())]);
     if capture.has_output() {
@@ -154,7 +161,9 @@ pub(super) fn entry(
             part.insert("arguments".into(), parsed.unwrap_or_else(|_| arguments.as_str().into()));
         }
     }
-    let part = capture.has_output().then_some(Value::Object(part));
+    let mut part = Value::Object(part);
+    mark(&mut part, cut);
+    let part = capture.has_output().then_some(part);
     (ToolCall { choice, id, name, arguments }, part)
 }
 

@@ -14,6 +14,7 @@ mod kit;
 mod lenience;
 mod observe;
 mod operations;
+mod privacy;
 mod recordings;
 mod recordings_corpus;
 mod recordings_facts;

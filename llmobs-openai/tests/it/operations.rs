@@ -41,7 +41,7 @@ fn an_image_has_its_model_tokens_and_size_but_no_byte_of_it() {
     assert_eq!(usage["image_output_tokens"], 1056);
     assert_eq!(usage["source"], "reported");
     let said = &line["content"]["output_messages"][0]["parts"];
-    let blob = json!({"type": "blob", "modality": "image", "mime_type": "image/png", "bytes": 5});
+    let blob = json!({"type": "blob", "modality": "image", "mime_type": "image/png", "bytes": 5, "sha256": said[0]["sha256"]});
     assert_eq!(*said, json!([blob, {"type": "uri", "modality": "image"}]));
     assert_eq!(line["content"]["input_messages"][0]["parts"][0]["content"], "a parrot");
     assert_eq!((line.get("cut"), line.get("ttft_ms")), (None, None));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use llmobs_core::testing::Recording;
-use llmobs_core::{BodyEnd, CallStart, Capture, Record, Target};
+use llmobs_core::{BodyEnd, CallStart, Capture, Record, Redact, Target};
 use llmobs_openai::OpenAi;
 use serde_json::Value;
 
@@ -51,7 +51,7 @@ fn pieces(body: &[u8], cut: Cut) -> Vec<Bytes> {
 }
 
 fn recording(capture: Capture) -> Recording {
-    Recording::with(|builder| builder.decoder(OpenAi).capture(capture))
+    Recording::with(|builder| builder.decoder(OpenAi).capture(capture).redact(Redact::none()))
 }
 
 /// Observes one exchange as a client would make it; `body` may be less than what was recorded.
