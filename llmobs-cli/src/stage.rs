@@ -186,7 +186,9 @@ impl Sweep {
             }
             self.apply(change);
         }
-        Stage::ALL.into_iter().zip(sums).filter(|(_, ms)| *ms > 0.0).collect()
+        // To the millionth: what lies below is noise of the arithmetic.
+        let rounded = sums.map(|ms: f64| (ms * 1e6).round() / 1e6);
+        Stage::ALL.into_iter().zip(rounded).filter(|(_, ms)| *ms > 0.0).collect()
     }
 
     fn changes(&self, own: &[Option<Interval>]) -> Vec<(f64, Change)> {

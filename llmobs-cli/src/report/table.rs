@@ -10,7 +10,7 @@ use super::panels::{self, Block, Cell, Column, Names};
 use super::{Dimension, Report};
 use crate::cost::MoneyScale;
 use crate::style::{Paint, Style};
-use crate::text::{TimeScale, count, highest};
+use crate::text::{TimeScale, clean, count, highest};
 
 /// Rows in the order they are drawn, the total last.
 type Rows<'a> = [&'a Group];
@@ -29,11 +29,12 @@ pub(super) fn draw(report: &Report, style: &Style) -> String {
     let mut blocks = vec![call_block(&rows, &report.by), token_block(&rows, unknown)];
     let currencies = report.total.costs.currencies();
     blocks.extend(currencies.map(|currency| cost_block(currency, &rows, unknown)));
-    blocks.extend([
+    let times = [
         time_block("ttft", &rows, |group| &group.latencies.ttft, unknown),
         time_block("tpot", &rows, |group| &group.latencies.tpot, unknown),
         time_block("latency", &rows, |group| &group.latencies.total, unknown),
-    ]);
+    ];
+    blocks.extend(times.into_iter().flatten());
     let mut out = panels::draw(&names, &blocks, style);
     out.push('\n');
     let more = more::draw(report, style);
@@ -43,19 +44,23 @@ pub(super) fn draw(report: &Report, style: &Style) -> String {
     out
 }
 
-/// A column for each dimension, and one for the operation where some rows have one.
+/// A column for each dimension.
 fn names(report: &Report, unknown: &str) -> Names {
-    let mut titles: Vec<String> = report.by.dimensions.iter().map(title).collect();
-    let operations = report.groups.keys().any(|key| key.operation.is_some());
-    let operation_at = titles.len().min(1);
-    if operations {
-        titles.insert(operation_at, "operation".to_owned());
-    }
+    let dimensions = &report.by.dimensions;
+    let mut titles: Vec<String> =
+        dimensions.iter().map(|dimension| title(dimension, dimensions)).collect();
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut above: Option<&Key> = None;
     for key in report.groups.keys() {
         let of = |value: &Option<String>| value.as_deref().unwrap_or(unknown).to_owned();
         let mut row: Vec<String> = key.values.iter().map(of).collect();
+        if let (Some(operation), Some(last)) = (&key.operation, row.last_mut()) {
+            // Few calls but text generation have a prompt: a column of its own would be empty.
+            match key.values.last() {
+                Some(None) => *last = format!("({operation})"),
+                _ => *last += &format!(" ({operation})"),
+            }
+        }
         // The eye finds a model's rows by the one name at their top.
         if let (Some(first), Some(above), Some(value)) =
             (row.first_mut(), above, key.values.first())
@@ -63,9 +68,6 @@ fn names(report: &Report, unknown: &str) -> Names {
             && above.values.first() == Some(value)
         {
             first.clear();
-        }
-        if operations {
-            row.insert(operation_at, key.operation.clone().unwrap_or_default());
         }
         above = Some(key);
         rows.push(row);
@@ -88,10 +90,11 @@ fn names(report: &Report, unknown: &str) -> Names {
     Names { titles, rows }
 }
 
-/// A prompt and its version are one word to a reader.
-fn title(dimension: &Dimension) -> String {
+fn title(dimension: &Dimension, beside: &[Dimension]) -> String {
     match dimension {
-        Dimension::PromptVersion => "prompt".to_owned(),
+        // To a reader a prompt and its version are one word.
+        Dimension::PromptVersion if !beside.contains(&Dimension::Prompt) => "prompt".to_owned(),
+        Dimension::Tag(_) => clean(&dimension.to_string()),
         dimension => dimension.to_string().replace('_', " "),
     }
 }
@@ -142,14 +145,15 @@ fn cost_block(currency: &str, rows: &Rows<'_>, unknown: &str) -> Block {
     }
 }
 
-/// Percentiles of one latency, all in one unit with the same decimals.
+/// Percentiles of one latency, all in one unit with the same decimals; `None` where no call has any.
 fn time_block(
     title: &str,
     rows: &Rows<'_>,
     values: impl Fn(&Group) -> &Distribution,
     unknown: &str,
-) -> Block {
+) -> Option<Block> {
     let rows: Vec<_> = rows.iter().map(|group| values(group).percentiles()).collect();
+    rows.iter().flatten().next()?;
     let scale = TimeScale::new(highest(rows.iter().flatten().map(|row| row.p99)), 1_000.0);
     let column = |title, value: fn(&Percentiles) -> f64| Column {
         title,
@@ -161,14 +165,14 @@ fn time_block(
             })
             .collect(),
     };
-    Block {
+    Some(Block {
         title: format!("{title}, {}", scale.unit()),
         columns: vec![
             column("p50", |row| row.p50),
             column("p95", |row| row.p95),
             column("p99", |row| row.p99),
         ],
-    }
+    })
 }
 
 fn column(title: &'static str, rows: &Rows<'_>, cell: impl Fn(&Group) -> Cell) -> Column {

@@ -18,7 +18,7 @@ fn report_by(by: &str, records: &[Record]) -> Value {
 #[track_caller]
 fn groups(by: &str, records: &[Record]) -> Vec<(Value, u64)> {
     let report = report_by(by, records);
-    let groups = report["groups"].as_array().expect("groups are a list");
+    let groups = report.pointer("/groups").and_then(Value::as_array).expect("groups are a list");
     let of = |group: &Value| (group["key"].clone(), group["calls"].as_u64().unwrap_or(0));
     groups.iter().map(of).collect()
 }
@@ -67,6 +67,16 @@ fn several_dimensions_make_one_group_for_each_combination() {
     let found = groups("user,tag:tenant,user", &[other, attributed(), attributed()]);
     let key = |user: &str| json!({ "user": user, "tag:tenant": "acme" });
     assert_eq!(found, [(key("u1"), 2), (key("u2"), 1)]);
+    let mut odd = attributed();
+    odd.tags.insert("team_id".into(), "\u{1b}[31mred".into());
+    let ran = run_with(
+        &["report", "-", "--by", "tag:team_id,prompt,prompt_version"],
+        lines(&[odd]).as_bytes(),
+    );
+    let title = ran.out.lines().nth(1).unwrap_or("").split("  ").map(str::trim);
+    let title: Vec<_> = title.filter(|title| !title.is_empty()).take(3).collect();
+    assert_eq!(title, ["tag:team_id", "prompt", "prompt version"], "{}", ran.out);
+    assert!(!ran.out.contains('\u{1b}'));
     let report = report_by("user,tag:tenant", &[attributed()]);
     assert_eq!(report["by"], json!(["user", "tag:tenant"]));
     assert_eq!(report["groups"][0]["errors"], json!({ "rate_limit": 1 }));

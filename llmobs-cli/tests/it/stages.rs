@@ -17,19 +17,20 @@ fn json_of(command: &str, records: &[Record]) -> Value {
 #[track_caller]
 fn stages(records: &[Record]) -> Value {
     let trace = json_of("trace", records);
-    let stages = trace["stages_ms"].as_object().expect("there are stages");
+    let stages = trace.get("stages_ms").and_then(Value::as_object).expect("there are stages");
     let sum: f64 = stages.values().filter_map(Value::as_f64).sum();
-    let whole = trace["duration_ms"].as_f64().expect("a duration");
+    let whole = trace.get("duration_ms").and_then(Value::as_f64).expect("a duration");
     assert!((sum - whole).abs() < 1e-6, "{sum} is not {whole}: {stages:?}");
     let report = json_of("report", records);
-    let reported: serde_json::Map<_, _> = report["stages"]["stages"]
-        .as_array()
+    let reported: serde_json::Map<_, _> = report
+        .pointer("/stages/stages")
+        .and_then(Value::as_array)
         .expect("the report has them too")
         .iter()
         .map(|stage| (stage["stage"].as_str().unwrap_or("").to_owned(), stage["sum_ms"].clone()))
         .collect();
     assert_eq!(&reported, stages);
-    trace["stages_ms"].clone()
+    Value::Object(stages.clone())
 }
 
 #[test]
