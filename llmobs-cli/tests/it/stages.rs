@@ -119,10 +119,10 @@ fn without_steps_nothing_is_said_of_stages() {
 #[test]
 fn a_report_is_over_the_traces_that_have_a_stage() {
     let mut records = Vec::new();
-    for trace in 1..=20 {
-        records.push(step(StepKind::Chain, "c", span(trace, 1, None, 0.0, 100.0)));
-        if trace % 2 == 0 {
-            records.push(chat("m", span(trace, 2, Some(1), 0.0, trace as f64)));
+    for trace in 1..=20_u32 {
+        records.push(step(StepKind::Chain, "c", span(trace.into(), 1, None, 0.0, 100.0)));
+        if trace.is_multiple_of(2) {
+            records.push(chat("m", span(trace.into(), 2, Some(1), 0.0, f64::from(trace))));
         }
     }
     // Told of twice, as of a file that is named twice.
