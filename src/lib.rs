@@ -36,12 +36,19 @@
 //! # Steps of your own
 //!
 //! `#[trace_llm]` puts your prompt builders, retrievers, tools and agents into the same trace, and
-//! [`scope()`] gives everything inside it a session, a user, tags, a prompt version.
+//! [`scope()`] gives everything inside it a session, a user, tags, a prompt version. Steps tell what
+//! they found ([`AsDocument`]), which call of a model they answer ([`AsToolCall`]), and their names
+//! ([`AsAgent`], [`AsWorkflow`]); a [`Step`] by hand can say the same.
+//!
+//! # Prompts
+//!
+//! `prompt!` checks a template in the compiler, [`Template`] at run time. A call that sends the
+//! text has the template's name, version and hash in its record, without anything in between.
 //!
 //! # Features
 //!
 //! - `openai` (default): the client and the service for `async-openai`.
-//! - `macros` (default): `#[trace_llm]`.
+//! - `macros` (default): `#[trace_llm]` and `prompt!`.
 //! - `otlp` (default): spans and metrics over OTLP, or through an OpenTelemetry provider of yours.
 //! - `gzip` (default), `brotli`: answers that the client does not decompress itself. What comes in an
 //!   encoding that is not turned on is counted as [`Cut`]; the application gets it as ever.
@@ -62,23 +69,25 @@ pub mod testing;
 #[doc(hidden)]
 pub use llmobs_core::__private;
 pub use llmobs_core::{
-    Amount, AmountError, Attempt, AttemptDetail, Batch, BodyEnd, Call, CallRef, CallStart, Capture,
-    Clock, Closing, Console, Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField,
-    Decoder, ErrorClass, Event, EventFacts, Failure, Fallback, FallbackAttempt, FlushError, Fold,
-    Headers, IdError, Ids, InScope, InStep, Innermost, JsonLines, JsonLinesError, Kind, Latency,
+    Agent, Amount, AmountError, AsAgent, AsDocument, AsDocuments, AsToolCall, AsWorkflow, Attempt,
+    AttemptDetail, Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console,
+    Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField, Decoder, DocumentRef,
+    ErrorClass, Event, EventFacts, Failure, Fallback, FallbackAttempt, FlushError, Fold, Headers,
+    IdError, Ids, InScope, InStep, Innermost, IterInStep, JsonLines, JsonLinesError, Kind, Latency,
     LatencyClock, Limits, Llmobs, LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta,
     Notes, ObservedOpening, ObservedStream, OpenSpan, Outcome, Params, PriceError, PriceTable,
     Processor, Prompt, ProviderNameError, ProviderNames, RateLimit, Reasoning, Record, Recorder,
-    RequestId, Rotation, Route, SCHEMA, Safety, Scope, ScopeExt, Server, Sink, SinkError,
-    SinkLosses, SpanId, SpanIdentity, SpanKind, SpanStart, StartError, Step, StepKind,
-    StreamObserver, StreamStart, SystemClock, Tap, Target, Term, Timestamp, TimestampError,
-    ToolCall, Totals, TpotSource, TraceBackend, TraceId, TransportError, Usage, UsagePolicy,
-    UsageSource, Verdict, Wire, fallback, observe_opening, observe_stream, scope, semconv,
+    RenderError, RequestId, Retrieved, Rotation, Route, SCHEMA, Safety, Scope, ScopeExt, Server,
+    Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind, SpanStart, StartError, Step,
+    StepKind, StreamInStep, StreamObserver, StreamStart, SystemClock, Tap, Target, Template,
+    TemplateError, Term, Text, Timestamp, TimestampError, Tool, ToolCall, Totals, TpotSource,
+    TraceBackend, TraceId, TransportError, Turn, Usage, UsagePolicy, UsageSource, Verdict, Wire,
+    Workflow, fallback, observe_opening, observe_stream, scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};
 #[cfg(feature = "macros")]
-pub use llmobs_macros::trace_llm;
+pub use llmobs_macros::{prompt, trace_llm};
 
 pub use self::environment::EnvironmentError;
 pub use self::start::{Builder, InitError, builder, init};

@@ -245,7 +245,7 @@ impl Builder {
 
     /// Adds a host that calls carry their trace to, as a `traceparent` header: a model server or a
     /// gateway of yours, whose own spans then join the trace. `.example.com` means every host below
-    /// that one. Defaults to no host.
+    /// that one, `host:port` that port alone. Defaults to no host; one that is none fails the start.
     pub fn propagate_to(self, host: &str) -> Self {
         self.core(|core| core.propagate_to(host))
     }

@@ -11,7 +11,7 @@ mod transport;
 use std::time::Duration;
 
 use bytes::Bytes;
-use llmobs::{BodyEnd, Call, CallStart, Llmobs, Target};
+use llmobs::{BodyEnd, Call, CallStart, Capture, Llmobs, Target, trace_llm};
 use load::{BARE, JSON_LINES, Load, OPENTELEMETRY, Setup};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use reqwest::ResponseBuilderExt;
@@ -144,4 +144,29 @@ fn observing_allocates_little_on_the_caller() {
         assert!(per_call <= max_call, "{name}: {per_call} allocations a call");
         assert!(per_event <= max_event, "{name}: {per_event} allocations an event");
     }
+}
+
+#[trace_llm(kind = "tool", capture(args, output), fields(length = city.len()))]
+fn look_up(city: &str, days: u8) -> u64 {
+    city.len() as u64 + u64::from(days)
+}
+
+#[test]
+fn a_traced_function_allocates_nothing_when_off_and_little_when_on() {
+    let call = || assert_eq!(look_up("Oslo", 3), 7);
+    assert_eq!(each(call, || ()), 0.0, "without a recorder");
+    let recorder = |setup| load::recorder(setup, None);
+    let off = recorder(JSON_LINES);
+    off.set_enabled(false);
+    off.set_capture(Capture::ALL);
+    let scope = llmobs::scope().recorder(&off);
+    assert_eq!(scope.run_sync(|| each(call, || ())), 0.0, "turned off");
+
+    let on = recorder(JSON_LINES);
+    let scope = llmobs::scope().recorder(&on);
+    let bare = scope.run_sync(|| each(call, || settle(Some(&on))));
+    on.set_capture(Capture::ALL);
+    let captured = scope.run_sync(|| each(call, || settle(Some(&on))));
+    println!("| traced function | {bare:.2} | with two arguments and the output {captured:.2} |");
+    assert!(bare <= 8.0 && captured <= 15.0, "{bare} and {captured} allocations");
 }

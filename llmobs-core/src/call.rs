@@ -1,34 +1,37 @@
 //! One logical call, from the moment it is issued to its one end.
 
+mod ending;
 mod propagation;
 mod reader;
 mod request;
+mod state;
 mod tap;
 mod within;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+pub(crate) use self::ending::Ending;
+pub use self::ending::{BodyEnd, TransportError};
 pub use self::propagation::Propagation;
 pub(crate) use self::reader::{Reader, Reading, Slot};
 pub use self::request::RequestTap;
 pub(crate) use self::request::Sent;
-use self::tap::Rest;
+use self::state::Body;
+pub(crate) use self::state::{CallShared, CallState, DETAILED};
 pub use self::tap::Tap;
-pub(crate) use self::tap::{Counted, Frame, Held, frames};
+pub(crate) use self::tap::{Counted, Frame, frames};
 pub(crate) use self::within::during as inside_reader;
 use crate::capture::Capture;
 use crate::decoder::{Decoder, Route, Target};
-use crate::group::Group;
 use crate::id::RequestId;
 use crate::queue::lock;
 use crate::recorder::{Recorder, contained};
 use crate::scope::{Place, Scope};
-use crate::semconv::error_type;
 use crate::span::{Innermost, OpenSpan, SpanKind, SpanStart};
 use crate::time::Timestamp;
 use crate::worker::Message;
@@ -64,71 +67,6 @@ pub struct Attempt {
     sent: u64,
 }
 
-/// Why an attempt got no answer, or a call no response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum TransportError {
-    /// The connection could not be made.
-    Connect,
-    /// A time limit ran out.
-    Timeout,
-    /// The connection broke.
-    Broken,
-    /// The request could not be built.
-    Request,
-    /// Anything else.
-    Other,
-}
-
-impl TransportError {
-    /// The name in the record, one of [`error_type`].
-    pub fn error_type(self) -> &'static str {
-        match self {
-            Self::Connect => error_type::CONNECT,
-            Self::Timeout => error_type::TIMEOUT,
-            Self::Broken => error_type::TRANSPORT,
-            Self::Request => error_type::REQUEST,
-            Self::Other => error_type::OTHER,
-        }
-    }
-}
-
-/// How a response body ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyEnd {
-    /// To its last byte.
-    Complete,
-    /// By an error of the transport.
-    Failed(TransportError),
-    /// By being dropped before that.
-    Dropped,
-}
-
-pub(crate) struct CallShared {
-    pub(crate) recorder: Recorder,
-    pub(crate) number: u64,
-    pub(crate) route: Route,
-    pub(crate) decoder: Arc<dyn Decoder>,
-    /// Bytes of a `str`; the usual host needs no allocation.
-    host: SmallVec<[u8; 64]>,
-    pub(crate) port: Option<u16>,
-    /// The deployment that the path names; empty when it names none.
-    deployment: SmallVec<[u8; 32]>,
-    pub(crate) scope: Option<Scope>,
-    /// Which attempt of the application's own fallback it is.
-    pub(crate) fallback_attempt: Option<u32>,
-    pub(crate) span: OpenSpan,
-    pub(crate) request_id: RequestId,
-    pub(crate) capture: Capture,
-    pub(crate) at: Timestamp,
-    pub(crate) issued: u64,
-    /// Told by its reader alone: its times are the reader's, and nothing of it is the wire's.
-    pub(crate) by_reader: bool,
-    pub(crate) state: Mutex<CallState>,
-    /// What the tap of its answer keeps back.
-    pub(crate) held: Mutex<Held>,
-}
-
 /// What surrounds a call where it is issued.
 pub(crate) struct Surroundings {
     pub(crate) scope: Option<Scope>,
@@ -138,72 +76,6 @@ pub(crate) struct Surroundings {
     pub(crate) at: Timestamp,
     pub(crate) issued: u64,
     pub(crate) by_reader: bool,
-}
-
-/// Attempts of a call that are told of one by one.
-pub(crate) const DETAILED: usize = 16;
-
-/// What changes while a call is under way.
-#[derive(Debug, Default)]
-pub(crate) struct CallState {
-    /// Both are taken by the worker.
-    pub(crate) request: Option<Sent>,
-    pub(crate) request_len: Option<u64>,
-    request_told: bool,
-    /// It is only its length that was to be told.
-    request_counted: bool,
-    pub(crate) attempts: u32,
-    /// More requests may have been sent than attempts were begun.
-    pub(crate) unseen_attempts: bool,
-    /// The attempt the following is about: the last one that was sent or answered. They differ
-    /// where attempts run side by side, and there the first answer wins.
-    pub(crate) attempt: u32,
-    /// When it was sent.
-    pub(crate) sent: Option<u64>,
-    /// When each attempt was sent, as far as they are told of one by one.
-    pub(crate) all_sent: [u64; DETAILED],
-    /// When its headers came.
-    pub(crate) headers: Option<u64>,
-    /// What they said.
-    pub(crate) status: Option<u16>,
-    /// The last attempt asked for usage in the application's place.
-    pub(crate) usage_injected: bool,
-    body: Body,
-    /// What passed of a body that is only counted.
-    pub(crate) counted: Option<Counted>,
-    /// Bytes at the body's end that were not kept.
-    pub(crate) missing: u64,
-    returned: bool,
-    pub(crate) reader: Reader,
-    /// How the call ended, and when; set once.
-    pub(crate) ended: Option<(Ending, u64)>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-enum Body {
-    #[default]
-    None,
-    Open,
-    Ended(BodyEnd, u64),
-}
-
-/// How a call ended, as seen from the caller's side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    Body(BodyEnd),
-    Error(TransportError),
-    Dropped,
-    Unfinished,
-}
-
-impl Ending {
-    /// How the transport failed, if it did.
-    pub(crate) fn transport_error(self) -> Option<TransportError> {
-        match self {
-            Self::Body(BodyEnd::Failed(error)) | Self::Error(error) => Some(error),
-            _ => None,
-        }
-    }
 }
 
 impl Recorder {
@@ -425,72 +297,6 @@ impl Attempt {
         let mut tap = Tap::new(self.call, self.number, now, late);
         tap.head(now, status, headers);
         tap
-    }
-}
-
-impl CallShared {
-    /// The innermost step around the call that sums up.
-    pub(crate) fn group(&self) -> Option<&Arc<Group>> {
-        self.scope.as_ref().and_then(Scope::group)
-    }
-
-    pub(crate) fn host(&self) -> &str {
-        std::str::from_utf8(&self.host).unwrap_or_default()
-    }
-
-    /// The deployment that the path names.
-    pub(crate) fn deployment(&self) -> Option<&str> {
-        std::str::from_utf8(&self.deployment).ok().filter(|name| !name.is_empty())
-    }
-
-    /// Who answers, by the user's word.
-    pub(crate) fn named_provider(&self) -> Option<&str> {
-        self.recorder.shared().providers.of(self.host(), self.port)
-    }
-
-    /// Changes the state, and ends the call when the change completes it.
-    fn update(self: &Arc<Self>, change: impl FnOnce(&mut CallState)) {
-        let mut state = lock(&self.state);
-        change(&mut state);
-        if !state.returned || state.ended.is_some() {
-            return;
-        }
-        let (ending, at) = match state.body {
-            Body::Open => return,
-            Body::Ended(end, at) => (end, at),
-            // Whoever answered, it was not the network.
-            Body::None => (BodyEnd::Complete, self.recorder.elapsed()),
-        };
-        state.ended = Some((Ending::Body(ending), at));
-        self.tell_end(state);
-    }
-
-    /// Tells the worker of a call's end, unless its reader is still there and will do so.
-    fn tell_end(self: &Arc<Self>, state: MutexGuard<'_, CallState>) {
-        let told_later = matches!(state.reader, Reader::Reading);
-        drop(state);
-        if !told_later {
-            self.recorder.send(Message::CallEnded(Arc::clone(self)));
-        }
-    }
-
-    fn body_ended(self: &Arc<Self>, attempt: u32, end: BodyEnd, rest: Rest, at: u64) {
-        self.update(|state| {
-            if state.attempt == attempt {
-                state.body = Body::Ended(end, at);
-                (state.missing, state.counted) = (rest.missing, rest.counted);
-            }
-        });
-    }
-
-    fn end(self: &Arc<Self>, ending: Ending) {
-        let now = self.recorder.elapsed();
-        let mut state = lock(&self.state);
-        if state.ended.is_some() {
-            return;
-        }
-        state.ended = Some((ending, now));
-        self.tell_end(state);
     }
 }
 

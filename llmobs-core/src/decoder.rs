@@ -48,6 +48,13 @@ pub trait Decoder: fmt::Debug + Send + Sync + 'static {
     /// Fills in what the request says.
     fn request(&self, route: &Route, body: &[u8], capture: Capture, record: &mut Record);
 
+    /// Hands over the texts of a request that a prompt may have been rendered to, whole and as the
+    /// model gets them: each message that is a text, each text part of one. Not what the model or a
+    /// tool said. Called only where prompts are rendered. By default, none.
+    fn texts(&self, route: &Route, body: &[u8], visit: &mut dyn FnMut(Text<'_>)) {
+        let _ = (route, body, visit);
+    }
+
     /// Begins to read one answer to the request that `record` holds.
     fn fold(&self, route: &Route, record: &Record, capture: Capture) -> Box<dyn Fold>;
 }
@@ -75,6 +82,26 @@ pub struct Route {
     /// Provider by the registry's names. `None` lets the host stand in, unless the user named it or
     /// [`Fold::finish`] finds a better name; one that is given here stays.
     pub provider: Option<&'static str>,
+}
+
+/// A text of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text<'a> {
+    /// The text, unescaped.
+    pub text: &'a str,
+    /// When it was said.
+    pub turn: Turn,
+}
+
+/// When a text of a request was said, and how much it tells of what the request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Turn {
+    /// Before the last turn of the user's: it is there for what follows it.
+    Earlier,
+    /// In instructions that stand over all turns.
+    Instructions,
+    /// In the last turn of the user's, which the model answers, by steps of its own perhaps.
+    Latest,
 }
 
 /// One answer being read, piece by piece, while it arrives.

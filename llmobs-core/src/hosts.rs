@@ -1,36 +1,52 @@
-//! Hosts by name.
+//! Hosts as the user writes them.
 
 use std::net::IpAddr;
 
-/// A list of hosts: names in full, and `.example.com` for every host below that one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Hosts(Vec<String>);
-
-impl Hosts {
-    /// Adds a host; letters are compared without their case.
-    pub(crate) fn add(&mut self, host: &str) {
-        let host = host.trim().trim_end_matches('.').to_ascii_lowercase();
-        if !host.is_empty() {
-            self.0.push(host);
-        }
-    }
-
-    /// Whether `host` is in the list.
-    pub(crate) fn contain(&self, host: &str) -> bool {
-        self.0.iter().any(|known| is(known, host))
-    }
+/// A host name or address, with a port or for any; one that begins with a dot stands for every host
+/// below it. Letter case makes no difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostPattern {
+    port: Option<u16>,
+    /// Every host below it, of which it is the end with its dot.
+    below: bool,
+    host: String,
 }
 
-/// Whether `host` is what `pattern` says, in lower case.
-fn is(pattern: &str, host: &str) -> bool {
-    let host = host.strip_suffix('.').unwrap_or(host);
-    if !pattern.starts_with('.') {
-        return host.eq_ignore_ascii_case(pattern);
+impl HostPattern {
+    /// Reads `host`, `.host`, `host:port`, `[address]:port`; `None` for what is no host.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (host, port) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
+            Some((address, "")) => (address, None),
+            Some((address, port)) => (address, Some(port.strip_prefix(':')?)),
+            None => match text.split_once(':') {
+                Some((host, port)) if !port.contains(':') => (host, Some(port)),
+                // More than one colon: an address without brackets.
+                _ => (text, None),
+            },
+        };
+        let below = host.starts_with('.');
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+        let labels = host.strip_prefix('.').unwrap_or(host).split('.');
+        if !host.bytes().all(known) || labels.into_iter().any(str::is_empty) {
+            return None;
+        }
+        let port = port.map(str::parse).transpose().ok()?;
+        Some(Self { port, below, host: host.to_ascii_lowercase() })
     }
-    // An address ends like another without being below it.
-    if host.parse::<IpAddr>().is_ok() {
-        return false;
+
+    /// The higher, the more it says.
+    pub(crate) fn rank(&self) -> (bool, bool, usize) {
+        (self.port.is_some(), !self.below, self.host.len())
     }
-    let above = host.len().checked_sub(pattern.len()).and_then(|at| host.get(at..));
-    above.is_some_and(|above| above.eq_ignore_ascii_case(pattern) && above.len() < host.len())
+
+    /// Whether a host is meant. Asked on the caller's task: it allocates nothing.
+    pub(crate) fn fits(&self, host: &str, port: Option<u16>) -> bool {
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let end = host.len().checked_sub(self.host.len()).and_then(|at| host.get(at..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(&self.host))
+            && (host.len() > self.host.len()) == self.below
+            && (self.port.is_none() || self.port == port)
+            // An address may end like another, and is below none.
+            && !(self.below && host.parse::<IpAddr>().is_ok())
+    }
 }

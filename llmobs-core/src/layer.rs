@@ -124,6 +124,8 @@ where
             ended: self.clock.elapsed(),
             failure: None,
             outcome: Outcome::Completed,
+            items: None,
+            details: None,
         };
         recorder.send(Message::StepEnded(Box::new(step)));
     }

@@ -23,6 +23,7 @@ mod observe;
 mod offline;
 mod pricing;
 mod processor;
+mod prompt;
 mod provider;
 mod queue;
 mod record;
@@ -47,7 +48,7 @@ pub use self::call::{
 };
 pub use self::capture::Capture;
 pub use self::decoder::{
-    Closing, Decoder, Event, EventFacts, Fold, Headers, Reasoning, Route, Target,
+    Closing, Decoder, Event, EventFacts, Fold, Headers, Reasoning, Route, Target, Text, Turn,
 };
 pub use self::delivery::Backoff;
 pub use self::fallback::{Fallback, fallback};
@@ -64,12 +65,14 @@ pub use self::observe::{
 pub use self::offline::{DecodeError, Exchange, Offline};
 pub use self::pricing::{PriceError, PriceTable};
 pub use self::processor::{Processor, Verdict};
+pub use self::prompt::{RenderError, Template, TemplateError};
 pub use self::provider::{ProviderNameError, ProviderNames};
 pub use self::record::{
-    Amount, AmountError, AttemptDetail, Consumer, ConsumerEnd, Content, Cost, CostSource, Cut,
-    CutField, ErrorClass, Failure, FallbackAttempt, Kind, Latency, LatencyClock, Logprobs,
-    LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind,
-    Term, ToolCall, Totals, TpotSource, Usage, UsageSource, Wire, millis,
+    Agent, Amount, AmountError, AttemptDetail, Consumer, ConsumerEnd, Content, Cost, CostSource,
+    Cut, CutField, DocumentRef, ErrorClass, Failure, FallbackAttempt, Kind, Latency, LatencyClock,
+    Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record, Retrieved, SCHEMA,
+    Safety, Server, StepKind, Term, Tool, ToolCall, Totals, TpotSource, Usage, UsageSource, Wire,
+    Workflow, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
 #[cfg(feature = "schema")]
@@ -81,7 +84,10 @@ pub use self::sink::{
 pub use self::span::{
     Innermost, LocalBackend, OpenSpan, SpanIdentity, SpanKind, SpanStart, TraceBackend,
 };
-pub use self::step::{InStep, Step};
+pub use self::step::{
+    AsAgent, AsDocument, AsDocuments, AsToolCall, AsWorkflow, InStep, IterInStep, Step,
+    StreamInStep,
+};
 pub use self::stream::SseParser;
 pub use self::time::{Clock, SystemClock, Timestamp, TimestampError};
 pub use self::usage::UsagePolicy;

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::Decoder;
 use crate::delivery::{Backoff, Delivery};
-use crate::hosts::Hosts;
+use crate::hosts::HostPattern;
 use crate::id::{Ids, RandomIds};
 use crate::pricing::PriceTable;
 use crate::processor::Processor;
+use crate::prompt::Renderings;
 use crate::provider::{ProviderNameError, ProviderNames};
 use crate::queue::{Pool, Queue, lock};
 use crate::recorder::{Counts, FlushError, Limits, Recorder, Shared, Time};
@@ -38,7 +39,7 @@ pub struct Builder {
     ids: Arc<dyn Ids>,
     capture: Capture,
     usage: UsagePolicy,
-    propagate_to: Hosts,
+    propagate_to: Vec<Result<HostPattern, String>>,
     propagate_baggage: bool,
     user_id_key: Option<UserIdKey>,
     providers: Result<ProviderNames, ProviderNameError>,
@@ -63,7 +64,7 @@ impl Default for Builder {
             ids: Arc::new(RandomIds),
             capture: Capture::NONE,
             usage: UsagePolicy::Auto,
-            propagate_to: Hosts::default(),
+            propagate_to: Vec::new(),
             propagate_baggage: false,
             user_id_key: None,
             providers: Ok(ProviderNames::new()),
@@ -146,9 +147,11 @@ impl Builder {
 
     /// Adds a host that calls carry their trace to, as a `traceparent` header: a model server or a
     /// gateway of yours, whose own spans then join the trace. `.example.com` means every host below
-    /// that one. A request that has the header already is left as it is. Defaults to no host.
+    /// that one, and `host:port` that port alone. A request that has the header already is left as it
+    /// is. Defaults to no host; one that is none fails the start.
     pub fn propagate_to(mut self, host: &str) -> Self {
-        self.propagate_to.add(host);
+        let pattern = HostPattern::parse(host.trim());
+        self.propagate_to.push(pattern.ok_or_else(|| host.to_owned()));
         self
     }
 
@@ -227,10 +230,12 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the system gives no thread for the worker or a sink, or a provider cannot be named as
-    /// [`provider`](Self::provider) says.
+    /// When the system gives no thread for the worker or a sink, or a host or a
+    /// provider's name is none.
     pub fn start(self) -> Result<Llmobs, StartError> {
         let providers = self.providers.map_err(|err| StartError(Cause::Provider(err)))?;
+        let propagate_to: Result<_, _> = self.propagate_to.into_iter().collect();
+        let propagate_to = propagate_to.map_err(|host| StartError(Cause::Host(host)))?;
         let time = match self.clock {
             Some(clock) => Time::Other(clock),
             None => Time::System(SystemClock::default()),
@@ -244,7 +249,7 @@ impl Builder {
             decoders: self.decoders,
             capture: CapturePolicy::new(self.capture),
             usage: self.usage,
-            propagate_to: self.propagate_to,
+            propagate_to,
             propagate_baggage: self.propagate_baggage,
             user_id_key: self.user_id_key,
             providers,
@@ -253,6 +258,7 @@ impl Builder {
             service: self.service,
             environment: self.environment,
             counts: Counts::default(),
+            renderings: Renderings::new(),
             deliveries: OnceLock::new(),
         });
         let mut threads = Vec::new();
@@ -294,6 +300,8 @@ pub struct StartError(Cause);
 enum Cause {
     #[error("no thread could be started for the recorder")]
     Thread(#[source] std::io::Error),
+    #[error("{0:?} is no host to carry traces to: expected a name or an address, and maybe a port")]
+    Host(String),
     #[error("a provider cannot be named")]
     Provider(#[source] ProviderNameError),
 }

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use crate::call::{BodyEnd, CallStart, Surroundings};
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Target};
-use crate::hosts::Hosts;
 use crate::id::{Ids, RandomIds};
 use crate::pricing::PriceTable;
+use crate::prompt::Renderings;
 use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
@@ -181,7 +181,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         decoders: vec![Arc::clone(decoder)],
         capture: CapturePolicy::new(Capture::NONE),
         usage: UsagePolicy::Never,
-        propagate_to: Hosts::default(),
+        propagate_to: Vec::new(),
         propagate_baggage: false,
         user_id_key: None,
         providers: ProviderNames::new(),
@@ -190,6 +190,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         service: None,
         environment: None,
         counts: Counts::default(),
+        renderings: Renderings::none(),
         deliveries: OnceLock::new(),
     });
     (recorder.clone(), Worker::new(recorder, PriceTable::builtin(), Vec::new()))

@@ -13,6 +13,7 @@ mod latency;
 mod meta;
 mod request;
 mod response;
+mod step;
 mod totals;
 mod usage;
 
@@ -32,6 +33,7 @@ pub use self::latency::{Latency, LatencyClock, TpotSource, millis};
 pub use self::meta::{LossReport, Meta, SCHEMA};
 pub use self::request::{Params, Prompt, Server};
 pub use self::response::{Logprobs, RateLimit, Safety, ToolCall, Wire};
+pub use self::step::{Agent, DocumentRef, Retrieved, Tool, Workflow};
 pub use self::totals::{FallbackAttempt, Totals};
 pub use self::usage::{Usage, UsageSource};
 use crate::id::{RequestId, SpanId, TraceId};
@@ -87,6 +89,24 @@ pub struct Record {
     /// Name of the step: the function's, unless one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The tool that ran; tool steps only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<Box<Tool>>,
+    /// The agent that ran; agent steps only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Box<Agent>>,
+    /// The workflow that ran; workflow steps only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<Box<Workflow>>,
+    /// Documents a retriever or a reranker gave back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retrieved: Option<Box<Retrieved>>,
+    /// Items that were read of the stream or the iterator a step gave back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<u64>,
+    /// What else the application said of a step, by names of its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, serde_json::Value>,
 
     /// Operation by the GenAI registry, such as `chat`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,6 +148,10 @@ pub struct Record {
     /// Prompt template the input was made from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<Prompt>,
+    /// All prompt templates that texts of the input were rendered from, in its order, those of
+    /// earlier turns included; absent where that is `prompt` alone. Without variables.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prompts: Vec<Prompt>,
 
     /// Tokens of the input, cached ones included.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -9,9 +9,10 @@ use std::time::Duration;
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Route, Target};
 use crate::delivery::Delivery;
-use crate::hosts::Hosts;
+use crate::hosts::HostPattern;
 use crate::id::Ids;
 use crate::loss::{LossCause, LossCounts, Losses};
+use crate::prompt::Renderings;
 use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
@@ -39,7 +40,7 @@ pub(crate) struct Shared {
     pub(crate) capture: CapturePolicy,
     pub(crate) usage: UsagePolicy,
     /// Hosts that calls carry their trace to.
-    pub(crate) propagate_to: Hosts,
+    pub(crate) propagate_to: Vec<HostPattern>,
     pub(crate) propagate_baggage: bool,
     pub(crate) user_id_key: Option<UserIdKey>,
     pub(crate) providers: ProviderNames,
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) service: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) counts: Counts,
+    pub(crate) renderings: Renderings,
     pub(crate) deliveries: OnceLock<Vec<Arc<Delivery>>>,
 }
 

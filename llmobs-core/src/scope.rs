@@ -16,6 +16,7 @@ pub(crate) use self::stack::{TracingSpan, enter_tracing, exit_tracing};
 use self::tags::Tags;
 use crate::capture::Capture;
 use crate::group::Group;
+use crate::prompt::identity_of;
 use crate::record::Prompt;
 use crate::recorder::{Recorder, contained};
 use crate::span::{Innermost, OpenSpan};
@@ -122,6 +123,16 @@ impl Scope {
     pub fn prompt(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
         let version = Some(version.into());
         self.edit().prompt = Some(Prompt { name: name.into(), version, ..Prompt::default() });
+        self
+    }
+
+    /// Sets the prompt template to the one that `rendered` came from, for calls that send the text
+    /// embedded in a larger one. Does nothing for a text that was not rendered here lately.
+    #[must_use]
+    pub fn prompt_of(mut self, rendered: &str) -> Self {
+        if let Some(prompt) = identity_of(&self, rendered) {
+            self.edit().prompt = Some(prompt);
+        }
         self
     }
 

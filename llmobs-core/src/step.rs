@@ -1,5 +1,13 @@
 //! One of the application's own steps: what `#[trace_llm]` opens around a function.
 
+mod details;
+mod documents;
+mod notes;
+mod parties;
+mod reading;
+mod told;
+mod value;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
@@ -8,6 +16,11 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use self::details::Details;
+pub use self::documents::{AsDocument, AsDocuments};
+pub use self::parties::{AsAgent, AsToolCall, AsWorkflow};
+pub use self::reading::{IterInStep, StreamInStep};
+pub use self::value::Shown;
 use crate::group::Group;
 use crate::record::{Outcome, StepKind};
 use crate::recorder::Recorder;
@@ -49,6 +62,9 @@ pub(crate) struct OpenStep {
     pub(crate) ended: u64,
     pub(crate) failure: Option<Cow<'static, str>>,
     pub(crate) outcome: Outcome,
+    /// Items read of the stream or iterator the step gave back.
+    pub(crate) items: Option<u64>,
+    pub(crate) details: Option<Box<Details>>,
 }
 
 impl Step {
@@ -142,6 +158,8 @@ impl Recorder {
             ended: began,
             failure: None,
             outcome: Outcome::Unfinished,
+            items: None,
+            details: None,
         }
     }
 }

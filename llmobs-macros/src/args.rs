@@ -1,9 +1,17 @@
 //! The grammar: what may stand between the parentheses.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+mod lists;
+mod slot;
+
+use proc_macro2::{Ident, Span, TokenStream};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Error, LitStr, Path, Result, Token};
+use syn::{Error, Expr, LitStr, Path, Result, Token};
+
+pub(crate) use self::lists::{Capture, Field};
+use self::lists::{capture, fields, skip};
+pub(crate) use self::slot::note;
+use self::slot::{Slot, skip_to_comma, value};
 
 /// Kinds as they are written, and their variants of `StepKind`.
 const KINDS: &[(&str, &str)] = &[
@@ -22,11 +30,28 @@ const KINDS: &[(&str, &str)] = &[
     ("llm", "Llm"),
 ];
 
+/// Names and ids that are given by an expression, and the kind each belongs to.
+const TEXTS: &[(&str, &str, &str)] = &[
+    ("tool_call_id", "tool", "Tool"),
+    ("tool_name", "tool", "Tool"),
+    ("tool_type", "tool", "Tool"),
+    ("agent_name", "agent", "Agent"),
+    ("agent_id", "agent", "Agent"),
+    ("agent_version", "agent", "Agent"),
+    ("workflow_name", "workflow", "Workflow"),
+];
+
 /// What the attribute says.
 pub(crate) struct Args {
     /// Variant of `StepKind`.
     pub(crate) kind: &'static str,
     pub(crate) name: Option<LitStr>,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) capture: Capture,
+    /// Arguments that are not captured.
+    pub(crate) skip: Vec<Ident>,
+    /// Names and ids, by their setters.
+    pub(crate) texts: Vec<(Ident, Expr)>,
     /// The crate to find the runtime in.
     pub(crate) krate: Path,
 }
@@ -46,19 +71,25 @@ impl Args {
                     input.parse::<Token![,]>()?;
                 }
             }
+            slots.fit(&mut errors);
             errors.map_or(Ok(()), Err)
         };
         read.parse2(tokens)?;
+        let texts = slots.texts.into_iter().filter_map(|text| text.given);
         Ok(Self {
-            kind: slots.kind.value.unwrap_or("Chain"),
-            name: slots.name.value,
-            krate: slots.krate.value.unwrap_or_else(facade),
+            kind: slots.kind.value().unwrap_or("Chain"),
+            name: slots.name.value(),
+            fields: slots.fields.value().unwrap_or_default(),
+            capture: slots.capture.value().unwrap_or_default(),
+            skip: slots.skip.value().unwrap_or_default(),
+            texts: texts.collect(),
+            krate: slots.krate.value().unwrap_or_else(facade),
         })
     }
 }
 
 /// The path for those who depend on the facade.
-fn facade() -> Path {
+pub(crate) fn facade() -> Path {
     let llmobs = Ident::new("llmobs", Span::mixed_site());
     Path { leading_colon: Some(Token![::](Span::mixed_site())), ..Path::from(llmobs) }
 }
@@ -67,12 +98,27 @@ fn facade() -> Path {
 struct Slots {
     kind: Slot<&'static str>,
     name: Slot<LitStr>,
+    fields: Slot<Vec<Field>>,
+    capture: Slot<Capture>,
+    skip: Slot<Vec<Ident>>,
+    texts: Vec<Slot<Expr>>,
     krate: Slot<Path>,
+    /// Arguments with mistakes in them: none that follow from those are reported.
+    wrong: Vec<String>,
 }
 
 impl Default for Slots {
     fn default() -> Self {
-        Self { kind: Slot::new("kind"), name: Slot::new("name"), krate: Slot::new("crate") }
+        Self {
+            kind: Slot::default(),
+            name: Slot::default(),
+            fields: Slot::default(),
+            capture: Slot::default(),
+            skip: Slot::default(),
+            texts: TEXTS.iter().map(|_| Slot::default()).collect(),
+            krate: Slot::default(),
+            wrong: Vec::new(),
+        }
     }
 }
 
@@ -83,47 +129,75 @@ impl Slots {
         }
         let argument = input.call(Ident::parse_any)?;
         let written = argument.to_string();
-        match written.as_str() {
+        let set = self.set(argument, &written, input);
+        if set.is_err() {
+            self.wrong.push(written);
+        }
+        set
+    }
+
+    fn set(&mut self, argument: Ident, written: &str, input: ParseStream<'_>) -> Result<()> {
+        match written {
             "kind" => {
                 let value = string(&argument, input)?;
-                self.kind.set(&argument, kind(&value)?)
+                self.kind.set(argument, kind(&value)?)
             }
             "name" => {
                 let value = string(&argument, input)?;
                 if value.value().is_empty() {
                     return Err(Error::new(value.span(), "a name has at least one character"));
                 }
-                self.name.set(&argument, value)
+                self.name.set(argument, value)
+            }
+            "fields" => {
+                let fields = fields(&argument, input)?;
+                self.fields.set(argument, fields)
+            }
+            "capture" => {
+                let capture = capture(&argument, input)?;
+                self.capture.set(argument, capture)
+            }
+            "skip" => {
+                let skip = skip(&argument, input)?;
+                self.skip.set(argument, skip)
             }
             "crate" => {
                 let path = path(&argument, input)?;
-                self.krate.set(&argument, path)
+                self.krate.set(argument, path)
             }
-            _ => Err(Error::new(argument.span(), unknown(&written))),
+            _ => {
+                let text = TEXTS.iter().zip(&mut self.texts).find(|(text, _)| text.0 == written);
+                let Some((_, slot)) = text else {
+                    return Err(Error::new(argument.span(), unknown(written)));
+                };
+                let wanted = format!("expected `{argument} = expression`");
+                let expression = value(&argument, input, &wanted, |input| input.parse())?;
+                slot.set(argument, expression)
+            }
         }
     }
-}
 
-/// One argument's value.
-struct Slot<T> {
-    name: &'static str,
-    value: Option<T>,
-}
-
-impl<T> Slot<T> {
-    fn new(name: &'static str) -> Self {
-        Self { name, value: None }
-    }
-
-    /// Sets the value; the second time is an error.
-    fn set(&mut self, argument: &Ident, value: T) -> Result<()> {
-        if self.value.replace(value).is_some() {
-            return Err(Error::new(
-                argument.span(),
-                format!("the argument `{}` is given twice", self.name),
-            ));
+    /// Checks what is said against what else is said.
+    fn fit(&self, errors: &mut Option<Error>) {
+        let wrong = |name: &str| self.wrong.iter().any(|wrong| wrong == name);
+        let kind = self.kind.get().copied().unwrap_or("Chain");
+        for ((name, written, variant), slot) in TEXTS.iter().zip(&self.texts) {
+            if let Some((argument, _)) = &slot.given
+                && *variant != kind
+                && !wrong("kind")
+            {
+                let message = format!("`{name}` goes with `kind = \"{written}\"`");
+                note(errors, Error::new(argument.span(), message));
+            }
         }
-        Ok(())
+        let captures = self.capture.get().is_some_and(|capture| capture.args);
+        if let Some((argument, _)) = &self.skip.given
+            && !captures
+            && !wrong("capture")
+        {
+            let message = "`skip` leaves arguments out of `capture(args)`, which is not given";
+            note(errors, Error::new(argument.span(), message));
+        }
     }
 }
 
@@ -133,20 +207,6 @@ fn string(argument: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
 
 fn path(argument: &Ident, input: ParseStream<'_>) -> Result<Path> {
     value(argument, input, "expected a path, as in `crate = llmobs_core`", Path::parse_mod_style)
-}
-
-fn value<T>(
-    argument: &Ident,
-    input: ParseStream<'_>,
-    wanted: &str,
-    parse: impl FnOnce(ParseStream<'_>) -> Result<T>,
-) -> Result<T> {
-    if !input.peek(Token![=]) {
-        return Err(Error::new(argument.span(), wanted));
-    }
-    input.parse::<Token![=]>()?;
-    let at = if input.is_empty() { argument.span() } else { input.span() };
-    parse(input).map_err(|_| Error::new(at, wanted))
 }
 
 fn kind(written: &LitStr) -> Result<&'static str> {
@@ -161,21 +221,10 @@ fn kind(written: &LitStr) -> Result<&'static str> {
 
 fn unknown(written: &str) -> String {
     if KINDS.iter().any(|(name, _)| *name == written) {
-        format!("a kind is written `kind = \"{written}\"`")
-    } else {
-        format!("unknown argument `{written}`; expected one of `kind`, `name`, `crate`")
+        return format!("a kind is written `kind = \"{written}\"`");
     }
-}
-
-pub(crate) fn note(errors: &mut Option<Error>, error: Error) {
-    match errors {
-        Some(errors) => errors.combine(error),
-        None => *errors = Some(error),
-    }
-}
-
-fn skip_to_comma(input: ParseStream<'_>) {
-    while !input.is_empty() && !input.peek(Token![,]) {
-        let _ = input.parse::<TokenTree>();
-    }
+    let plain = ["kind", "name", "fields", "capture", "skip", "crate"];
+    let names = plain.into_iter().chain(TEXTS.iter().map(|text| text.0));
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    format!("unknown argument `{written}`; expected one of {}", names.join(", "))
 }

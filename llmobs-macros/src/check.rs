@@ -1,5 +1,7 @@
 //! The rules: which functions can be observed, and where in them the work is.
 
+mod arguments;
+mod reading;
 mod tail;
 
 use proc_macro2::{TokenStream, TokenTree};
@@ -8,6 +10,8 @@ use syn::{
     parse_quote,
 };
 
+pub(crate) use self::arguments::Arguments;
+pub(crate) use self::reading::{Reading, Within, is_plain};
 pub(crate) use self::tail::Tail;
 use crate::function::Function;
 
@@ -93,7 +97,7 @@ fn future_output(returned: &Type) -> Option<Type> {
         Type::Group(inner) => future_output(&inner.elem),
         Type::Path(path) => {
             let last = path.path.segments.last()?;
-            let mut types = arguments(last).filter_map(|argument| match argument {
+            let mut types = type_arguments(last).filter_map(|argument| match argument {
                 GenericArgument::Type(inner) => Some(inner),
                 _ => None,
             });
@@ -110,13 +114,13 @@ fn future_output(returned: &Type) -> Option<Type> {
 fn bound_output(bound: &TypeParamBound) -> Option<Type> {
     let TypeParamBound::Trait(bound) = bound else { return None };
     let future = bound.path.segments.last().filter(|last| last.ident == "Future")?;
-    arguments(future).find_map(|argument| match argument {
+    type_arguments(future).find_map(|argument| match argument {
         GenericArgument::AssocType(output) if output.ident == "Output" => Some(output.ty.clone()),
         _ => None,
     })
 }
 
-fn arguments(segment: &PathSegment) -> impl Iterator<Item = &GenericArgument> {
+fn type_arguments(segment: &PathSegment) -> impl Iterator<Item = &GenericArgument> {
     match &segment.arguments {
         PathArguments::AngleBracketed(angle) => Some(angle.args.iter()),
         _ => None,

@@ -1,5 +1,7 @@
 //! The output: the function with a step around its work.
 
+mod notes;
+
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
@@ -8,8 +10,9 @@ use syn::token::{Brace, Move};
 use syn::visit_mut::{self, VisitMut};
 use syn::{Expr, Ident, LitStr, ReturnType, Signature, Stmt, Type, parse_quote};
 
+use self::notes::Notes;
 use crate::args::Args;
-use crate::check::{Work, check};
+use crate::check::{Reading, Work, check, is_plain};
 use crate::fallback::fallback;
 use crate::function::Function;
 
@@ -20,7 +23,10 @@ pub(crate) fn trace_llm(args: TokenStream, item: TokenStream) -> TokenStream {
         Ok((function, work))
     });
     match (args, function) {
-        (Ok(args), Ok((function, work))) => expand(&args, function, work),
+        (Ok(args), Ok((function, work))) => match Notes::new(&args, &function.signature) {
+            Ok(notes) => expand(&args, notes, function, work),
+            Err(error) => fallback(&item, &error),
+        },
         (Err(mut error), Err(other)) => {
             error.combine(other);
             fallback(&item, &error)
@@ -29,8 +35,13 @@ pub(crate) fn trace_llm(args: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-fn expand(args: &Args, function: Function, work: Work) -> TokenStream {
-    let step = Step::new(args, &function.signature.ident);
+fn expand(args: &Args, mut notes: Notes, function: Function, work: Work) -> TokenStream {
+    if let Work::Tail(tail) = &work
+        && !tail.is_alone()
+    {
+        notes.leave_arguments();
+    }
+    let step = Step::new(args, notes, &function.signature.ident);
     let Function { attributes, visibility, signature, brace, inner_attributes, body } = function;
     let body = match work {
         Work::Sync => step.around_sync(&Returned::of(&signature), brace, body),
@@ -64,22 +75,23 @@ struct Step {
     rt: TokenStream,
     kind: Ident,
     name: LitStr,
+    notes: Notes,
     /// Variables. Hygiene hides them from the user's code, but not the user's constants from them.
     step: Ident,
     value: Ident,
 }
 
 impl Step {
-    fn new(args: &Args, function: &Ident) -> Self {
+    fn new(args: &Args, notes: Notes, function: &Ident) -> Self {
         let here = Span::mixed_site();
-        let krate = &args.krate;
         let name = || LitStr::new(&function.unraw().to_string(), here);
         Self {
-            rt: quote_spanned!(here=> #krate::__private),
+            rt: notes.rt.clone(),
             kind: Ident::new(args.kind, here),
             name: args.name.clone().unwrap_or_else(name),
-            step: Ident::new("__llmobs_step", here),
-            value: Ident::new("__llmobs_value", here),
+            step: notes.step.clone(),
+            value: notes.value.clone(),
+            notes,
         }
     }
 
@@ -123,24 +135,39 @@ impl Step {
 
     /// Opens the step, does `run` and closes it.
     fn around(&self, returned: &Returned, run: &TokenStream) -> TokenStream {
-        let Self { rt, kind, name, step, value } = self;
+        let Self { rt, kind, name, step, value, notes } = self;
         let here = Span::mixed_site();
         let start = quote_spanned!(here=> #rt::Step::start(#rt::StepKind::#kind, #name));
         if returned.never() {
+            let (mutable, before) =
+                (notes.says().then(|| quote_spanned!(here=> mut)), notes.before());
             return quote_spanned! {here=>
-                let #step = #start;
+                let #mutable #step = #start;
+                #before
                 match #run {}
             };
         }
+        let before = notes.before();
+        let reading = Reading::of(&returned.declared);
+        let after = notes.after(reading.is_some());
+        let end = match reading {
+            Some(reading) => notes.read(&reading),
+            None if is_plain(&returned.declared) => quote_spanned! {here=>
+                #rt::Step::end(#step);
+                #value
+            },
+            // Behind an alias may be a stream in a box.
+            None => quote_spanned! {here=> {
+                use #rt::{EndReading as _, EndResults as _, EndValue as _};
+                (&&&#rt::Ending::new(#value, #step)).__llmobs_end()
+            }},
+        };
         quote_spanned! {here=>
             let mut #step = #start;
+            #before
             let #value = #run;
-            {
-                use #rt::{NoteResult as _, NoteValue as _};
-                (&#rt::Returned(&#value)).__llmobs_note(&mut #step);
-            }
-            #rt::Step::end(#step);
-            #value
+            #after
+            #end
         }
     }
 }
@@ -152,7 +179,10 @@ fn generated(brace: Brace) -> Brace {
 
 /// The type a function or future is declared to return.
 struct Returned {
+    /// The type as it can be written inside a body, but for `!`.
     ty: Type,
+    /// The type as it was written.
+    declared: Type,
     span: Span,
 }
 
@@ -161,7 +191,7 @@ impl Returned {
         match &signature.output {
             ReturnType::Default => {
                 let span = Span::mixed_site().located_at(signature.ident.span());
-                Self { ty: parse_quote!(()), span }
+                Self { ty: parse_quote!(()), declared: parse_quote!(()), span }
             }
             ReturnType::Type(_, ty) => Self::from((**ty).clone()),
         }
@@ -183,8 +213,9 @@ impl Returned {
 impl From<Type> for Returned {
     fn from(mut ty: Type) -> Self {
         let span = Span::mixed_site().located_at(ty.span());
+        let declared = ty.clone();
         EraseOpaque.visit_type_mut(&mut ty);
-        Self { ty, span }
+        Self { ty, declared, span }
     }
 }
 

@@ -18,12 +18,13 @@ mod request;
 mod responses;
 mod route;
 mod safety;
+mod texts;
 mod timing;
 mod tools;
 mod usage;
 
 use llmobs_core::semconv::api;
-use llmobs_core::{Capture, Decoder, Fold, Record, Route, Target, is_binary};
+use llmobs_core::{Capture, Decoder, Fold, Record, Route, Target, Text, is_binary};
 
 use self::chat::ChatFold;
 use self::embeddings::EmbeddingsFold;
@@ -86,6 +87,12 @@ impl Decoder for OpenAi {
             request::read(body, capture, record);
         } else {
             operation::request(route, body, capture, record);
+        }
+    }
+
+    fn texts(&self, route: &Route, body: &[u8], visit: &mut dyn FnMut(Text<'_>)) {
+        if !operation::is_anything(route) {
+            texts::visit(body, visit);
         }
     }
 

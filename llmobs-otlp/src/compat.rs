@@ -158,12 +158,13 @@ fn mlflow(record: &Record, out: &mut Attributes) {
 
 /// Input and output as both backends show them in their lists.
 fn values(record: &Record, out: &mut Attributes) {
-    let Some(Content { input_messages, output_messages, .. }) = record.content.as_deref() else {
-        return;
-    };
+    let Some(content) = record.content.as_deref() else { return };
+    let Content { input_messages, output_messages, arguments, result, documents, .. } = content;
+    let input = input_messages.as_ref().or(arguments.as_ref());
+    let output = output_messages.as_ref().or(result.as_ref()).or(documents.as_ref());
     let values = [
-        (input_messages, compat::INPUT_VALUE, compat::INPUT_MIME_TYPE),
-        (output_messages, compat::OUTPUT_VALUE, compat::OUTPUT_MIME_TYPE),
+        (input, compat::INPUT_VALUE, compat::INPUT_MIME_TYPE),
+        (output, compat::OUTPUT_VALUE, compat::OUTPUT_MIME_TYPE),
     ];
     for (value, key, mime_type) in values {
         if let Some(value) = value {

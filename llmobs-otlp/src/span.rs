@@ -5,6 +5,7 @@ mod step;
 
 use llmobs_core::{Kind, Outcome, Record, SpanKind, Timestamp};
 
+pub(crate) use self::step::object;
 use crate::attributes::Attributes;
 use crate::compat::Compat;
 use llmobs_core::semconv::{attribute, error_type};

@@ -136,7 +136,8 @@ async fn beside_text(says: &str) {
 
 fn request(says: &str) -> CreateChatCompletionRequest {
     let mut request = question(says);
-    request.messages.insert(0, ChatCompletionRequestSystemMessage::from(says).into());
+    let system = llmobs::prompt!("canary", "Follow {says}");
+    request.messages.insert(0, ChatCompletionRequestSystemMessage::from(system).into());
     let function = FunctionObjectArgs::default()
         .name("look_up")
         .description(says)
@@ -156,6 +157,7 @@ async fn nothing_said_leaves_unless_it_was_turned_on() {
     for there in ["look_up", "audio_transcriptions", "moderation", "api_call"] {
         assert!(off.contains(there), "the records are there: {there}");
     }
+    assert!(off.contains("gen_ai.prompt.name"), "the prompt is known");
     let around = off.find(CANARY).map(|at| &off[at.saturating_sub(200)..at]);
     assert_eq!(around, None, "content has left");
     let on = everything(Capture::ALL).await;

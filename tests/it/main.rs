@@ -1,5 +1,6 @@
 //! The whole, from the application's side.
 
+mod agents;
 mod bad_input;
 #[cfg(feature = "otlp")]
 mod canary;
@@ -14,9 +15,11 @@ mod fidelity;
 mod observe;
 mod operations;
 mod outcomes;
+mod prompts;
 mod propagation;
 mod retries;
 mod start;
 mod support;
 mod tidy;
+mod trees;
 mod usage;

@@ -88,6 +88,12 @@ struct SpanView<'a> {
     tool_calls: &'a [String],
     #[serde(skip_serializing_if = "is_zero")]
     more_tool_calls: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    documents: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    items: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
 }
 
 pub(super) fn write(trace: &Trace) -> String {
@@ -155,6 +161,9 @@ impl<'a> SpanView<'a> {
             answered_by: span.answered_by.as_deref(),
             tool_calls: &span.tools,
             more_tool_calls: span.more_tools,
+            documents: span.documents,
+            items: span.items,
+            tool_call_id: span.tool_call_id.as_deref(),
         }
     }
 }

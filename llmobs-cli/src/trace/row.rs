@@ -9,7 +9,7 @@ use super::span::Span;
 use super::sums;
 use crate::cost::{MoneyScale, nanos};
 use crate::style::{Paint, Style};
-use crate::text::{TimeScale, count, highest};
+use crate::text::{TimeScale, count, counted, highest};
 use crate::tree::{Node, Place};
 
 /// A span's cells.
@@ -136,6 +136,15 @@ fn notes(span: &Span, place: Place, scales: Scales, style: &Style) -> Vec<Note> 
             more => format!(" and {more} more"),
         };
         note(format!("tool: {}{more}", span.tools.join(", ")), Paint::Green);
+    }
+    if let Some(documents) = span.documents {
+        note(counted(documents, "document"), Paint::Dim);
+    }
+    if let Some(items) = span.items {
+        note(counted(items, "item"), Paint::Dim);
+    }
+    if let Some(id) = &span.tool_call_id {
+        note(format!("answers {id}"), Paint::Green);
     }
     if span.inconsistent_usage {
         note("token counts contradict themselves".to_owned(), Paint::Yellow);

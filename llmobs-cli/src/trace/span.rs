@@ -51,6 +51,12 @@ pub(super) struct Span {
     pub(super) tools: Vec<String>,
     /// Tool calls that are not in `tools`.
     pub(super) more_tools: usize,
+    /// Documents a retriever found.
+    pub(super) documents: Option<u64>,
+    /// Items that were read of a step's stream.
+    pub(super) items: Option<u64>,
+    /// The tool call that a tool answered.
+    pub(super) tool_call_id: Option<String>,
 }
 
 impl Span {
@@ -98,6 +104,9 @@ impl Span {
             stage: Stage::of(record),
             tools: record.tool_calls.iter().take(TOOLS).map(tool).collect(),
             more_tools: record.tool_calls.len().saturating_sub(TOOLS),
+            documents: record.retrieved.as_ref().map(|retrieved| retrieved.count),
+            items: record.items,
+            tool_call_id: record.tool.as_ref().and_then(|tool| tool.call_id.as_deref().map(clean)),
         })
     }
 

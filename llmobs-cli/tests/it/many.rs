@@ -34,7 +34,7 @@ fn run_limited(args: &[&str], record: impl Fn(u32) -> Record) -> String {
 
 /// More models than there are groups, each trace on its own, and content nobody shows.
 fn of_many_models(n: u32) -> Record {
-    let outcome = if n % 10 == 0 { Outcome::Dropped } else { Outcome::Completed };
+    let outcome = if n.is_multiple_of(10) { Outcome::Dropped } else { Outcome::Completed };
     let mut record = call(&format!("model-{}", n % 700), outcome, f64::from(n % 1_000));
     record.trace_id = Some(trace_id(u128::from(n) + 1));
     record.span_id = span(1, 1, None, 0.0, 0.0).span_id;

@@ -20,7 +20,7 @@ impl CallRef {
     pub fn propagation(&self) -> Option<Propagation> {
         let call = &self.0;
         let shared = call.recorder.shared();
-        if !shared.propagate_to.contain(call.host()) {
+        if !shared.propagate_to.iter().any(|host| host.fits(call.host(), call.port)) {
             return None;
         }
         let scope = call.scope.as_ref().filter(|_| shared.propagate_baggage);

@@ -20,6 +20,15 @@ pub struct Content {
     /// Tools offered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_definitions: Option<Value>,
+    /// What a step was run with, by the names of the arguments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<Value>,
+    /// What a step gave back; of a stream or an iterator, the list of what was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+    /// Documents that were given back, with their texts: the first of them, at most 128.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub documents: Option<Value>,
 }
 
 /// What was left out of a record, so that nothing looks complete that is not.
@@ -39,6 +48,16 @@ pub struct Cut {
     /// Captured content was shortened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<CutField>,
+    /// Values that the prompt template was filled with were shortened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_variables: Option<CutField>,
+    /// Captured values that were left out as a whole: there were too many, or they could not be
+    /// written, or panicked when asked to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values: Option<u64>,
+    /// Attributes, names and ids that were shortened, or left out for the same reasons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<u64>,
 }
 
 /// One cut.
@@ -46,7 +65,8 @@ pub struct Cut {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct CutField {
-    /// Length of the original, in bytes; of a compressed body, decompressed as far as that went.
+    /// Length of the original, in bytes; of a compressed body, decompressed as far as that went; of
+    /// values of the application as JSON, as far as they were written.
     pub bytes: u64,
     /// Bytes of it that were left out; what was not decompressed counts as it came.
     pub missing: u64,

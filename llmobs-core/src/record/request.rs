@@ -90,10 +90,10 @@ pub struct Params {
 pub struct Prompt {
     /// Name of the template.
     pub name: String,
-    /// Version of the template.
+    /// Version of the template; the short hash of one that was given none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Hash of the template's text.
+    /// SHA-256 of the template's text, in lower-case hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
     /// Values it was filled with; only where content capture was turned on.

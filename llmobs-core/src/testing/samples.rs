@@ -7,18 +7,19 @@ use serde_json::json;
 
 use crate::id::Ids;
 use crate::record::{
-    Amount, AttemptDetail, Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField,
-    ErrorClass, Failure, Kind, Latency, LatencyClock, Logprobs, LossReport, Meta, Outcome, Params,
-    Prompt, RateLimit, Record, SCHEMA, Safety, Server, StepKind, ToolCall, TpotSource, Usage,
-    UsageSource, Wire,
+    Agent, Amount, AttemptDetail, Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField,
+    DocumentRef, ErrorClass, Failure, Kind, Latency, LatencyClock, Logprobs, LossReport, Meta,
+    Outcome, Params, Prompt, RateLimit, Record, Retrieved, SCHEMA, Safety, Server, StepKind, Tool,
+    ToolCall, TpotSource, Usage, UsageSource, Wire, Workflow,
 };
 use crate::semconv::{api, error_type, operation};
 use crate::testing::{CountingIds, FakeClock};
 use crate::time::Clock;
 
 /// One record of each shape there is, the same in every run: the first line of a file, a streamed
-/// chat with every field set that the wire tells, one that its reader told, one that was cut, a failed, a dropped and a retried call, one whose
-/// cost is known, a step, a call whose answer was counted, and a report of losses.
+/// chat with every field set that the wire tells, one that its reader told, one that was cut, a
+/// failed, a dropped and a retried call, one whose cost is known, a step, one that told everything a
+/// step can tell, a call whose answer was counted, and a report of losses.
 pub fn all() -> Vec<Record> {
     vec![
         file_start(),
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Record> {
         retried(),
         priced(),
         step(),
+        told_step(),
         media(),
         loss_report(),
     ]
@@ -152,6 +154,7 @@ pub fn streamed_chat() -> Record {
             output_messages: Some(json!([{"role": "assistant", "parts": ["hi\r\n"]}])),
             system_instructions: Some(json!([{"type": "text", "content": "be kind"}])),
             tool_definitions: Some(json!([{"name": "weather"}])),
+            ..Content::default()
         })),
         ..call(1)
     }
@@ -300,8 +303,30 @@ pub fn cut() -> Record {
             request_body: field(10_485_760, 10_485_760, None),
             response_body: field(81_234, 1_234, None),
             content: field(20_000, 3_616, Some("ab".repeat(32))),
+            ..Cut::default()
         })),
         ..call(2)
+    }
+}
+
+/// A call whose messages came from two prompt templates.
+pub fn prompts() -> Record {
+    let prompt = |name: &str, version: Option<&str>, digits: &str| {
+        let hash = digits.repeat(64);
+        let version = version.map_or_else(|| digits.repeat(12), Into::into);
+        let (version, hash) = (Some(version), Some(hash));
+        Prompt { name: name.into(), version, hash, variables: BTreeMap::new() }
+    };
+    let (system, user) = (prompt("tone", None, "a"), prompt("answer", Some("3"), "b"));
+    let variables = BTreeMap::from([("context".into(), "On Monday".into())]);
+    let missing = CutField { bytes: 70_000, missing: 69_991, sha256: None };
+    Record {
+        prompt: Some(Prompt { variables, ..user.clone() }),
+        prompts: vec![system, user],
+        outcome: Some(Outcome::Completed),
+        total_latency_ms: Some(1_000.0),
+        cut: Some(Box::new(Cut { prompt_variables: Some(missing), ..Cut::default() })),
+        ..call(6)
     }
 }
 
@@ -420,5 +445,47 @@ pub fn step() -> Record {
         outcome: Some(Outcome::Failed),
         error: Some(Box::new(Failure { kind: error_type::TIMEOUT.into(), ..Failure::default() })),
         ..operation_of(Kind::Step, 5)
+    }
+}
+
+/// A step that told everything a step can tell, with all content captured.
+pub fn told_step() -> Record {
+    Record {
+        step: Some(StepKind::Tool),
+        name: Some("look_up".into()),
+        tool: Some(Box::new(Tool {
+            name: Some("search".into()),
+            call_id: Some("call_1".into()),
+            kind: Some("function".into()),
+        })),
+        agent: Some(Box::new(Agent {
+            name: Some("support".into()),
+            id: Some("agent-1".into()),
+            version: Some("2".into()),
+        })),
+        workflow: Some(Box::new(Workflow { name: Some("refunds".into()) })),
+        retrieved: Some(Box::new(Retrieved {
+            count: 3,
+            documents: vec![
+                DocumentRef { id: Some("kb-7".into()), score: Some(0.875) },
+                DocumentRef { id: None, score: Some(0.5) },
+            ],
+        })),
+        items: Some(3),
+        attributes: BTreeMap::from([
+            ("cache.hit".into(), json!(false)),
+            ("filter".into(), json!({"lang": ["en"]})),
+            ("top_k".into(), json!(3)),
+        ]),
+        total_latency_ms: Some(8.5),
+        outcome: Some(Outcome::Completed),
+        content: Some(Box::new(Content {
+            arguments: Some(json!({"question": "refunds?"})),
+            result: Some(json!(["within 30 days"])),
+            documents: Some(json!([{"id": "kb-7", "score": 0.875, "content": "within 30 days"}])),
+            ..Content::default()
+        })),
+        cut: Some(Box::new(Cut { values: Some(1), attributes: Some(2), ..Cut::default() })),
+        ..operation_of(Kind::Step, 6)
     }
 }

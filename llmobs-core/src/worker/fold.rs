@@ -64,7 +64,9 @@ impl CallFold {
         }
         if let Some(sent) = sent {
             let read = AssertUnwindSafe(|| {
-                call.decoder.request(&call.route, &sent.bytes(), call.capture, record);
+                let body = sent.bytes();
+                call.decoder.request(&call.route, &body, call.capture, record);
+                crate::prompt::link(call, &body, record);
             });
             *panicked = *panicked || catch_unwind(read).is_err();
             sent.release(&call.recorder);

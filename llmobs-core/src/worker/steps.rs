@@ -27,9 +27,11 @@ impl Worker {
         }
     }
 
-    fn finish_step(&mut self, step: OpenStep) {
-        let OpenStep { scope, group, kind, name, at, began, ended, failure, outcome, .. } = step;
-        let Some(span) = scope.span().cloned() else { return };
+    fn finish_step(&mut self, mut step: OpenStep) {
+        let Some(span) = step.scope.span().cloned() else { return };
+        let mut record = Record { name: Some(step.name.to_string()), ..Record::default() };
+        step.tell(&mut record);
+        let OpenStep { scope, group, kind, at, began, ended, failure, outcome, .. } = step;
         let around = group.as_ref().map_or(scope.group(), |group| group.parent());
         for (depth, group) in chain(around).enumerate() {
             group.step(kind, depth == 0);
@@ -37,12 +39,11 @@ impl Worker {
         let mut record = Record {
             kind: Kind::Step,
             step: Some(kind),
-            name: Some(name.into_owned()),
             timestamp: Some(at),
             request_id: contained(|| self.recorder.ids().request_id(at)),
             total_latency_ms: Some(millis(ended.saturating_sub(began))),
             outcome: Some(outcome),
-            ..Record::default()
+            ..record
         };
         if let Some(kind) = failure {
             record.error = Some(Box::new(Failure { kind, ..Failure::default() }));

@@ -28,6 +28,7 @@ fn every_shape_of_version_1_reads_and_writes_as_it_was_published() {
     check("streamed_chat", &samples::streamed_chat());
     check("read", &samples::read());
     check("cut", &samples::cut());
+    check("prompts", &samples::prompts());
     check("failed", &samples::failed());
     check("unreachable", &samples::unreachable());
     check("dropped", &samples::dropped());
@@ -35,6 +36,7 @@ fn every_shape_of_version_1_reads_and_writes_as_it_was_published() {
     check("priced", &samples::priced());
     check("step", &samples::step());
     check("media", &samples::media());
+    check("told_step", &samples::told_step());
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod kits;
 mod observe;
 mod offline;
 mod pricing;
+mod prompts;
 mod propagation;
 mod providers;
 mod schema;

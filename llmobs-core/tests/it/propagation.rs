@@ -112,3 +112,12 @@ fn tags_are_bounded_and_what_was_cut_is_counted() {
     assert_eq!(record.tags["long"], "ä".repeat(128));
     assert_eq!(record.cut.and_then(|cut| cut.tags), Some(2 + 10_000 - 62));
 }
+
+#[test]
+fn what_is_no_host_fails_the_start_and_says_so() {
+    for bad in ["", "a b", "http://gateway.example", "gateway.example:port", "a..b"] {
+        let started = llmobs_core::Builder::new().propagate_to(bad).process_wide(false).start();
+        let err = started.expect_err("it is no host").to_string();
+        assert!(err.contains(&format!("{bad:?}")), "{err}");
+    }
+}

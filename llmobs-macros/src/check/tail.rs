@@ -18,6 +18,13 @@ impl Tail {
         tail.block().is_some().then_some(tail)
     }
 
+    /// Whether nothing comes before the block and it takes everything it names along: the arguments
+    /// are then still there when it begins.
+    pub(crate) fn is_alone(&self) -> bool {
+        let mut tail = Self { statements: self.statements.clone(), output: self.output.clone() };
+        tail.statements.len() == 1 && tail.block().is_some_and(|block| block.capture.is_some())
+    }
+
     /// The body with `change` done to the block.
     pub(crate) fn with(mut self, change: impl FnOnce(&mut ExprAsync)) -> Vec<Stmt> {
         self.block().map(change);

@@ -28,8 +28,15 @@ mod shadowed {
     trait FnOnce {}
     trait Drop {}
     trait Into {}
+    struct Value;
+    struct Party;
+    struct Found;
+    struct Ending;
     trait NoteResult {}
     trait NoteValue {}
+    trait TellSerialize {}
+    trait TellDebug {}
+    trait TellNothing {}
     mod core {}
     mod std {}
     mod alloc {}
@@ -45,6 +52,10 @@ mod shadowed {
         fn run_sync(&self) {}
         fn end(&self) {}
         fn note(&self) {}
+        fn is_recording(&self) {}
+        fn captures_arguments(&self) {}
+        fn inside(&self) {}
+        fn text(&self) {}
     }
     impl<T: ?Sized> Everywhere for T {}
 
@@ -70,6 +81,35 @@ mod shadowed {
         async move { three }
     }
 
+    #[trace_llm(
+        kind = "tool",
+        crate = ::llmobs_core,
+        fields(tell = number, "some" = other),
+        capture(args, output),
+        skip(other),
+        tool_call_id = number,
+    )]
+    pub(super) fn told(number: u32, other: u32) -> ::core::result::Result<u32, u8> {
+        ::core::result::Result::Ok(number + other)
+    }
+
+    #[trace_llm(kind = "retriever", crate = ::llmobs_core, capture(args, output))]
+    pub(super) async fn found(number: u32) -> [u32; 1] {
+        ::core::future::ready([number]).await
+    }
+
+    #[trace_llm(crate = ::llmobs_core, capture(output))]
+    pub(super) fn read(number: u32) -> impl ::core::iter::Iterator<Item = u32> {
+        ::core::iter::once(number)
+    }
+
+    #[trace_llm(crate = ::llmobs_core)]
+    pub(super) async fn maybe_read(
+        number: u32,
+    ) -> ::core::result::Result<impl ::core::iter::Iterator<Item = u32>, u8> {
+        ::core::result::Result::Ok(::core::iter::once(::core::future::ready(number).await))
+    }
+
     #[trace_llm(crate = ::llmobs_core)]
     pub(super) fn leaves() -> ! {
         loop {
@@ -93,6 +133,21 @@ mod bare {
     #[trace_llm(crate = ::llmobs_core)]
     pub(super) async fn waits() -> Result<u32, u8> {
         ready(Result::Err(1)).await
+    }
+
+    #[trace_llm(
+        kind = "retriever",
+        crate = ::llmobs_core,
+        fields(number = number),
+        capture(args, output),
+    )]
+    pub(super) async fn told(number: u32) -> Result<u32, u8> {
+        ready(Result::Ok(number)).await
+    }
+
+    #[trace_llm(crate = ::llmobs_core, capture(output))]
+    pub(super) fn read(number: u32) -> impl ::core::iter::Iterator<Item = u32> {
+        ::core::iter::once(number)
     }
 }
 
@@ -136,6 +191,12 @@ fn names_around_the_function_change_nothing() {
         let _ready = shadowed::ready().await;
         assert_eq!(shadowed::future().await, 3);
         let _never_called: fn() -> ! = shadowed::leaves;
+        assert_eq!(shadowed::told(1, 2), Ok(3));
+        assert_eq!(shadowed::found(1).await, [1]);
+        assert_eq!(shadowed::read(1).sum::<u32>(), 1);
+        assert_eq!(shadowed::maybe_read(1).await.map(Iterator::sum::<u32>), Ok(1));
+        assert_eq!(bare::told(1).await, Ok(1));
+        assert_eq!(bare::read(1).sum::<u32>(), 1);
         assert_eq!(bare::sync(1), 2);
         assert_eq!(bare::waits().await, Err(1));
         assert_eq!(variables::sync(1, 2), 4);
@@ -145,6 +206,8 @@ fn names_around_the_function_change_nothing() {
     assert_eq!(
         seen,
         "sync: chain\nwaits: chain, failed by u8\nready: chain\nfuture: chain\n\
+         told: tool\nfound: retrieval\nread: chain\nmaybe_read: chain\n\
+         told: retrieval\nread: chain\n\
          sync: chain\nwaits: chain, failed by u8\nsync: chain\nwaits: chain\nwaits: chain\n"
     );
 }

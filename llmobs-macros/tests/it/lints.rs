@@ -126,6 +126,39 @@ fn unreachable(argument: u8) -> u8 {
     argument
 }
 
+#[trace_llm(
+    kind = "tool",
+    crate = llmobs_core,
+    fields(sum = number + 1, "text" = text),
+    capture(args, output),
+    skip(text),
+    tool_call_id = text,
+)]
+async fn told(number: u8, text: &str) -> Result<u8, u8> {
+    ready(if text.is_empty() { Err(number) } else { Ok(number) }).await
+}
+
+#[trace_llm(kind = "retriever", crate = llmobs_core, capture(args, output))]
+fn found(text: &str) -> Vec<String> {
+    vec![text.to_owned()]
+}
+
+#[trace_llm(crate = llmobs_core, capture(output))]
+fn lazily(to: u8) -> impl Iterator<Item = u8> {
+    0..to
+}
+
+#[trace_llm(crate = llmobs_core)]
+fn lazily_boxed<'to>(to: &'to [u8]) -> Box<dyn Iterator<Item = &'to u8> + 'to> {
+    Box::new(to.iter())
+}
+
+#[trace_llm(crate = llmobs_core)]
+async fn lazily_later(to: u8) -> Result<impl Iterator<Item = u8>, u8> {
+    let end = ready(to).await;
+    if end == 0 { Err(end) } else { Ok(0..end) }
+}
+
 struct Holder(u8);
 
 impl Holder {
@@ -163,7 +196,10 @@ fn the_attributes_functions_run() {
         drop((forever(), uninhabited()));
         assert_eq!((later().await.await, unreachable(1)), (1, 1));
         unused_argument(1).await;
+        assert_eq!((told(1, "a").await, found("a").len()), (Ok(1), 1));
+        assert_eq!((lazily(2).sum::<u8>(), lazily_boxed(&[2]).sum::<u8>()), (1, 2));
+        assert_eq!(lazily_later(2).await.map(Iterator::sum::<u8>), Ok(1));
         assert_eq!(unused_mut(1).await, 1);
     });
-    assert_eq!(seen.lines().count(), 15);
+    assert_eq!(seen.lines().count(), 20);
 }

@@ -127,7 +127,8 @@ impl<'a> Found<'a> {
             "retry-after-ms" => self.wait_ms.offer(0, wait(value)),
             "retry-after" => {
                 self.until = Some(value);
-                self.wait_ms.offer(1, wait(value).map(|seconds| seconds * 1e3));
+                let millis = wait(value).map(|seconds| seconds * 1e3);
+                self.wait_ms.offer(1, millis.filter(|millis| millis.is_finite()));
             }
             "date" => self.date = Some(value),
             "openai-processing-ms" => {

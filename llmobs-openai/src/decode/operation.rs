@@ -54,11 +54,14 @@ object! {
     }
 }
 
+/// What else is posted may be anything: no word of it is known to be a prompt.
+pub(super) fn is_anything(route: &Route) -> bool {
+    matches!(route.operation, operation::API_CALL | operation::RETRIEVAL)
+}
+
 /// Fills in what the request says.
 pub(super) fn request(route: &Route, body: &[u8], capture: Capture, record: &mut Record) {
-    // What else is posted may be anything: no word of it is known to be a prompt.
-    let anything = matches!(route.operation, operation::API_CALL | operation::RETRIEVAL);
-    super::request::read(body, if anything { Capture::NONE } else { capture }, record);
+    super::request::read(body, if is_anything(route) { Capture::NONE } else { capture }, record);
     let json = super::json::utf8(body);
     let Some(asked) = super::json::read::<Asked<'_>>(&json) else { return };
     if text(asked.stream_format).is_some_and(|format| format == "sse") {
@@ -123,7 +126,7 @@ impl OperationFold {
             answer: Answer::new(capture),
             capture,
             api: route.api,
-            anything: matches!(route.operation, operation::API_CALL | operation::RETRIEVAL),
+            anything: is_anything(route),
             json: true,
             usage: UsageFold::default(),
             transcript: Text::default(),

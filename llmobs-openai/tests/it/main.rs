@@ -19,3 +19,4 @@ mod recordings_corpus;
 mod recordings_facts;
 mod responses;
 mod routes;
+mod texts;

@@ -112,6 +112,10 @@ fn facts(record: &Record) -> Value {
         "tpot_ms",
         "total_latency_ms",
         "stream",
+        // Of a stream that did not end the cost is unknown, and its end may be the wire's alone.
+        "cost",
+        // The path is the wire's.
+        "deployment",
     ] {
         object.remove(name);
     }

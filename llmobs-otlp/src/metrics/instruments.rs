@@ -111,7 +111,7 @@ impl Instruments {
             attributes.push(attribute::OPERATION_NAME, operation);
         }
         if let Some(name) = name {
-            attributes.text(name, record.name.as_ref());
+            attributes.text(name, crate::span::object(record));
         }
         ended(record, &mut attributes);
         seconds(histogram, record.total_latency_ms, &attributes.into_vec());

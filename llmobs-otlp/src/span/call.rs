@@ -1,7 +1,7 @@
 //! Calls to a model: the inference and embeddings spans of the conventions.
 
 use llmobs_core::semconv::{MISSING_FINISH_REASON, api, attribute, operation, output_type};
-use llmobs_core::{Amount, Outcome, Params, Record, UsageSource};
+use llmobs_core::{Amount, Outcome, Params, Prompt, Record, UsageSource};
 use opentelemetry::StringValue;
 
 use super::{ending, surroundings, titled};
@@ -161,6 +161,11 @@ fn latency(record: &Record, out: &mut Attributes) {
 }
 
 fn prompt(record: &Record, out: &mut Attributes) {
+    let named = |prompt: &Prompt| match &prompt.version {
+        Some(version) => format!("{}@{version}", prompt.name).into(),
+        None => prompt.name.clone().into(),
+    };
+    out.list(attribute::LLMOBS_PROMPTS, record.prompts.iter().map(named).collect());
     let Some(prompt) = &record.prompt else { return };
     out.push(attribute::PROMPT_NAME, prompt.name.clone());
     out.text(attribute::PROMPT_VERSION, prompt.version.as_ref());

@@ -99,6 +99,9 @@ fn everything() -> Vec<Record> {
         output_messages: Some(json!([])),
         system_instructions: Some(json!([])),
         tool_definitions: Some(json!([])),
+        arguments: Some(json!({})),
+        result: Some(json!([])),
+        documents: Some(json!([])),
     };
     let mut chat = samples::streamed_chat();
     // Counts that contradict each other are in no metric.
@@ -129,7 +132,9 @@ fn everything() -> Vec<Record> {
     records.push(samples::unreachable());
     for step in [StepKind::Tool, StepKind::Agent, StepKind::Workflow, StepKind::Retrieval] {
         let content = Some(Box::new(content.clone()));
-        records.push(Record { step: Some(step), content, ..samples::step() });
+        // Names of the application's own are nobody's to register.
+        let attributes = std::collections::BTreeMap::new();
+        records.push(Record { step: Some(step), content, attributes, ..samples::told_step() });
     }
     records
 }

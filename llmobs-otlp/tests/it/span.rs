@@ -220,6 +220,16 @@ fn the_prompt_and_its_variables_are_there_and_the_hash_is_ours() {
 }
 
 #[test]
+fn all_prompts_of_a_call_are_listed_where_there_are_several() {
+    let (_, found) = arrived(samples::prompts());
+    assert_eq!(found["gen_ai.prompt.name"], json!("answer"));
+    assert_eq!(found["gen_ai.prompt.version"], json!("3"));
+    assert_eq!(found["llmobs.prompts"], json!(["tone@aaaaaaaaaaaa", "answer@3"]));
+    let (_, found) = arrived(samples::streamed_chat());
+    assert_eq!(found.get("llmobs.prompts"), None);
+}
+
+#[test]
 fn steps_are_named_by_the_conventions_where_these_know_them() {
     let step = |kind, name: &str| {
         let name = Some(name.to_owned());
@@ -247,16 +257,69 @@ fn steps_are_named_by_the_conventions_where_these_know_them() {
 }
 
 #[test]
-fn what_a_tool_was_run_with_goes_by_its_own_names() {
+fn what_a_step_was_run_with_goes_by_the_names_of_its_kind() {
     let content = Content {
-        input_messages: Some(json!({"q": "rust"})),
-        output_messages: Some(json!(["a", "b"])),
+        arguments: Some(json!({"q": "rust"})),
+        result: Some(json!(["a", "b"])),
+        documents: Some(json!([{"id": "kb-1", "content": "a"}])),
         ..Content::default()
     };
     let content = Some(Box::new(content));
-    let (_, found) = arrived(Record { step: Some(StepKind::Tool), content, ..samples::step() });
+    let step = |kind| {
+        let content = content.clone();
+        arrived(Record { step: Some(kind), content, ..samples::step() }).1
+    };
+    let found = step(StepKind::Tool);
     assert_eq!(found["gen_ai.tool.call.arguments"], json!(r#"{"q":"rust"}"#));
     assert_eq!(found["gen_ai.tool.call.result"], json!(r#"["a","b"]"#));
+    let found = step(StepKind::Retrieval);
+    assert_eq!(found["llmobs.step.arguments"], json!(r#"{"q":"rust"}"#));
+    assert_eq!(found["llmobs.step.result"], json!(r#"["a","b"]"#));
+    assert_eq!(found["gen_ai.retrieval.documents"], json!(r#"[{"content":"a","id":"kb-1"}]"#));
+}
+
+#[test]
+fn what_a_step_tells_of_itself_lands_in_its_standard_fields() {
+    let step = |kind| arrived(Record { step: Some(kind), ..samples::told_step() });
+    let (name, found) = step(StepKind::Tool);
+    assert_eq!(name, "execute_tool search", "the tool's own name, not the function's");
+    assert_eq!(found["gen_ai.tool.name"], json!("search"));
+    assert_eq!(found["gen_ai.tool.call.id"], json!("call_1"));
+    assert_eq!(found["gen_ai.tool.type"], json!("function"));
+    let (name, found) = step(StepKind::Agent);
+    assert_eq!(
+        (name.as_str(), &found["gen_ai.agent.id"]),
+        ("invoke_agent support", &json!("agent-1"))
+    );
+    assert_eq!(found["gen_ai.agent.version"], json!("2"));
+    assert_eq!(step(StepKind::Workflow).0, "invoke_workflow refunds");
+
+    let (_, found) = step(StepKind::Retrieval);
+    assert_eq!(found["llmobs.retrieved.count"], json!(3));
+    assert_eq!(found["llmobs.retrieved.ids"], json!(["kb-7", ""]));
+    assert_eq!(found["llmobs.retrieved.scores"], json!([0.875, 0.5]));
+    assert_eq!(found["llmobs.step.items"], json!(3));
+}
+
+#[test]
+fn attributes_of_the_applications_keep_their_names_and_types() {
+    let attributes = BTreeMap::from([
+        ("hit".to_owned(), json!(true)),
+        ("k".to_owned(), json!(-3)),
+        ("least".to_owned(), json!(0.5)),
+        ("list".to_owned(), json!(["a"])),
+        ("nothing".to_owned(), json!(null)),
+        ("text".to_owned(), json!("a")),
+        ("llmobs.step".to_owned(), json!("mine")),
+    ]);
+    let (_, found) = arrived(Record { attributes, ..samples::step() });
+    assert_eq!(
+        (&found["hit"], &found["k"], &found["least"]),
+        (&json!(true), &json!(-3), &json!(0.5))
+    );
+    assert_eq!((&found["list"], &found["text"]), (&json!(r#"["a"]"#), &json!("a")));
+    assert_eq!(found.get("nothing"), None);
+    assert_eq!(found["llmobs.step"], json!("retrieval"), "ours stays what it is");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::call::{BodyEnd, CallStart, TransportError};
 use crate::capture::Capture;
 use crate::decoder::{Decoder, Target};
 use crate::loss::LossCause;
+use crate::prompt::Template;
 use crate::record::{Outcome, Record};
 use crate::testing::{Recording, Records};
 
@@ -50,6 +51,11 @@ pub fn check_decoder(decoder: impl Decoder, exchanges: &[Exchange<'_>]) -> Vec<R
         let _ = decoder.route(&Target { method: "", host: "localhost", port: Some(0), path });
     }
     let bench = Bench(Recording::with(|builder| builder.decoder(decoder)));
+    // Requests are searched for prompts only where one was rendered.
+    let prompt = Template::new("kit", "Rendered by the kit, and sent by nobody.");
+    let none: [(&str, &str); 0] = [];
+    let rendered = bench.0.scope().run_sync(|| prompt.map(|prompt| prompt.render(none)));
+    assert!(matches!(rendered, Ok(Ok(_))), "the template is one");
     exchanges.iter().map(|exchange| check(&bench, exchange)).collect()
 }
 

@@ -1,7 +1,7 @@
 //! The decoder that counts where the server does not.
 
 use llmobs_core::semconv::{api, operation};
-use llmobs_core::{Capture, Decoder, Fold, Record, Route, Target, UsageSource};
+use llmobs_core::{Capture, Decoder, Fold, Record, Route, Target, Text, UsageSource};
 
 use super::Meter;
 use super::input::{Api, count_request};
@@ -92,6 +92,10 @@ impl Decoder for Estimate {
         if record.input_tokens.is_some() {
             record.usage.get_or_insert_default().source = Some(UsageSource::Estimated);
         }
+    }
+
+    fn texts(&self, route: &Route, body: &[u8], visit: &mut dyn FnMut(Text<'_>)) {
+        self.0.texts(route, body, visit);
     }
 
     fn fold(&self, route: &Route, record: &Record, capture: Capture) -> Box<dyn Fold> {

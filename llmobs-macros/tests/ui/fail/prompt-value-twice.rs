@@ -1,0 +1,5 @@
+use llmobs_macros::prompt;
+
+fn main() {
+    let _text = prompt!("answer", crate = llmobs_core, "Answer {a}", a = 1, a = 2);
+}

@@ -1,0 +1,5 @@
+use llmobs_macros::prompt;
+
+fn main() {
+    let _text = prompt!("answer", version = "3", version = "4", "Answer {question}", question = 1);
+}
