@@ -127,7 +127,6 @@ Tokens:
 Costs:
   Sums are exact, one for each currency; there is none where no call has a cost. Beside each stands how
   many calls are `unpriced`: what they cost is unknown, not zero. Reading a stored answer is no such call.
-
   What agents, workflows and fallbacks sum up is not added: their calls are counted one by one.
 
 Stages:
