@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use llmobs_cli::report::Dimension;
 use llmobs_core::TraceId;
 
 /// Reads what llmobs recorded.
@@ -18,11 +19,20 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Counts, latencies and tokens by model and prompt version.
+    /// Counts, latencies, tokens and costs, by model and prompt version or what else is asked for.
     #[command(after_long_help = REPORT_HELP)]
     Report {
         #[command(flatten)]
         input: Input,
+        /// What to group by: model, prompt, prompt_version, session, user, tag:NAME, provider,
+        /// served_by, kind, error_class; several with commas between them.
+        #[arg(
+            long,
+            value_name = "DIMENSION",
+            value_delimiter = ',',
+            default_value = "model,prompt_version"
+        )]
+        by: Vec<Dimension>,
         /// Table for people, or one JSON object for programs.
         #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
         format: ReportFormat,
@@ -97,11 +107,18 @@ pub(crate) enum TraceFormat {
 }
 
 const REPORT_HELP: &str = "\
+Groups:
+  --by takes model (that answered, else asked for), prompt (its name), prompt_version (name@version),
+  session, user, tag:NAME, provider, served_by (behind a gateway), kind (operation; steps get rows of
+  their own, by kind of step, and are not in the total) and error_class. Calls of which a dimension is
+  not known are one group, `–`. By model, operations other than text generation get rows of their own.
+
 Percentiles:
   Latency and TPOT are over completed calls only: a call that was dropped or failed ended early for
   a reason that is not speed. TTFT is over every call that has one but the dropped ones. Percentiles
   are exact (nearest rank) up to 4,096 values in a group, and from a DDSketch with a relative error
-  of 1 % above. Groups beyond the first 500 are counted together as `(other)`.
+  of 1 % above. Groups beyond the first 500 are counted together as `(other)`. Where a row mixes
+  operations, as the total does, percentiles are of text generation (chat, text_completion) alone.
 
 Tokens:
   Sums are over the calls that reported usage. `no usage` counts those that did not, or whose counts
@@ -110,19 +127,38 @@ Tokens:
 Costs:
   Sums are exact, one for each currency; there is none where no call has a cost. Beside each stands how
   many calls are `unpriced`: what they cost is unknown, not zero. Reading a stored answer is no such call.
+  What agents, workflows and fallbacks sum up is not added: their calls are counted one by one.
+
+Stages:
+  Of each trace with steps, at every instant the time belongs to the innermost calls and steps under
+  way, in equal parts where several are: what runs in parallel is not counted twice, and the stages
+  add up to the trace's time. retrieval is retrieval, rerank and embedding; inference is calls and
+  llm steps, but embeddings are retrieval, and moderation is guardrail; agents, workflows, chains and
+  the rest, and time in which nothing is under way, are other. Percentiles are over the traces that
+  have the stage, shares over all time. Up to 20,000 spans are held; spans that come later than that
+  after their trace, or beyond 20,000 in one trace, are left out and counted.
+
+Fallbacks:
+  Logical calls that may take several models, by which attempt answered: 1st, 2nd, 3rd or later.
 
 Losses:
   As the recorders reported them in `meta` lines, by cause.
 
 JSON:
   schema       `llmobs-report/1`
-  groups[]     model, prompt (`name@version`), calls, completed, failed, dropped, interrupted,
-               unfinished, unknown_outcome, ttft_ms, tpot_ms and total_latency_ms
+  by[]         the dimensions
+  groups[]     key (value by dimension), model and prompt (`name@version`; both without --by only),
+               operation (by model, where it is not text generation), calls, completed, failed,
+               dropped, interrupted, unfinished, unknown_outcome, errors (calls by class of error),
+               text_generation (how many of the calls are), ttft_ms, tpot_ms and total_latency_ms
                {count, p50, p95, p99, exact}, input_tokens and output_tokens {sum, calls},
                without_usage, inconsistent_usage, costs[] {currency, sum, calls, estimated (how many
                of the calls have estimated token counts)}, unpriced
   other        the same for the groups beyond the first 500
   total        the same over all calls
+  stages       trace_ms (percentiles), sum_ms, stages[] {stage, sum_ms, ms (percentiles)}, left_out
+  fallbacks[]  name, other (names beyond the first 50), calls, answered_by_1, answered_by_2,
+               answered_by_3_or_later, answered_without_attempt, failed, cut_off
   lines        records, interactions, steps, evaluations, meta, unknown_kind, damaged
   lost         records lost by the recorders, by cause
   A field that is absent is unknown.";
@@ -134,17 +170,24 @@ and once to collect it. Standard input and pipes are read once: the newest trace
 
 A span whose parent is not in the files stands at the top and says so.
 
+The last line says how the time divides among the stages, where the trace has steps: at every instant
+it belongs to the innermost calls and steps under way, in equal parts where several are, so that the
+stages add up to the trace's time. `llmobs report --help` says what is in which stage.
+
 JSON:
   schema       `llmobs-trace/1`
   trace_id, timestamp, duration_ms, calls, steps, evaluations, duplicates, left_out, partial,
-               costs[] {currency, sum, calls, estimated}, unpriced (calls without a known cost)
+               costs[] {currency, sum, calls, estimated}, unpriced (calls without a known cost),
+               stages_ms (by stage)
   spans[]      in the order of the tree: kind, place (root, child, orphan, cycle), depth, request_id,
                span_id, parent_span_id, what (operation or kind of step), name (model or step),
                prompt, outcome, error_type, attempts, attempt_details[] (sent_ms, headers_ms, status,
                error_type, provider_request_id, retry_after_ms) and retry_ms of a call that was tried
                again, offset_ms, duration_ms, ttft_ms, tpot_ms, input_tokens, output_tokens,
                inconsistent_usage, cost {total, input, output, currency,
-               table, source}, tool_calls (names), more_tool_calls
+               table, source}, totals (of agents, workflows and fallbacks, as in the record), fallback
+               {attempt, span_id}, answered_by (model, of a fallback), tool_calls (names),
+               more_tool_calls
   A field that is absent is unknown. Without a trace, only schema and an empty list of spans.";
 
 const DECODE_HELP: &str = "\

@@ -21,8 +21,10 @@ mod cost;
 pub mod decode;
 pub mod input;
 pub mod report;
+mod stage;
 mod style;
 mod text;
 pub mod trace;
+mod tree;
 
 pub use self::style::Style;

@@ -38,7 +38,9 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     let style = style(&cli.look);
     let text = match cli.command {
-        Command::Report { input, format } => report(&sources(input.files)?, format, &style)?,
+        Command::Report { input, by, format } => {
+            report(&sources(input.files)?, Report::by(by), format, &style)?
+        }
         Command::Trace { input, trace_id, format } => {
             trace(&sources(input.files)?, trace_id, format, &style)?
         }
@@ -97,8 +99,12 @@ fn sources(names: Vec<std::path::PathBuf>) -> Result<Vec<Source>, Box<dyn Error>
     Ok(sources)
 }
 
-fn report(sources: &[Source], format: ReportFormat, style: &Style) -> Result<String, InputError> {
-    let mut report = Report::default();
+fn report(
+    sources: &[Source],
+    mut report: Report,
+    format: ReportFormat,
+    style: &Style,
+) -> Result<String, InputError> {
     let (damaged, other_schema) = read(sources, |record| report.add(record))?;
     report.add_damaged(damaged.count());
     tell(&damaged, other_schema);

@@ -1,11 +1,13 @@
-//! Many calls, by model and prompt version.
+//! Many calls, by model and prompt version, or whatever else they are grouped by.
 //!
 //! **What counts.** Only records of kind `interaction` are calls; steps, evaluations and the rest
-//! are counted below the table.
+//! are counted below the table. What agents, workflows and fallbacks sum up is never added: their
+//! calls are here one by one.
 //!
 //! **Percentiles** of the total latency and of TPOT are over *completed* calls: a call whose reader
 //! left, or that failed, ended early for a reason that is not speed, and must not lower them. TTFT
-//! is over every call that has one except the dropped. They are exact (nearest rank) up to
+//! is over every call that has one except the dropped. Where a group has text generation, all three
+//! are of that alone: an embedding is no fast answer. They are exact (nearest rank) up to
 //! [`EXACT_VALUES`] values, and from a sketch with a relative error of 1 % above.
 //!
 //! **Unknown is not zero.** Token sums are over the calls that reported them; calls that reported
@@ -17,20 +19,28 @@
 //! **Memory** is bounded: at most [`MAX_GROUPS`] groups in the order they first appear, the calls of
 //! all others in one group named `(other)`.
 
+pub(crate) mod by;
 mod distribution;
-pub(crate) mod group;
+mod fallbacks;
+mod group;
 mod json;
 mod losses;
 mod panels;
+mod stages;
 mod table;
 
 use std::collections::BTreeMap;
 
-use llmobs_core::{Kind, Record};
+use llmobs_core::{Kind, Record, StepKind};
 
+use self::by::{By, Key};
+pub use self::by::{Dimension, UnknownDimension};
 pub use self::distribution::EXACT_VALUES;
-use self::group::{Group, Key};
+use self::fallbacks::Fallbacks;
+use self::group::Group;
 use self::losses::Losses;
+pub use self::stages::HELD_SPANS;
+use self::stages::Stages;
 use crate::style::Style;
 
 /// How many groups are told apart.
@@ -46,11 +56,14 @@ pub fn table<'a>(records: impl IntoIterator<Item = &'a Record>, style: &Style) -
 /// Counts and latencies, growing with every record.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
+    by: By,
     groups: BTreeMap<Key, Group>,
     other: Option<Group>,
     total: Group,
     lines: LineCounts,
     losses: Losses,
+    stages: Stages,
+    fallbacks: Fallbacks,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -65,6 +78,18 @@ struct LineCounts {
 }
 
 impl Report {
+    /// A report that groups by these, in this order; those named again are left out, and without
+    /// any all calls are one group. The default is by model and prompt version.
+    pub fn by(dimensions: impl IntoIterator<Item = Dimension>) -> Self {
+        let mut by = Vec::new();
+        for dimension in dimensions {
+            if !by.contains(&dimension) {
+                by.push(dimension);
+            }
+        }
+        Self { by: By::new(by), ..Self::default() }
+    }
+
     /// Takes a record in.
     pub fn add(&mut self, record: &Record) {
         let lines = &mut self.lines;
@@ -72,9 +97,13 @@ impl Report {
         match record.kind {
             Kind::Interaction => {
                 lines.interactions += 1;
+                self.stages.add(record);
                 self.call(record);
             }
-            Kind::Step => lines.steps += 1,
+            Kind::Step => {
+                lines.steps += 1;
+                self.step(record);
+            }
             Kind::Evaluation => lines.evaluations += 1,
             Kind::Meta => {
                 lines.metas += 1;
@@ -101,13 +130,25 @@ impl Report {
 
     fn call(&mut self, record: &Record) {
         self.total.add(record);
-        let key = Key::of(record);
-        if let Some(group) = self.groups.get_mut(&key) {
-            group.add(record);
-        } else if self.groups.len() < MAX_GROUPS {
-            self.groups.entry(key).or_default().add(record);
-        } else {
-            self.other.get_or_insert_default().add(record);
+        self.group(record).add(record);
+    }
+
+    fn step(&mut self, record: &Record) {
+        self.stages.add(record);
+        if record.step == Some(StepKind::Fallback) {
+            self.fallbacks.add(record);
+        }
+        if self.by.steps {
+            self.group(record).add_step(record);
+        }
+    }
+
+    fn group(&mut self, record: &Record) -> &mut Group {
+        let key = self.by.key(record);
+        let room = self.groups.len() < MAX_GROUPS || self.groups.contains_key(&key);
+        match room {
+            true => self.groups.entry(key).or_default(),
+            false => self.other.get_or_insert_default(),
         }
     }
 }

@@ -15,15 +15,16 @@ mod json;
 mod label;
 mod row;
 mod span;
-mod tree;
+mod sums;
 
 use llmobs_core::{Record, Timestamp, TraceId};
 
 pub use self::collect::{Collector, Newest};
 use self::span::Span;
-use self::tree::Tree;
 use crate::cost::Costs;
+use crate::stage::{Split, split};
 use crate::style::Style;
+use crate::tree::Tree;
 
 /// How many spans of one trace are kept.
 pub const MAX_SPANS: usize = 100_000;
@@ -86,6 +87,14 @@ impl Trace {
         let billed = self.spans.iter().filter(|span| span.billed);
         billed.for_each(|span| costs.add(span.cost.as_ref()));
         costs
+    }
+
+    /// How the time divides among the stages; `None` where there is nothing to tell apart.
+    fn stages(&self) -> Option<Split> {
+        if self.spans.iter().all(|span| span.is_call) {
+            return None;
+        }
+        split(&self.spans.iter().map(Span::timed).collect::<Vec<_>>())
     }
 
     fn calls(&self) -> impl Iterator<Item = &Span> {

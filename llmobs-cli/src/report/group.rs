@@ -1,39 +1,12 @@
-//! The calls of one model with one prompt version.
+//! The calls that have something in common.
+
+use std::collections::BTreeMap;
 
 use llmobs_core::{Outcome, Record};
 
+use super::by::is_text_generation;
 use super::distribution::Distribution;
 use crate::cost::{Costs, cost_of, is_billed};
-use crate::text::clean;
-
-/// What calls are grouped by; absent is unknown.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
-    pub(super) model: Option<String>,
-    pub(super) prompt: Option<String>,
-}
-
-impl Key {
-    pub(super) fn of(record: &Record) -> Self {
-        Self { model: model(record), prompt: prompt(record) }
-    }
-}
-
-/// The exact model that answered, else the one asked for, else its deployment.
-pub(crate) fn model(record: &Record) -> Option<String> {
-    let asked = record.model.as_deref().or(record.deployment.as_deref());
-    record.model_version.as_deref().or(asked).map(clean)
-}
-
-/// The prompt as `name@version`.
-pub(crate) fn prompt(record: &Record) -> Option<String> {
-    let prompt = record.prompt.as_ref()?;
-    let name = clean(&prompt.name);
-    Some(match &prompt.version {
-        Some(version) => format!("{name}@{}", clean(version)),
-        None => name,
-    })
-}
 
 /// Counts, latencies, tokens and costs of some calls.
 #[derive(Clone, Debug, Default)]
@@ -45,14 +18,24 @@ pub(super) struct Group {
     pub(super) interrupted: u64,
     pub(super) unfinished: u64,
     pub(super) unknown_outcome: u64,
-    pub(super) ttft: Distribution,
-    pub(super) tpot: Distribution,
-    pub(super) total_latency: Distribution,
+    /// Failed calls by the class of their error, where it is known.
+    pub(super) errors: BTreeMap<&'static str, u64>,
+    pub(super) text_generation: u64,
+    /// Of text generation alone, where there is any: an embedding is no fast answer.
+    pub(super) latencies: Latencies,
     pub(super) input: Tokens,
     pub(super) output: Tokens,
     pub(super) without_usage: u64,
     pub(super) inconsistent_usage: u64,
     pub(super) costs: Costs,
+}
+
+/// What calls took, in milliseconds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Latencies {
+    pub(super) ttft: Distribution,
+    pub(super) tpot: Distribution,
+    pub(super) total: Distribution,
 }
 
 /// Tokens of the calls that reported them.
@@ -78,6 +61,29 @@ impl Tokens {
 
 impl Group {
     pub(super) fn add(&mut self, record: &Record) {
+        self.count(record);
+        if is_text_generation(record) {
+            if self.text_generation == 0 {
+                self.latencies = Latencies::default();
+            }
+            self.text_generation += 1;
+            self.latencies.add(record);
+        } else if self.text_generation == 0 {
+            self.latencies.add(record);
+        }
+        self.tokens(record);
+        if is_billed(record) {
+            self.costs.add(cost_of(record).as_ref());
+        }
+    }
+
+    /// Takes a step in: tokens and costs are the calls'.
+    pub(super) fn add_step(&mut self, record: &Record) {
+        self.count(record);
+        self.latencies.add(record);
+    }
+
+    fn count(&mut self, record: &Record) {
         self.calls += 1;
         *match record.outcome {
             Some(Outcome::Completed) => &mut self.completed,
@@ -87,30 +93,19 @@ impl Group {
             Some(Outcome::Unfinished) => &mut self.unfinished,
             _ => &mut self.unknown_outcome,
         } += 1;
-        self.latencies(record);
-        self.tokens(record);
-        if is_billed(record) {
-            self.costs.add(cost_of(record).as_ref());
+        if let Some(class) = record.error.as_ref().and_then(|error| error.class) {
+            *self.errors.entry(class.as_str()).or_default() += 1;
         }
+    }
+
+    /// Whether calls are left out of the percentiles for being no text generation.
+    pub(super) fn is_mixed(&self) -> bool {
+        (1..self.calls).contains(&self.text_generation)
     }
 
     /// Neither interrupted nor still open is a way to complete.
     pub(super) fn cut_off(&self) -> u64 {
         self.interrupted + self.unfinished
-    }
-
-    fn latencies(&mut self, record: &Record) {
-        let completed = record.outcome == Some(Outcome::Completed);
-        let dropped = record.outcome == Some(Outcome::Dropped);
-        if let Some(ms) = record.ttft_ms.filter(|_| !dropped) {
-            self.ttft.add(ms);
-        }
-        if let Some(ms) = record.tpot_ms.filter(|_| completed) {
-            self.tpot.add(ms);
-        }
-        if let Some(ms) = record.total_latency_ms.filter(|_| completed) {
-            self.total_latency.add(ms);
-        }
     }
 
     fn tokens(&mut self, record: &Record) {
@@ -122,6 +117,22 @@ impl Group {
         } else {
             self.input.add(record.input_tokens);
             self.output.add(record.output_tokens);
+        }
+    }
+}
+
+impl Latencies {
+    fn add(&mut self, record: &Record) {
+        let completed = record.outcome == Some(Outcome::Completed);
+        let dropped = record.outcome == Some(Outcome::Dropped);
+        if let Some(ms) = record.ttft_ms.filter(|_| !dropped) {
+            self.ttft.add(ms);
+        }
+        if let Some(ms) = record.tpot_ms.filter(|_| completed) {
+            self.tpot.add(ms);
+        }
+        if let Some(ms) = record.total_latency_ms.filter(|_| completed) {
+            self.total.add(ms);
         }
     }
 }

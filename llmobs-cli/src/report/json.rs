@@ -1,9 +1,12 @@
 //! The report for programs. A field that is absent is unknown.
 
+mod more;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use self::more::{FallbackView, StagesView};
 use super::Report;
 use super::distribution::{Distribution, Percentiles};
 use super::group::{Group, Tokens};
@@ -12,10 +15,15 @@ use crate::cost::SumView;
 #[derive(Serialize)]
 struct View<'a> {
     schema: &'static str,
+    by: Vec<String>,
     groups: Vec<GroupView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     other: Option<GroupView<'a>>,
     total: GroupView<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stages: Option<StagesView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fallbacks: Vec<FallbackView<'a>>,
     lines: LinesView,
     lost: BTreeMap<String, u64>,
 }
@@ -23,9 +31,13 @@ struct View<'a> {
 #[derive(Serialize)]
 struct GroupView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<BTreeMap<String, &'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<&'a str>,
     calls: u64,
     completed: u64,
     failed: u64,
@@ -33,6 +45,9 @@ struct GroupView<'a> {
     interrupted: u64,
     unfinished: u64,
     unknown_outcome: u64,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    errors: &'a BTreeMap<&'static str, u64>,
+    text_generation: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     ttft_ms: Option<PercentilesView>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,7 +66,7 @@ struct GroupView<'a> {
 }
 
 #[derive(Serialize)]
-struct PercentilesView {
+pub(super) struct PercentilesView {
     count: u64,
     p50: f64,
     p95: f64,
@@ -77,17 +92,29 @@ struct LinesView {
 }
 
 pub(super) fn write(report: &Report) -> String {
-    let groups = report.groups.iter().map(|(key, group)| GroupView {
-        model: key.model.as_deref(),
-        prompt: key.prompt.as_deref(),
-        ..GroupView::of(group)
+    let groups = report.groups.iter().map(|(key, group)| {
+        let named = report.by.dimensions.iter().zip(&key.values);
+        let known = named.filter_map(|(dimension, value)| Some((dimension, value.as_deref()?)));
+        let known: BTreeMap<String, &str> =
+            known.map(|(dimension, value)| (dimension.to_string(), value)).collect();
+        let flat = |name: &str| report.by.is_default().then(|| known.get(name).copied()).flatten();
+        GroupView {
+            model: flat("model"),
+            prompt: flat("prompt_version"),
+            operation: key.operation.as_deref(),
+            key: Some(known),
+            ..GroupView::of(group)
+        }
     });
     let lines = report.lines;
     let view = View {
         schema: "llmobs-report/1",
+        by: report.by.dimensions.iter().map(ToString::to_string).collect(),
         groups: groups.collect(),
         other: report.other.as_ref().map(GroupView::of),
         total: GroupView::of(&report.total),
+        stages: StagesView::of(&report.stages.sums()),
+        fallbacks: FallbackView::all(&report.fallbacks),
         lines: LinesView {
             records: lines.records,
             interactions: lines.interactions,
@@ -107,8 +134,10 @@ pub(super) fn write(report: &Report) -> String {
 impl<'a> GroupView<'a> {
     fn of(group: &'a Group) -> Self {
         Self {
+            key: None,
             model: None,
             prompt: None,
+            operation: None,
             calls: group.calls,
             completed: group.completed,
             failed: group.failed,
@@ -116,9 +145,11 @@ impl<'a> GroupView<'a> {
             interrupted: group.interrupted,
             unfinished: group.unfinished,
             unknown_outcome: group.unknown_outcome,
-            ttft_ms: PercentilesView::of(&group.ttft),
-            tpot_ms: PercentilesView::of(&group.tpot),
-            total_latency_ms: PercentilesView::of(&group.total_latency),
+            errors: &group.errors,
+            text_generation: group.text_generation,
+            ttft_ms: PercentilesView::of(&group.latencies.ttft),
+            tpot_ms: PercentilesView::of(&group.latencies.tpot),
+            total_latency_ms: PercentilesView::of(&group.latencies.total),
             input_tokens: TokensView::of(group.input),
             output_tokens: TokensView::of(group.output),
             without_usage: group.without_usage,

@@ -9,12 +9,13 @@ use crate::text::{fit, left, right, width};
 /// Spaces between the columns of a block, and between blocks.
 const GAP: usize = 2;
 const BLOCK_GAP: usize = 4;
-/// Columns the names keep, however narrow the page.
+/// Columns the names keep, however narrow the page: all together, and each.
 const MIN_NAMES: usize = 28;
+const MIN_NAME: usize = 6;
 
-/// What names the rows: one or two columns at the left.
+/// What names the rows: the columns at the left.
 pub(super) struct Names {
-    pub(super) titles: Vec<&'static str>,
+    pub(super) titles: Vec<String>,
     /// A cell for each title, row by row.
     pub(super) rows: Vec<Vec<String>>,
 }
@@ -55,10 +56,11 @@ impl Block {
     }
 }
 
-/// Draws the table; the last row is the total and stands apart.
+/// Draws the table; the last row is the total and stands apart, unless it is the only one.
 pub(super) fn draw(names: &Names, blocks: &[Block], style: &Style) -> String {
     let natural = names.widths();
-    let least = (natural.iter().sum::<usize>() + GAP).min(MIN_NAMES);
+    let each = natural.len() * (MIN_NAME + GAP);
+    let least = (natural.iter().sum::<usize>() + GAP).min(MIN_NAMES.max(each));
     let mut panels: Vec<Vec<&Block>> = Vec::new();
     let mut used = usize::MAX;
     for block in blocks {
@@ -74,7 +76,7 @@ pub(super) fn draw(names: &Names, blocks: &[Block], style: &Style) -> String {
     }
     let taken = |panel: &Vec<&Block>| panel.iter().map(|block| block.width() + BLOCK_GAP).sum();
     let widest: usize = panels.iter().map(taken).max().unwrap_or(0);
-    let widths = shrink(natural, style.columns().saturating_sub(widest).max(MIN_NAMES));
+    let widths = shrink(natural, style.columns().saturating_sub(widest).max(least));
     let panels: Vec<String> =
         panels.iter().map(|panel| draw_panel(names, &widths, panel, style)).collect();
     panels.join("\n")
@@ -82,7 +84,7 @@ pub(super) fn draw(names: &Names, blocks: &[Block], style: &Style) -> String {
 
 impl Names {
     fn widths(&self) -> Vec<usize> {
-        let title = |(at, title): (usize, &&str)| {
+        let title = |(at, title): (usize, &String)| {
             let cells = self.rows.iter().filter_map(|row| row.get(at)).map(|cell| width(cell));
             cells.max().unwrap_or(0).max(width(title))
         };
@@ -95,7 +97,7 @@ fn shrink(mut widths: Vec<usize>, room: usize) -> Vec<usize> {
     let gaps = GAP * widths.len().saturating_sub(1);
     while widths.iter().sum::<usize>() + gaps > room {
         match widths.iter_mut().max() {
-            Some(widest) if *widest > 6 => *widest -= 1,
+            Some(widest) if *widest > MIN_NAME => *widest -= 1,
             _ => break,
         }
     }
@@ -115,7 +117,7 @@ fn draw_panel(names: &Names, widths: &[usize], blocks: &[&Block], style: &Style)
     }
     push_line(&mut out, &style.paint(Paint::Dim, line.trim_end()));
 
-    let mut line = name_cells(names.titles.iter().copied(), widths, style);
+    let mut line = name_cells(names.titles.iter().map(String::as_str), widths, style);
     for block in blocks {
         line += &block_cells(
             block,

@@ -1,62 +1,111 @@
 //! The report for people.
 
-use super::distribution::{Distribution, EXACT_VALUES, Percentiles};
+mod foot;
+mod more;
+
+use super::by::{By, Key};
+use super::distribution::{Distribution, Percentiles};
 use super::group::{Group, Tokens};
 use super::panels::{self, Block, Cell, Column, Names};
-use super::{MAX_GROUPS, Report};
+use super::{Dimension, Report};
 use crate::cost::MoneyScale;
 use crate::style::{Paint, Style};
-use crate::text::{TimeScale, count, counted, flow, highest};
+use crate::text::{TimeScale, clean, count, highest};
 
 /// Rows in the order they are drawn, the total last.
 type Rows<'a> = [&'a Group];
 
 pub(super) fn draw(report: &Report, style: &Style) -> String {
     let unknown = style.pick("–", "-");
-    if report.total.calls == 0 {
-        return format!("no calls to report\n{}\n", counts(report, style));
+    if report.total.calls == 0 && report.groups.is_empty() {
+        let more = more::draw(report, style);
+        let counts = foot::counts(report, style);
+        return format!("no calls to report\n{more}{counts}\n");
     }
-    let mut names: Vec<Vec<String>> = Vec::new();
-    let mut rows: Vec<&Group> = Vec::new();
-    let mut last_model = None;
-    for (key, group) in &report.groups {
-        let repeated = last_model == Some(&key.model);
-        let model = key.model.as_deref().unwrap_or("(unknown)");
-        names.push(vec![
-            // The eye finds a model's rows by the one name at their top.
-            if repeated { String::new() } else { model.to_owned() },
-            key.prompt.as_deref().unwrap_or(unknown).to_owned(),
-        ]);
-        last_model = Some(&key.model);
-        rows.push(group);
-    }
-    if let Some(other) = &report.other {
-        names.push(vec!["(other)".to_owned(), String::new()]);
-        rows.push(other);
-    }
-    names.push(vec!["total".to_owned(), String::new()]);
+    let mut rows: Vec<&Group> = report.groups.values().collect();
+    rows.extend(&report.other);
     rows.push(&report.total);
-
-    let names = Names { titles: vec!["model", "prompt"], rows: names };
-    let mut blocks = vec![call_block(&rows), token_block(&rows, unknown)];
+    let names = names(report, unknown);
+    let mut blocks = vec![call_block(&rows, &report.by), token_block(&rows, unknown)];
     let currencies = report.total.costs.currencies();
     blocks.extend(currencies.map(|currency| cost_block(currency, &rows, unknown)));
-    blocks.extend([
-        time_block("ttft", &rows, |group| &group.ttft, unknown),
-        time_block("tpot", &rows, |group| &group.tpot, unknown),
-        time_block("latency", &rows, |group| &group.total_latency, unknown),
-    ]);
+    let times = [
+        time_block("ttft", &rows, |group| &group.latencies.ttft, unknown),
+        time_block("tpot", &rows, |group| &group.latencies.tpot, unknown),
+        time_block("latency", &rows, |group| &group.latencies.total, unknown),
+    ];
+    blocks.extend(times.into_iter().flatten());
     let mut out = panels::draw(&names, &blocks, style);
     out.push('\n');
-    out.push_str(&foot(report, style));
+    let more = more::draw(report, style);
+    out.push_str(&more);
+    out.push_str(if more.is_empty() { "" } else { "\n" });
+    out.push_str(&foot::draw(report, style));
     out
 }
 
-fn call_block(rows: &Rows<'_>) -> Block {
+/// A column for each dimension.
+fn names(report: &Report, unknown: &str) -> Names {
+    let dimensions = &report.by.dimensions;
+    let mut titles: Vec<String> =
+        dimensions.iter().map(|dimension| title(dimension, dimensions)).collect();
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut above: Option<&Key> = None;
+    for key in report.groups.keys() {
+        let of = |value: &Option<String>| value.as_deref().unwrap_or(unknown).to_owned();
+        let mut row: Vec<String> = key.values.iter().map(of).collect();
+        if let (Some(operation), Some(last)) = (&key.operation, row.last_mut()) {
+            // Few calls but text generation have a prompt: a column of its own would be empty.
+            match key.values.last() {
+                Some(None) => *last = format!("({operation})"),
+                _ => *last += &format!(" ({operation})"),
+            }
+        }
+        // The eye finds a model's rows by the one name at their top.
+        if let (Some(first), Some(above), Some(value)) =
+            (row.first_mut(), above, key.values.first())
+            && key.values.len() > 1
+            && above.values.first() == Some(value)
+        {
+            first.clear();
+        }
+        above = Some(key);
+        rows.push(row);
+    }
+    let last = |name: &str| {
+        let mut row = vec![String::new(); titles.len().max(1)];
+        if let Some(first) = row.first_mut() {
+            name.clone_into(first);
+        }
+        row
+    };
+    if report.other.is_some() {
+        rows.push(last("(other)"));
+    }
+    rows.push(last(if report.by.steps { "all calls" } else { "total" }));
+    if titles.is_empty() {
+        titles.push(String::new());
+        rows.iter_mut().filter(|row| row.is_empty()).for_each(|row| row.push("all".to_owned()));
+    }
+    Names { titles, rows }
+}
+
+fn title(dimension: &Dimension, beside: &[Dimension]) -> String {
+    match dimension {
+        // To a reader a prompt and its version are one word.
+        Dimension::PromptVersion if !beside.contains(&Dimension::Prompt) => "prompt".to_owned(),
+        Dimension::Tag(_) => clean(&dimension.to_string()),
+        dimension => dimension.to_string().replace('_', " "),
+    }
+}
+
+fn call_block(rows: &Rows<'_>, by: &By) -> Block {
+    // Steps stand among the calls.
+    let calls = if by.steps { "count" } else { "calls" };
     Block {
-        title: "calls".to_owned(),
+        title: calls.to_owned(),
         columns: vec![
-            column("calls", rows, |group| plain(count(group.calls))),
+            column(calls, rows, |group| plain(count(group.calls))),
             column("failed", rows, |group| alarming(group.failed, Paint::Red)),
             column("dropped", rows, |group| alarming(group.dropped, Paint::Yellow)),
             column("cut off", rows, |group| alarming(group.cut_off(), Paint::Yellow)),
@@ -96,14 +145,15 @@ fn cost_block(currency: &str, rows: &Rows<'_>, unknown: &str) -> Block {
     }
 }
 
-/// Percentiles of one latency, all in one unit with the same decimals.
+/// Percentiles of one latency, all in one unit with the same decimals; `None` where no call has any.
 fn time_block(
     title: &str,
     rows: &Rows<'_>,
     values: impl Fn(&Group) -> &Distribution,
     unknown: &str,
-) -> Block {
+) -> Option<Block> {
     let rows: Vec<_> = rows.iter().map(|group| values(group).percentiles()).collect();
+    rows.iter().flatten().next()?;
     let scale = TimeScale::new(highest(rows.iter().flatten().map(|row| row.p99)), 1_000.0);
     let column = |title, value: fn(&Percentiles) -> f64| Column {
         title,
@@ -115,14 +165,14 @@ fn time_block(
             })
             .collect(),
     };
-    Block {
+    Some(Block {
         title: format!("{title}, {}", scale.unit()),
         columns: vec![
             column("p50", |row| row.p50),
             column("p95", |row| row.p95),
             column("p99", |row| row.p99),
         ],
-    }
+    })
 }
 
 fn column(title: &'static str, rows: &Rows<'_>, cell: impl Fn(&Group) -> Cell) -> Column {
@@ -136,78 +186,4 @@ fn plain(text: String) -> Cell {
 fn alarming(n: u64, paint: Paint) -> Cell {
     let paint = if n == 0 { Paint::Dim } else { paint };
     Cell { text: count(n), paint }
-}
-
-fn foot(report: &Report, style: &Style) -> String {
-    let total = &report.total;
-    let mut lines = vec![counts(report, style)];
-    let exact = [&total.ttft, &total.tpot, &total.total_latency]
-        .into_iter()
-        .all(|values| values.percentiles().is_none_or(|values| values.exact));
-    let precision = if exact {
-        "percentiles exact".to_owned()
-    } else {
-        format!("percentiles within 1 % where over {} values", count(EXACT_VALUES as u64))
-    };
-    lines.push(format!(
-        "latency and tpot: completed calls only; ttft: all that have one but dropped ones; {precision}"
-    ));
-    if total.cut_off() > 0 {
-        lines.push(format!(
-            "cut off: {} interrupted, {} unfinished at shutdown",
-            count(total.interrupted),
-            count(total.unfinished)
-        ));
-    }
-    if total.unknown_outcome > 0 {
-        lines.push(format!("{} without a known outcome", counted(total.unknown_outcome, "call")));
-    }
-    if total.inconsistent_usage > 0 {
-        lines.push(format!(
-            "no usage: {} reported counts that contradict themselves",
-            counted(total.inconsistent_usage, "call")
-        ));
-    }
-    if total.costs.estimated() > 0 {
-        let estimated = counted(total.costs.estimated(), "call");
-        lines.push(format!("cost: of {estimated} from estimated token counts"));
-    }
-    if report.other.is_some() {
-        lines.push(format!("(other): all groups after the first {MAX_GROUPS}"));
-    }
-    let mut out = String::new();
-    for line in lines {
-        let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
-        for (nth, words) in flow(&words, 1, 2, style.columns()).iter().enumerate() {
-            let indent = if nth == 0 { "" } else { "  " };
-            out.push_str(indent);
-            out.push_str(&style.paint(Paint::Dim, &words.join(" ")));
-            out.push('\n');
-        }
-    }
-    out
-}
-
-/// How much was read, and how much of it is missing.
-fn counts(report: &Report, style: &Style) -> String {
-    let lines = report.lines;
-    let mut parts = vec![counted(lines.records, "record"), counted(lines.interactions, "call")];
-    parts.push(counted(lines.steps, "step"));
-    if lines.evaluations > 0 {
-        parts.push(counted(lines.evaluations, "evaluation"));
-    }
-    if lines.unknown > 0 {
-        parts.push(format!("{} of an unknown kind", count(lines.unknown)));
-    }
-    if lines.damaged > 0 {
-        parts.push(counted(lines.damaged, "damaged line"));
-    }
-    let lost = report.losses.by_cause();
-    if !lost.is_empty() {
-        let causes: Vec<_> =
-            lost.iter().map(|(cause, n)| format!("{cause} {}", count(*n))).collect();
-        let sum = lost.values().fold(0, |sum: u64, n| sum.saturating_add(*n));
-        parts.push(format!("{} lost by the recorder ({})", count(sum), causes.join(", ")));
-    }
-    parts.join(style.pick(" · ", ", "))
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use llmobs_core::{Kind, Record, Timestamp, TraceId};
 
 use super::span::Span;
-use super::tree::Tree;
 use super::{MAX_SPANS, Trace};
+use crate::tree::Tree;
 
 /// How many spans of all traces are held while it is not known which trace is the newest.
 const HELD_SPANS: usize = 20_000;
@@ -117,7 +117,7 @@ impl Collector {
         let duration_ms = ends.max_by(f64::total_cmp);
         Some(Trace {
             id,
-            tree: Tree::new(&spans),
+            tree: Tree::new(&spans.iter().map(Span::link).collect::<Vec<_>>()),
             start,
             duration_ms,
             duplicates: (before - spans.len()) as u64,

@@ -5,6 +5,7 @@ use super::bar::bar;
 use super::label::Guides;
 use super::row::{Note, Row, Scales};
 use super::span::Span;
+use super::sums;
 use crate::cost::MoneyScale;
 use crate::style::{Paint, Style};
 use crate::text::{TimeScale, count, counted, fit, flow, left, right, width};
@@ -40,6 +41,7 @@ pub(super) fn draw(trace: &Trace, style: &Style) -> String {
     for row in &rows {
         line(trace, row, &widths, style, &mut out);
     }
+    sums::stages(trace, style, &mut out);
     foot(trace, style, &mut out);
     out
 }

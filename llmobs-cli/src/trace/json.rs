@@ -1,13 +1,15 @@
 //! The trace for programs. A field that is absent is unknown.
 
-use llmobs_core::{Cost, Outcome, RequestId, SpanId, Timestamp, TraceId};
+use std::collections::BTreeMap;
+
+use llmobs_core::{Cost, FallbackAttempt, Outcome, RequestId, SpanId, Timestamp, Totals, TraceId};
 use serde::Serialize;
 
 use super::Trace;
 use super::attempt::Attempt;
 use super::span::Span;
-use super::tree::{Node, Place};
 use crate::cost::SumView;
+use crate::tree::{Node, Place};
 
 #[derive(Serialize)]
 struct View<'a> {
@@ -26,6 +28,9 @@ struct View<'a> {
     #[serde(skip_serializing_if = "<[SumView<'_>]>::is_empty")]
     costs: &'a [SumView<'a>],
     unpriced: u64,
+    /// Milliseconds by stage; they add up to the trace's duration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stages_ms: Option<BTreeMap<&'static str, f64>>,
     spans: Vec<SpanView<'a>>,
 }
 
@@ -73,6 +78,12 @@ struct SpanView<'a> {
     inconsistent_usage: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<&'a Cost>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    totals: Option<&'a Totals>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback: Option<FallbackAttempt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answered_by: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     tool_calls: &'a [String],
     #[serde(skip_serializing_if = "is_zero")]
@@ -105,6 +116,9 @@ pub(super) fn write(trace: &Trace) -> String {
         partial: trace.partial,
         costs: &costs.view(),
         unpriced: costs.unpriced,
+        stages_ms: trace
+            .stages()
+            .map(|split| split.stages().map(|(stage, ms)| (stage.as_str(), ms)).collect()),
         spans: spans.collect(),
     };
     let mut json = serde_json::to_string_pretty(&view).unwrap_or_default();
@@ -142,6 +156,9 @@ impl<'a> SpanView<'a> {
             output_tokens: span.output_tokens,
             inconsistent_usage: span.inconsistent_usage,
             cost: span.cost.as_ref(),
+            totals: span.totals.as_ref(),
+            fallback: span.fallback,
+            answered_by: span.answered_by.as_deref(),
             tool_calls: &span.tools,
             more_tool_calls: span.more_tools,
             documents: span.documents,

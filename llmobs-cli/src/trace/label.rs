@@ -1,8 +1,8 @@
 //! A span's name at its place in the tree.
 
 use super::span::Span;
-use super::tree::Node;
 use crate::style::Style;
+use crate::tree::Node;
 
 /// Deeper spans are drawn at this depth, with their depth as a number.
 const DRAWN_DEPTH: usize = 12;

@@ -1,15 +1,16 @@
 //! What a span's line says, before it is known how wide the columns are.
 
-use llmobs_core::{CostSource, Outcome};
+use llmobs_core::{CostSource, Outcome, StepKind};
 
 use super::Trace;
 use super::attempt::summary;
 use super::label::{Guide, name};
 use super::span::Span;
-use super::tree::{Node, Place};
+use super::sums;
 use crate::cost::{MoneyScale, nanos};
 use crate::style::{Paint, Style};
 use crate::text::{TimeScale, count, counted, highest};
+use crate::tree::{Node, Place};
 
 /// A span's cells.
 #[derive(Debug)]
@@ -114,6 +115,14 @@ fn notes(span: &Span, place: Place, scales: Scales, style: &Style) -> Vec<Note> 
         }
         Some(outcome) => note(outcome.as_str().to_owned(), Paint::Yellow),
         None => note("outcome unknown".to_owned(), Paint::Dim),
+    }
+    if let Some(fallback) = sums::fallback(span) {
+        note(fallback, Paint::Plain);
+    }
+    // The head says the same of a workflow at the top.
+    let told = place == Place::Root && span.what == StepKind::Workflow.as_str();
+    if let Some(totals) = span.totals.as_ref().filter(|_| !told && span.fallback.is_none()) {
+        sums::totals(totals).into_iter().for_each(|text| note(text, Paint::Plain));
     }
     if let Some(attempts) = span.attempts.filter(|attempts| *attempts > 1) {
         note(summary(attempts, &span.attempt_details, style), Paint::Yellow);

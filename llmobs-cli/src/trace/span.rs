@@ -1,12 +1,15 @@
 //! What is kept of a record to draw it.
 
-use llmobs_core::semconv::operation;
-use llmobs_core::{Cost, Kind, Outcome, Record, RequestId, SpanId, Timestamp};
+use llmobs_core::{
+    Cost, FallbackAttempt, Kind, Outcome, Record, RequestId, SpanId, StepKind, Timestamp, Totals,
+};
 
 use super::attempt::Attempt;
 use crate::cost::{cost_of, is_billed};
-use crate::report::group::{model, prompt};
+use crate::report::by::{model, operation, prompt};
+use crate::stage::{Stage, Timed};
 use crate::text::clean;
+use crate::tree::Link;
 
 /// How many tool calls of one answer are named.
 const TOOLS: usize = 16;
@@ -39,6 +42,12 @@ pub(super) struct Span {
     pub(super) cost: Option<Cost>,
     /// It costs something, known or not.
     pub(super) billed: bool,
+    /// Sums over what is below; the calls there say the same one by one.
+    pub(super) totals: Option<Totals>,
+    pub(super) fallback: Option<FallbackAttempt>,
+    /// The model that answered a logical call.
+    pub(super) answered_by: Option<String>,
+    pub(super) stage: Stage,
     pub(super) tools: Vec<String>,
     /// Tool calls that are not in `tools`.
     pub(super) more_tools: usize,
@@ -58,16 +67,10 @@ impl Span {
             Kind::Step => false,
             _ => return None,
         };
-        let name = record.operation.as_deref().map(clean);
-        let api = record.api.as_deref().map(clean);
-        let what = match (is_call, name, record.step) {
-            (true, Some(name), _) if name == operation::API_CALL => {
-                format!("{name} {}", api.unwrap_or_default())
-            }
-            (true, Some(name), _) => name,
-            (true, None, _) => "call".to_owned(),
-            (false, _, Some(step)) => step.as_str().to_owned(),
-            (false, _, None) => "step".to_owned(),
+        let what = match (is_call, record.step) {
+            (true, _) => operation(record).unwrap_or_else(|| "call".to_owned()),
+            (false, Some(step)) => step.as_str().to_owned(),
+            (false, None) => "step".to_owned(),
         };
         let own_name = record.name.as_deref().map(clean);
         let tool = |call: &llmobs_core::ToolCall| call.name.as_deref().map_or("?".into(), clean);
@@ -93,6 +96,12 @@ impl Span {
             inconsistent_usage: record.usage.as_ref().is_some_and(|usage| usage.inconsistent),
             cost: cost_of(record),
             billed: is_call && is_billed(record),
+            totals: record.totals.as_deref().map(cleaned),
+            fallback: record.fallback,
+            answered_by: (record.step == Some(StepKind::Fallback) && !is_call)
+                .then(|| model(record))
+                .flatten(),
+            stage: Stage::of(record),
             tools: record.tool_calls.iter().take(TOOLS).map(tool).collect(),
             more_tools: record.tool_calls.len().saturating_sub(TOOLS),
             documents: record.retrieved.as_ref().map(|retrieved| retrieved.count),
@@ -100,4 +109,16 @@ impl Span {
             tool_call_id: record.tool.as_ref().and_then(|tool| tool.call_id.as_deref().map(clean)),
         })
     }
+
+    pub(super) fn link(&self) -> Link {
+        Link { id: self.id, parent: self.parent, start: self.start }
+    }
+
+    pub(super) fn timed(&self) -> Timed {
+        Timed { link: self.link(), duration_ms: self.duration_ms, stage: self.stage }
+    }
+}
+
+fn cleaned(totals: &Totals) -> Totals {
+    Totals { currency: totals.currency.as_deref().map(|it| clean(it).into()), ..totals.clone() }
 }

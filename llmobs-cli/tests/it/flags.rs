@@ -52,6 +52,10 @@ fn help_says_how_percentiles_are_made() {
     assert!(ran.out.contains("exact (nearest rank) up to 4,096 values"), "{}", ran.out);
     let bound = llmobs_cli::report::EXACT_VALUES;
     assert_eq!((bound, llmobs_cli::report::MAX_GROUPS), (4_096, 500), "the help names both");
+    assert!(
+        ran.out.contains("innermost calls and steps under") && ran.out.contains("Up to 20,000")
+    );
+    assert_eq!(llmobs_cli::report::HELD_SPANS, 20_000, "the help names it");
 }
 
 #[test]

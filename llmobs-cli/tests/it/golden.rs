@@ -31,6 +31,11 @@ fn the_report_fits_160_columns() {
 }
 
 #[test]
+fn the_report_by_kind_fits_100_columns() {
+    check(&["report", "--width", "100", "--by", "kind"], "report_by_kind_100.txt");
+}
+
+#[test]
 fn the_report_is_json_when_asked() {
     check(&["report", "--format", "json"], "report.json");
 }
@@ -66,6 +71,19 @@ fn no_line_is_wider_than_the_page() {
             // Below this, the columns of a block or a span's numbers do not fit side by side.
             let least = if command == "report" { 66 } else { 71 };
             assert!(widest <= columns.max(least), "{command} at {width}: {widest}\n{out}");
+        }
+    }
+}
+
+#[test]
+fn groups_by_several_dimensions_fit_the_page() {
+    let file = file(lines(&answer()));
+    for width in ["80", "100", "140"] {
+        for by in ["user", "kind", "tag:tenant,model", "model,prompt,session,user,provider"] {
+            let out = good(&["report", path(&file), "--width", width, "--by", by]);
+            let widest = out.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+            let columns: usize = width.parse().expect("a number");
+            assert!(widest <= columns, "by {by} at {width}: {widest}\n{out}");
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The real binary, on small files.
 
+mod by;
 mod cost;
 mod damage;
 mod decode;
+mod fallbacks;
 mod fixtures;
 mod flags;
 mod golden;
@@ -15,4 +17,5 @@ mod recordings_facts;
 mod report;
 mod run;
 mod schema;
+mod stages;
 mod trace;

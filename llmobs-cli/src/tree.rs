@@ -2,23 +2,31 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::span::Span;
+use llmobs_core::{SpanId, Timestamp};
+
+/// What of a span says where it hangs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Link {
+    pub(crate) id: Option<SpanId>,
+    pub(crate) parent: Option<SpanId>,
+    pub(crate) start: Option<Timestamp>,
+}
 
 /// A span's place among the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// Index of the span.
-    pub(super) span: usize,
+    pub(crate) span: usize,
     /// How many spans are above it.
-    pub(super) depth: usize,
+    pub(crate) depth: usize,
     /// Whether it is the last of its siblings.
-    pub(super) last: bool,
-    pub(super) place: Place,
+    pub(crate) last: bool,
+    pub(crate) place: Place,
 }
 
 /// Why a span stands where it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// It has no parent.
     Root,
     /// Its parent is above it.
@@ -31,11 +39,11 @@ pub(super) enum Place {
 
 /// All spans in the order they are drawn.
 #[derive(Clone, Debug)]
-pub(super) struct Tree(pub(super) Vec<Node>);
+pub(crate) struct Tree(pub(crate) Vec<Node>);
 
 impl Tree {
     /// Places every span exactly once, whatever the parents say.
-    pub(super) fn new(spans: &[Span]) -> Self {
+    pub(crate) fn new(spans: &[Link]) -> Self {
         let mut by_id = HashMap::new();
         for (at, span) in spans.iter().enumerate() {
             if let Some(id) = span.id {
