@@ -100,7 +100,8 @@ fn screen(question: &str) -> Result<(), BotError> {
 /// A small model says which desk the question is for.
 #[trace_llm(kind = "router")]
 async fn route(client: &Shop, question: &str) -> Result<Desk, BotError> {
-    let text = prompt!("support-route", version = "2", "Name the desk for this question: {question}");
+    let text =
+        prompt!("support-route", version = "2", "Name the desk for this question: {question}");
     let request = CreateChatCompletionRequestArgs::default()
         .model("gpt-4o-mini")
         .messages([ChatCompletionRequestUserMessage::from(text).into()])

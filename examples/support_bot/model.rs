@@ -4,10 +4,13 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use llmobs_testserver::{Answer, ChatScript, Server, ToolCall, Usage, chat_chunks, chat_completion};
+use llmobs_testserver::{
+    Answer, ChatScript, Server, ToolCall, Usage, chat_chunks, chat_completion,
+};
 use serde_json::{Value, json};
 
-static CALLS: AtomicU64 = AtomicU64::new(1);
+/// Numbers for ids of answers and of calls of tools.
+static NUMBER: AtomicU64 = AtomicU64::new(1);
 
 pub(crate) fn start() -> io::Result<Server> {
     let server = Server::start_blocking()?;
@@ -45,7 +48,8 @@ fn answer(request: &Value) -> Answer {
     // About four letters make a token.
     usage.prompt = request.to_string().len() as u64 / 4;
     usage.completion = script.output_tokens();
-    let script = script.model(dated);
+    let id = format!("chatcmpl-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let script = script.id(&id).model(dated);
     if request.get("stream") != Some(&json!(true)) {
         return Answer::json(200, &chat_completion(&script.usage(usage)))
             .delay_headers(Duration::from_millis(30));
@@ -59,7 +63,7 @@ fn answer(request: &Value) -> Answer {
 
 fn calls<const N: usize>(asked: [(&str, Value); N]) -> ChatScript {
     asked.into_iter().fold(ChatScript::new(""), |script, (name, arguments)| {
-        let id = format!("call_{}", CALLS.fetch_add(1, Ordering::Relaxed));
+        let id = format!("call_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         script.tool_call(ToolCall::new(&id, name, &arguments.to_string()))
     })
 }
