@@ -24,7 +24,7 @@ impl Toolbox for ConciergeTools<'_> {
         ])
     }
 
-    #[trace_llm(kind = "tool", name = "ask", tool_call_id = call.id, tool_name = call.function.name)]
+    #[trace_llm(kind = "tool", tool_call_id = call.id, tool_name = call.function.name)]
     async fn call(&self, call: &ChatCompletionMessageToolCall) -> Result<String, BotError> {
         let task = argument(call, "task")?;
         match call.function.name.as_str() {
@@ -42,7 +42,7 @@ impl Toolbox for OrderTools {
         Ok(vec![function("order_status", "Tells where an order is.", "order_id")?])
     }
 
-    #[trace_llm(kind = "tool", name = "order_system", tool_call_id = call.id,
+    #[trace_llm(kind = "tool", tool_call_id = call.id,
         tool_name = call.function.name, tool_type = "function", capture(args, output))]
     async fn call(&self, call: &ChatCompletionMessageToolCall) -> Result<String, BotError> {
         let order = argument(call, "order_id")?;
@@ -65,7 +65,7 @@ impl Toolbox for ReturnTools {
         ])
     }
 
-    #[trace_llm(kind = "tool", name = "return_desk", tool_call_id = call.id,
+    #[trace_llm(kind = "tool", tool_call_id = call.id,
         tool_name = call.function.name, tool_type = "function", capture(args, output))]
     async fn call(&self, call: &ChatCompletionMessageToolCall) -> Result<String, BotError> {
         let order = argument(call, "order_id")?;

@@ -327,7 +327,14 @@ fn the_support_bot_tells_whose_it_is_what_it_found_who_ran_and_what_it_cost() {
     {
         assert!(stdout.contains(shown), "{shown:?} is missing in\n{stdout}");
     }
-    for shown in ["├ agent concierge ", "└ agent orders ", "└ agent returns ", "$0.0"] {
+    for shown in [
+        "├ agent concierge ",
+        "├ tool ask_orders ",
+        "returns-1 0.38, returns-2 0.31",
+        "└ agent orders ",
+        "└ agent returns ",
+        "$0.0",
+    ] {
         assert!(stdout.contains(shown), "{shown:?} is missing in\n{stdout}");
     }
 
