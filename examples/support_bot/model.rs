@@ -44,10 +44,12 @@ fn answer(request: &Value) -> Answer {
     };
     let model = text("/model");
     let dated = if model == "gpt-4o" { "gpt-4o-2024-08-06" } else { "gpt-4o-mini-2024-07-18" };
-    let mut usage = Usage::default();
-    // About four letters make a token.
-    usage.prompt = request.to_string().len() as u64 / 4;
-    usage.completion = script.output_tokens();
+    let usage = Usage {
+        // About four letters make a token.
+        prompt: request.to_string().len() as u64 / 4,
+        completion: script.output_tokens(),
+        ..Usage::default()
+    };
     let id = format!("chatcmpl-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     let script = script.id(&id).model(dated);
     if request.get("stream") != Some(&json!(true)) {
