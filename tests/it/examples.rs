@@ -393,7 +393,8 @@ fn the_support_bot_tells_whose_it_is_what_it_found_who_ran_and_what_it_cost() {
     let mut ran: Vec<_> = step("tool")
         .map(|step| (field(&step["tool"], "call_id"), field(&step["tool"], "name")))
         .collect();
-    (asked.sort_unstable(), ran.sort_unstable());
+    asked.sort_unstable();
+    ran.sort_unstable();
     assert_eq!((asked.len(), &asked), (5, &ran));
 
     let named = |name: &str| records.iter().find(|record| record["name"] == *name).expect("it ran");
