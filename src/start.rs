@@ -98,11 +98,10 @@ pub enum InitError {
     #[cfg(feature = "otlp")]
     #[error("the settings for OTLP cannot be used")]
     Otlp(#[source] llmobs_otlp::OtlpError),
-    /// The system gave no thread, or a provider cannot be named as it was.
     /// The table of prices cannot be used.
     #[error("the prices that LLMOBS_PRICES names cannot be used")]
     Prices(#[source] PriceError),
-    /// The system gave no thread.
+    /// The system gave no thread, or a provider cannot be named as it was.
     #[error("the recorder cannot be started")]
     Start(#[source] StartError),
 }

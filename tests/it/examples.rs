@@ -78,12 +78,16 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("an example prints text")
 }
 
-/// The records of the file in `folder`, each of them valid.
+/// The records of the usual file in `folder`, each of them valid.
 fn records(folder: &Path) -> Vec<Value> {
+    records_of(&folder.join("llmobs.jsonl"))
+}
+
+fn records_of(file: &Path) -> Vec<Value> {
     let schema = include_str!("../../llmobs-core/schema/llmobs-1.json");
     let schema = serde_json::from_str(schema).expect("the schema is JSON");
     let schema = jsonschema::validator_for(&schema).expect("the schema is one");
-    let lines = std::fs::read_to_string(folder.join("llmobs.jsonl")).expect("the file is there");
+    let lines = std::fs::read_to_string(file).expect("the file is there");
     let read = |line: &str| {
         let record: Value = serde_json::from_str(line).expect("a line is JSON");
         let wrong = schema.validate(&record).err().map(|wrong| wrong.to_string());
@@ -306,4 +310,143 @@ fn a_decoder_of_ones_own_tells_as_much_as_ours() {
     for told in [" text_completion delphi-2 completed ", " in=9 out=11 ", " ttft=", " tpot="] {
         assert!(record.contains(told), "{told:?} is missing in {stdout}");
     }
+}
+
+/// The sum of money in billionths, which numbers of JSON carry exactly.
+fn nanos<'r>(costs: impl Iterator<Item = &'r Value>) -> u64 {
+    costs.map(|cost| (cost.as_f64().expect("a cost") * 1e9).round() as u64).sum()
+}
+
+#[test]
+fn the_support_bot_tells_whose_it_is_what_it_found_who_ran_and_what_it_cost() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = run("support_bot", folder.path(), &[]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    for shown in ["129.00 EUR come back. [returns-1, returns-2]", "concierge@4", "support-route@2"]
+    {
+        assert!(stdout.contains(shown), "{shown:?} is missing in\n{stdout}");
+    }
+    for shown in [
+        "├ agent concierge ",
+        "├ tool ask_orders ",
+        "returns-1 0.38, returns-2 0.31",
+        "└ agent orders ",
+        "└ agent returns ",
+        "$0.0",
+    ] {
+        assert!(stdout.contains(shown), "{shown:?} is missing in\n{stdout}");
+    }
+
+    let mut records = records_of(&folder.path().join("support_bot.jsonl"));
+    records.retain(|record| record["kind"] != "meta");
+    assert_no_orphans(&records);
+    assert_eq!(records.iter().filter(|record| record["parent_span_id"].is_null()).count(), 1);
+    for record in &records {
+        assert!(
+            field(record, "session_id").is_some_and(|it| it.starts_with("support-")),
+            "{record}"
+        );
+        assert_eq!(
+            (&record["user_id"], &record["tags"]["tenant"]),
+            (&"user-7".into(), &"acme".into())
+        );
+        assert_eq!(record["outcome"], "completed", "{record}");
+    }
+
+    let calls: Vec<_> = records.iter().filter(|record| record["kind"] == "interaction").collect();
+    assert_eq!(calls.len(), 7);
+    for call in &calls {
+        let prompt = &call["prompt"];
+        let hash = field(prompt, "hash").expect("no one said it, and it is there");
+        assert_eq!(hash.len(), 64);
+        let expected = match field(prompt, "name") {
+            Some("concierge") => "4",
+            Some("support-route") => "2",
+            Some("returns") => "1",
+            Some("orders") => &hash[..12],
+            _ => panic!("another prompt: {call}"),
+        };
+        assert_eq!(prompt["version"], expected);
+        assert_eq!(
+            (&call["cost"]["table"], &call["cost"]["source"]),
+            (&"shop-1".into(), &"table".into())
+        );
+        assert_eq!(call["consumer"].is_object(), call["stream"] == true, "{call}");
+    }
+
+    let step = |kind: &'static str| records.iter().filter(move |record| record["step"] == kind);
+    for (kind, count) in [("retrieval", 3), ("rerank", 2)] {
+        let found = &step(kind).next().expect("it ran")["retrieved"];
+        assert_eq!(found["count"], count);
+        let documents = found["documents"].as_array().expect("they have ids");
+        assert!(
+            documents.iter().all(|it| it["id"].is_string() && it["score"].is_number()),
+            "{found}"
+        );
+    }
+    let mut asked: Vec<_> = calls
+        .iter()
+        .flat_map(|call| call["tool_calls"].as_array().into_iter().flatten())
+        .map(|call| (field(call, "id"), field(call, "name")))
+        .collect();
+    let mut ran: Vec<_> = step("tool")
+        .map(|step| (field(&step["tool"], "call_id"), field(&step["tool"], "name")))
+        .collect();
+    asked.sort_unstable();
+    ran.sort_unstable();
+    assert_eq!((asked.len(), &asked), (5, &ran));
+
+    let named = |name: &str| records.iter().find(|record| record["name"] == *name).expect("it ran");
+    let totals = |name: &str| {
+        let totals = &named(name)["totals"];
+        ["turns", "calls", "tools", "agents"].map(|it| totals[it].as_u64().expect("a count"))
+    };
+    assert_eq!(totals("support"), [1, 7, 5, 3]);
+    assert_eq!(totals("concierge"), [2, 6, 5, 2]);
+    assert_eq!(totals("orders"), [2, 2, 1, 0]);
+    assert_eq!(totals("returns"), [2, 2, 2, 0]);
+    let whole = &named("support")["totals"];
+    for tokens in ["input_tokens", "output_tokens"] {
+        let sum: u64 = calls.iter().map(|call| call[tokens].as_u64().expect("a count")).sum();
+        assert_eq!(whole[tokens], sum);
+    }
+    let cost = nanos([&whole["cost"]].into_iter());
+    assert_eq!(cost, nanos(calls.iter().map(|call| &call["cost"]["total"])));
+    assert!(cost > 0 && whole["unpriced"].is_null());
+    for agent in ["orders", "returns"] {
+        let above = field(named(agent), "parent_span_id");
+        let tool =
+            step("tool").find(|step| field(step, "span_id") == above).expect("a tool asked it");
+        assert_eq!(tool["parent_span_id"], named("concierge")["span_id"]);
+    }
+    let written = records.iter().map(Value::to_string).collect::<String>();
+    assert!(!written.contains("A-1042") && !written.contains("EUR"), "content is private");
+}
+
+#[test]
+fn the_spans_of_a_model_server_hang_below_the_call_it_answers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = run("model_server", folder.path(), &[]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stdout.contains("\n2 records in service.jsonl, 4 in server.jsonl\n"), "{stdout}");
+    for shown in ["\n└ chat llama-3.3-70b ", "\n  └ span llm_request ", "\n    ├ span queue "]
+    {
+        assert!(stdout.contains(shown), "{shown:?} is missing in\n{stdout}");
+    }
+    let [service, server] =
+        ["service.jsonl", "server.jsonl"].map(|file| records_of(&folder.path().join(file)));
+    let call = service.iter().find(|record| record["kind"] == "interaction").expect("a call");
+    let request = server.iter().find(|record| record["name"] == "llm_request").expect("a span");
+    assert_eq!(request["parent_span_id"], call["span_id"]);
+    for name in ["queue", "prefill", "decode"] {
+        let stage = server.iter().find(|record| record["name"] == name).expect("a span");
+        assert_eq!(stage["parent_span_id"], request["span_id"]);
+        assert_eq!(stage["outcome"], "completed");
+        assert_eq!(stage["session_id"], "session-7");
+        assert_eq!(stage["tags"]["tenant"], "acme");
+    }
+    let both: Vec<Value> = service.into_iter().chain(server).collect();
+    assert_no_orphans(&both);
 }

@@ -138,7 +138,14 @@ fn notes(span: &Span, place: Place, scales: Scales, style: &Style) -> Vec<Note> 
         note(format!("tool: {}{more}", span.tools.join(", ")), Paint::Green);
     }
     if let Some(documents) = span.documents {
-        note(counted(documents, "document"), Paint::Dim);
+        let mut text = counted(documents, "document");
+        if !span.first_documents.is_empty() {
+            text = format!("{text}: {}", span.first_documents.join(", "));
+        }
+        if documents > span.first_documents.len() as u64 && !span.first_documents.is_empty() {
+            text.push_str(style.pick(", …", ", ..."));
+        }
+        note(text, Paint::Dim);
     }
     if let Some(items) = span.items {
         note(counted(items, "item"), Paint::Dim);

@@ -14,6 +14,9 @@ use crate::tree::Link;
 /// How many tool calls of one answer are named.
 const TOOLS: usize = 16;
 
+/// How many documents of one search are named.
+const DOCUMENTS: usize = 3;
+
 /// One call or step.
 #[derive(Clone, Debug)]
 pub(super) struct Span {
@@ -53,6 +56,8 @@ pub(super) struct Span {
     pub(super) more_tools: usize,
     /// Documents a retriever found.
     pub(super) documents: Option<u64>,
+    /// The first of them, with their scores.
+    pub(super) first_documents: Vec<String>,
     /// Items that were read of a step's stream.
     pub(super) items: Option<u64>,
     /// The tool call that a tool answered.
@@ -72,7 +77,10 @@ impl Span {
             (false, Some(step)) => step.as_str().to_owned(),
             (false, None) => "step".to_owned(),
         };
-        let own_name = record.name.as_deref().map(clean);
+        // One function may run many tools, or agents: who ran says more than what the function is called.
+        let ran = record.tool.as_ref().and_then(|tool| tool.name.as_deref());
+        let ran = ran.or_else(|| record.agent.as_ref()?.name.as_deref());
+        let own_name = ran.or(record.name.as_deref()).map(clean);
         let tool = |call: &llmobs_core::ToolCall| call.name.as_deref().map_or("?".into(), clean);
         Some(Self {
             is_call,
@@ -105,6 +113,7 @@ impl Span {
             tools: record.tool_calls.iter().take(TOOLS).map(tool).collect(),
             more_tools: record.tool_calls.len().saturating_sub(TOOLS),
             documents: record.retrieved.as_ref().map(|retrieved| retrieved.count),
+            first_documents: documents(record),
             items: record.items,
             tool_call_id: record.tool.as_ref().and_then(|tool| tool.call_id.as_deref().map(clean)),
         })
@@ -121,4 +130,13 @@ impl Span {
 
 fn cleaned(totals: &Totals) -> Totals {
     Totals { currency: totals.currency.as_deref().map(|it| clean(it).into()), ..totals.clone() }
+}
+
+fn documents(record: &Record) -> Vec<String> {
+    let found = record.retrieved.iter().flat_map(|retrieved| &retrieved.documents);
+    let named = found.take(DOCUMENTS).map(|document| {
+        let id = document.id.as_deref().map_or_else(|| "?".to_owned(), clean);
+        document.score.map_or_else(|| id.clone(), |score| format!("{id} {score:.2}"))
+    });
+    named.collect()
 }

@@ -1,7 +1,7 @@
 //! Which trace is shown, and how its spans hang together.
 
 use llmobs_core::testing::samples;
-use llmobs_core::{Kind, Outcome, Record, Retrieved, StepKind, Tool};
+use llmobs_core::{DocumentRef, Kind, Outcome, Record, Retrieved, StepKind, Tool};
 use serde_json::Value;
 
 use crate::fixtures::{call, chat, lines, span, step, trace_id};
@@ -198,16 +198,18 @@ fn the_attempts_of_a_call_that_was_tried_again_are_told() {
 #[test]
 fn a_step_shows_what_it_found_and_which_call_it_answered() {
     let mut found = step(StepKind::Tool, "look_up", span(1, 1, None, 0.0, 10.0));
-    let tool = Tool { call_id: Some("call_1".into()), ..Tool::default() };
-    found.tool = Some(Box::new(tool));
-    found.retrieved = Some(Box::new(Retrieved { count: 3, ..Retrieved::default() }));
+    let (name, call_id) = (Some("weather".into()), Some("call_1".into()));
+    found.tool = Some(Box::new(Tool { name, call_id, ..Tool::default() }));
+    let document = |id: &str, score| DocumentRef { id: Some(id.into()), score };
+    let documents = vec![document("kb-1", Some(0.512)), document("kb-2", None)];
+    found.retrieved = Some(Box::new(Retrieved { count: 3, documents }));
     found.items = Some(1);
     let trace = trace_with(&[], &[found.clone()]);
     let shown = &trace["spans"][0];
     assert_eq!((&shown["documents"], &shown["items"]), (&Value::from(3), &Value::from(1)));
     assert_eq!(shown["tool_call_id"], "call_1");
     let drawn = run_with(&["trace", "-"], lines(&[found]).as_bytes()).out;
-    for note in ["3 documents", "1 item", "answers call_1"] {
+    for note in ["tool weather", "3 documents: kb-1 0.51, kb-2, …", "1 item", "answers call_1"] {
         assert!(drawn.contains(note), "{drawn}");
     }
 }
