@@ -133,20 +133,6 @@ fn show(session: &str) -> Result<(), Box<dyn Error>> {
     let style = Style::stdout();
     println!("{}", trace::tree(&records, &style));
     println!("{}", report::table(&records, &style));
-    for record in &records {
-        let (Some(agent), Some(totals)) = (&record.agent, &record.totals) else { continue };
-        let cost = totals.cost.map(|cost| cost.to_string()).unwrap_or_default();
-        println!(
-            "{}: {} turns, {} calls, {} tools, {} agents, {} in / {} out tokens, ${cost}",
-            agent.name.as_deref().unwrap_or_default(),
-            totals.turns,
-            totals.calls,
-            totals.tools,
-            totals.agents,
-            totals.input_tokens,
-            totals.output_tokens,
-        );
-    }
     println!("\nThe records, one JSON object a line: {}", path.display());
     Ok(())
 }

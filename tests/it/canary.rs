@@ -1,5 +1,7 @@
 //! With capture off, nothing that users or models say leaves, by any way.
 
+use std::borrow::Cow;
+
 use async_openai::types::InputSource;
 use async_openai::types::audio::{
     AudioInput, CreateSpeechRequestArgs, CreateTranscriptionRequestArgs,
@@ -12,7 +14,7 @@ use async_openai::types::files::{CreateFileRequest, FileInput};
 use async_openai::types::images::CreateImageRequestArgs;
 use async_openai::types::moderations::CreateModerationRequestArgs;
 use futures_util::StreamExt;
-use llmobs::{Capture, Console, JsonLines, Llmobs, trace_llm};
+use llmobs::{AsDocument, Capture, Console, JsonLines, Llmobs, Step, StepKind, trace_llm};
 use llmobs_testserver::{Answer, ChatScript, Server, ToolCall, chat_chunks, chat_completion};
 use serde_json::json;
 
@@ -107,6 +109,7 @@ async fn calls() {
         }
     }
     beside_text(&says).await;
+    steps(&says);
     #[trace_llm(kind = "tool")]
     fn fails(says: &str) -> Result<(), std::io::Error> {
         Err(std::io::Error::other(says.to_owned()))
@@ -119,6 +122,40 @@ async fn calls() {
     let scope = llmobs::scope();
     let panicked = tokio::spawn(scope.run(panics(says)));
     assert!(panicked.await.is_err());
+}
+
+struct Passage(String);
+
+impl AsDocument for Passage {
+    fn document_id(&self) -> Option<Cow<'_, str>> {
+        Some("passage-1".into())
+    }
+
+    fn document_text(&self) -> Option<Cow<'_, str>> {
+        Some(self.0.as_str().into())
+    }
+}
+
+#[trace_llm(kind = "tool", capture(args, output))]
+fn run_tool(says: &str) -> String {
+    says.to_owned()
+}
+
+#[trace_llm(kind = "retriever", capture(args, output))]
+fn search(says: &str) -> Vec<Passage> {
+    vec![Passage(says.to_owned())]
+}
+
+#[trace_llm(kind = "chain", capture(args, output))]
+fn words(says: &str) -> impl Iterator<Item = String> {
+    says.split(" and ").map(str::to_owned)
+}
+
+/// Steps that offer all they are given and all they give back.
+fn steps(says: &str) {
+    assert_eq!(run_tool(says), says);
+    assert_eq!(search(says).len(), 1);
+    assert!(words(says).count() > 0);
 }
 
 /// A prompt for an image and for speech, a file in a form, a transcript, and a word to judge.
@@ -173,6 +210,9 @@ async fn nothing_said_leaves_unless_it_was_turned_on() {
     assert_eq!(around, None, "content has left");
     let on = everything(Capture::ALL).await;
     assert!(on.contains(CANARY), "the test can see content where there is some");
+    for part in ["\"arguments\":", "\"result\":", "\"documents\":[{", "\"variables\":"] {
+        assert!(on.contains(part), "{part} is there where it is turned on");
+    }
     for secret in ["sk-test", "Bearer"] {
         assert!(!off.contains(secret) && !on.contains(secret), "{secret} has left");
     }
@@ -226,6 +266,10 @@ async fn secrets_in_captured_content_are_redacted_wherever_they_were_said() {
                         while stream.next().await.is_some() {}
                     }
                 }
+                steps(&said);
+                let mut step = Step::start(StepKind::Tool, "noted");
+                step.attribute("said", &said);
+                step.end();
             })
             .await;
         let all = all_bytes(llmobs, &out, &otlp).await;

@@ -333,6 +333,8 @@ fn the_support_bot_tells_whose_it_is_what_it_found_who_ran_and_what_it_cost() {
         "returns-1 0.38, returns-2 0.31",
         "└ agent orders ",
         "└ agent returns ",
+        "time: router",
+        "turns, 2 calls",
         "$0.0",
     ] {
         assert!(stdout.contains(shown), "{shown:?} is missing in\n{stdout}");
