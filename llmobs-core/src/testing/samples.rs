@@ -1,16 +1,19 @@
 //! Records with every field, for the tests of whatever takes records.
 
+mod steps;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
 
+pub use self::steps::{step, told_step};
 use crate::id::Ids;
 use crate::record::{
-    Agent, Amount, AttemptDetail, Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField,
-    DocumentRef, ErrorClass, Failure, Kind, Latency, LatencyClock, Logprobs, LossReport, Meta,
-    Outcome, Params, Prompt, RateLimit, Record, Retrieved, SCHEMA, Safety, Server, StepKind, Tool,
-    ToolCall, TpotSource, Usage, UsageSource, Wire, Workflow,
+    Amount, AttemptDetail, Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField,
+    ErrorClass, Failure, Kind, Latency, LatencyClock, Logprobs, LossReport, Meta, Outcome, Params,
+    Prompt, RateLimit, Record, SCHEMA, Safety, Server, ToolCall, TpotSource, Usage, UsageSource,
+    Wire,
 };
 use crate::semconv::{api, error_type, operation};
 use crate::testing::{CountingIds, FakeClock};
@@ -447,59 +450,5 @@ pub fn retried() -> Record {
         attempt_details: vec![refused, attempt(20_500.5, None), attempt(22_000.5, Some(200))],
         http_status: Some(200),
         ..call(6)
-    }
-}
-
-/// A step that failed.
-pub fn step() -> Record {
-    Record {
-        step: Some(StepKind::Retrieval),
-        name: Some("find_documents".into()),
-        total_latency_ms: Some(12.5),
-        outcome: Some(Outcome::Failed),
-        error: Some(Box::new(Failure { kind: error_type::TIMEOUT.into(), ..Failure::default() })),
-        ..operation_of(Kind::Step, 5)
-    }
-}
-
-/// A step that told everything a step can tell, with all content captured.
-pub fn told_step() -> Record {
-    Record {
-        step: Some(StepKind::Tool),
-        name: Some("look_up".into()),
-        tool: Some(Box::new(Tool {
-            name: Some("search".into()),
-            call_id: Some("call_1".into()),
-            kind: Some("function".into()),
-        })),
-        agent: Some(Box::new(Agent {
-            name: Some("support".into()),
-            id: Some("agent-1".into()),
-            version: Some("2".into()),
-        })),
-        workflow: Some(Box::new(Workflow { name: Some("refunds".into()) })),
-        retrieved: Some(Box::new(Retrieved {
-            count: 3,
-            documents: vec![
-                DocumentRef { id: Some("kb-7".into()), score: Some(0.875) },
-                DocumentRef { id: None, score: Some(0.5) },
-            ],
-        })),
-        items: Some(3),
-        attributes: BTreeMap::from([
-            ("cache.hit".into(), json!(false)),
-            ("filter".into(), json!({"lang": ["en"]})),
-            ("top_k".into(), json!(3)),
-        ]),
-        total_latency_ms: Some(8.5),
-        outcome: Some(Outcome::Completed),
-        content: Some(Box::new(Content {
-            arguments: Some(json!({"question": "refunds?"})),
-            result: Some(json!(["within 30 days"])),
-            documents: Some(json!([{"id": "kb-7", "score": 0.875, "content": "within 30 days"}])),
-            ..Content::default()
-        })),
-        cut: Some(Box::new(Cut { values: Some(1), attributes: Some(2), ..Cut::default() })),
-        ..operation_of(Kind::Step, 6)
     }
 }
