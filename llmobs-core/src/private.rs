@@ -12,6 +12,7 @@ mod parties;
 #[path = "private/values.rs"]
 mod values;
 
+pub use std::boxed::Box;
 pub use std::convert::Infallible;
 pub use std::option::Option::Some;
 pub use std::result::Result::{Err, Ok};
@@ -31,6 +32,11 @@ pub use crate::step::{IterInStep, Shown, Step, StreamInStep};
 
 /// A file the compiler looks at again when it has changed.
 pub type Tracked = &'static str;
+
+/// What a body makes, in a function of its own so that its `return`s leave no more than that.
+pub fn made<R>(make: impl FnOnce() -> R) -> R {
+    make()
+}
 
 /// Nothing, of the type a function returns: tells an `async` block what its `return`s have to be.
 pub fn never<R>() -> Option<R> {

@@ -23,6 +23,16 @@ pub(crate) enum Work {
     Async,
     /// In the `async` block the body ends with.
     Tail(Box<Tail>),
+    /// In a future that the body gets from elsewhere.
+    Elsewhere(Box<Elsewhere>),
+}
+
+/// A future from elsewhere.
+pub(crate) struct Elsewhere {
+    /// What it gives.
+    pub(crate) output: Type,
+    /// Whether it is returned in a box.
+    pub(crate) boxed: bool,
 }
 
 /// Finds the work, or says why there is none that can be observed.
@@ -39,17 +49,16 @@ pub(crate) fn check(function: &Function) -> Result<Work> {
     }
     let ReturnType::Type(_, returned) = &signature.output else { return Ok(Work::Sync) };
     let output = future_output(returned);
-    let is_future = output.is_some();
     // A future behind an alias is known by the block alone.
-    match Tail::find(function.body.clone(), output.unwrap_or_else(|| parse_quote!(_))) {
-        Some(tail) => Ok(Work::Tail(Box::new(tail))),
-        None if is_future => {
-            let message = "the future returned here is made elsewhere; write an `async fn`, or end \
-                           the body in an `async` block";
-            Err(Error::new_spanned(returned, message))
+    let tail = Tail::find(function.body.clone(), output.clone().unwrap_or_else(|| parse_quote!(_)));
+    Ok(match (tail, output) {
+        (Some(tail), _) => Work::Tail(Box::new(tail)),
+        (None, Some(output)) => {
+            let boxed = !matches!(**returned, Type::ImplTrait(_));
+            Work::Elsewhere(Box::new(Elsewhere { output, boxed }))
         }
-        None => Ok(Work::Sync),
-    }
+        (None, None) => Work::Sync,
+    })
 }
 
 /// Whether there may be an `.await` in the tokens; macros may hide one.

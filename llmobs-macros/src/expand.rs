@@ -36,9 +36,12 @@ pub(crate) fn trace_llm(args: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 fn expand(args: &Args, mut notes: Notes, function: Function, work: Work) -> TokenStream {
-    if let Work::Tail(tail) = &work
-        && !tail.is_alone()
-    {
+    let moved = match &work {
+        Work::Tail(tail) => !tail.is_alone(),
+        Work::Elsewhere(_) => true,
+        Work::Sync | Work::Async => false,
+    };
+    if moved {
         notes.leave_arguments();
     }
     let step = Step::new(args, notes, &function.signature.ident);
@@ -59,6 +62,10 @@ fn expand(args: &Args, mut notes: Notes, function: Function, work: Work) -> Toke
                 block.block.stmts = vec![Stmt::Expr(Expr::Verbatim(around), None)];
             });
             quote!(#(#statements)*)
+        }
+        Work::Elsewhere(future) => {
+            let made = Returned::of(&signature);
+            step.around_future(&made, &Returned::from(future.output), future.boxed, brace, body)
         }
     };
     let mut tokens = quote!(#(#attributes)* #visibility #signature);
@@ -131,6 +138,34 @@ impl Step {
         let allow = quote_spanned!(here=> #[allow(clippy::async_yields_async)]);
         let run = quote_spanned!(here=> #rt::Step::run(&#step, #allow #block).await);
         self.around(returned, &run)
+    }
+
+    /// Around a future that the body makes: the body runs when the function is called, as it would
+    /// without us, and the step is the future's.
+    fn around_future(
+        &self,
+        made: &Returned,
+        output: &Returned,
+        boxed: bool,
+        brace: Brace,
+        body: TokenStream,
+    ) -> TokenStream {
+        let Self { rt, .. } = self;
+        let here = Span::mixed_site();
+        let future = Ident::new("__llmobs_future", here);
+        let ty = made.output(rt);
+        let mut closure = quote_spanned!(here=> move || -> #ty);
+        generated(brace).surround(&mut closure, |tokens| tokens.extend(body));
+        let waiting = quote_spanned!(here=> #future.await);
+        let inside = self.around_async(output, Some(Move(here)), brace, waiting);
+        let wrapped = match boxed {
+            true => quote_spanned!(here=> #rt::Box::pin(async move { #inside })),
+            false => quote_spanned!(here=> async move { #inside }),
+        };
+        quote_spanned! {here=>
+            let #future = #rt::made(#closure);
+            #wrapped
+        }
     }
 
     /// Opens the step, does `run` and closes it.

@@ -77,9 +77,9 @@ use proc_macro::TokenStream;
 ///
 /// Functions and methods with a body: `async` or not, generic or not, in traits and their
 /// implementations, with `#[async_trait]` or without. A function that returns a future is observed
-/// while the future runs, if its body ends in an `async` block, in `Box::pin` of one or in its
-/// `.boxed()`; futures returned earlier in the body are not observed, and a body that ends in a
-/// future made elsewhere is refused.
+/// while the future runs: what its signature says is an `impl Future`, a `Box<dyn Future>` or a
+/// `BoxFuture`, or what its body ends with is an `async` block, `Box::pin` of one or its `.boxed()`.
+/// Where the body ends in an `async` block, futures returned earlier in it are not observed.
 ///
 /// A function that returns a stream or an iterator is observed until that has been read: each poll
 /// and each `next` runs inside the step, items are counted, and with `capture(output)` they are the

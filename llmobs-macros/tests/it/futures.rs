@@ -85,3 +85,55 @@ fn functions_that_never_return_are_observed_too() {
     });
     assert_eq!(seen, "leave: chain, failed by panic\nserve: chain, dropped\n");
 }
+
+#[trace_llm(crate = llmobs_core)]
+async fn inner(fails: bool) -> Result<u32, std::fmt::Error> {
+    tokio::task::yield_now().await;
+    if fails { Err(std::fmt::Error) } else { Ok(1) }
+}
+
+#[trace_llm(crate = llmobs_core)]
+fn elsewhere(fails: bool) -> impl Future<Output = Result<u32, std::fmt::Error>> + Send {
+    inner(fails)
+}
+
+#[trace_llm(crate = llmobs_core, capture(args))]
+fn elsewhere_in_a_box<'a>(text: &'a str) -> Pin<Box<dyn Future<Output = usize> + Send + 'a>> {
+    if text.is_empty() {
+        return Box::pin(std::future::ready(0));
+    }
+    let length = async { text.len() };
+    Box::pin(length)
+}
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+struct Client;
+
+impl Client {
+    #[trace_llm(crate = llmobs_core)]
+    fn ask<'a, T: Clone + Send + Sync + 'a>(&'a self, value: &'a T) -> BoxFuture<'a, T> {
+        let told = std::future::ready(value.clone());
+        Box::pin(told)
+    }
+}
+
+#[test]
+fn a_future_from_elsewhere_is_observed_like_one_that_is_written_out() {
+    fn is_send<T: Send>(value: T) -> T {
+        value
+    }
+    let seen = async_steps(async {
+        drop(elsewhere(false));
+        assert_eq!(is_send(elsewhere(false)).await, Ok(1));
+        assert!(elsewhere(true).await.is_err());
+        assert_eq!(elsewhere_in_a_box("").await + elsewhere_in_a_box("four").await, 4);
+        assert_eq!(is_send(Client.ask(&7)).await, 7);
+    });
+    let failed = "chain, failed by core::fmt::Error";
+    let expected = format!(
+        "elsewhere: chain\n  inner: chain\nelsewhere: {failed}\n  inner: {failed}\n\
+         elsewhere_in_a_box: chain\nelsewhere_in_a_box: chain\nask: chain\n"
+    );
+    assert_eq!(seen, expected);
+}
