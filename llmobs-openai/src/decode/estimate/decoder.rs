@@ -39,7 +39,8 @@ use crate::decode::OpenAi;
 /// | Claude | 12.5, 71.8, −20.2 | 82.0, 90.2, −62.4 | 16.7, 44.4, −11.5 | 55.6, 62.7, −55.7 |
 /// | Grok | 81.9, 93.0, −72.1 | 52.4, 73.7, −25.1 | 5.9, 25.0, +3.8 | 25.9, 35.1, −24.2 |
 ///
-/// Templates weigh less in longer conversations than in these.
+/// Templates weigh less in longer conversations than in these. What frames tools and calls of OpenAI's
+/// models was fitted to these very exchanges: others may come out worse.
 ///
 /// All of it happens on the recorder's thread. A vocabulary is loaded when the first text is counted
 /// with it, and stays in memory. Of a text being generated the last words, at most 4 KiB, wait in memory
