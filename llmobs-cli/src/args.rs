@@ -133,8 +133,8 @@ Stages:
   Of each trace with steps, at every instant the time belongs to the innermost calls and steps under
   way, in equal parts where several are: what runs in parallel is not counted twice, and the stages
   add up to the trace's time. retrieval is retrieval, rerank and embedding; inference is calls and
-  llm steps, but embeddings are retrieval, and moderation is guardrail; agents, workflows, chains and
-  the rest, and time in which nothing is under way, are other. Percentiles are over the traces that
+  llm steps, but embeddings are retrieval, and moderation is guardrail; a span is a part of what is
+  around it; agents, workflows, chains and the rest, and time in which nothing is under way, are other. Percentiles are over the traces that
   have the stage, shares over all time. Up to 20,000 spans are held; spans that come later than that
   after their trace, or beyond 20,000 in one trace, are left out and counted.
 

@@ -37,16 +37,18 @@ impl Stage {
         Self::Other,
     ];
 
-    /// The stage of a call or a step.
-    pub(crate) fn of(record: &Record) -> Self {
+    /// The stage of a call or a step; `None` for a part of whatever is around it.
+    pub(crate) fn of(record: &Record) -> Option<Self> {
         if record.kind == Kind::Interaction {
-            return match record.operation.as_deref() {
+            return Some(match record.operation.as_deref() {
                 Some(operation::EMBEDDINGS) => Self::Retrieval,
                 Some(operation::MODERATION) => Self::Guardrail,
                 _ => Self::Inference,
-            };
+            });
         }
-        match record.step {
+        Some(match record.step {
+            // A query below a tool, the model server's own spans below a call.
+            Some(StepKind::Span) => return None,
             Some(StepKind::Router) => Self::Router,
             Some(StepKind::Prompt) => Self::Prompt,
             Some(StepKind::Retrieval | StepKind::Rerank | StepKind::Embedding) => Self::Retrieval,
@@ -55,7 +57,7 @@ impl Stage {
             Some(StepKind::Postprocess) => Self::Postprocess,
             Some(StepKind::Guardrail) => Self::Guardrail,
             _ => Self::Other,
-        }
+        })
     }
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -77,7 +79,8 @@ impl Stage {
 pub(crate) struct Timed {
     pub(crate) link: Link,
     pub(crate) duration_ms: Option<f64>,
-    pub(crate) stage: Stage,
+    /// `None` for that of the parent.
+    pub(crate) stage: Option<Stage>,
 }
 
 /// A trace's time by stage, in milliseconds.
@@ -124,11 +127,10 @@ pub(crate) fn split(spans: &[Timed]) -> Option<Split> {
     for (at, node) in tree.0.iter().enumerate() {
         let Some(span) = spans.get(node.span) else { continue };
         ancestors.truncate(node.depth);
-        sweep.spans.push(Under {
-            parent: ancestors.last().copied(),
-            stage: span.stage,
-            ..Under::default()
-        });
+        let parent = ancestors.last().copied();
+        let around = || Some(sweep.spans.get(parent?)?.stage);
+        let stage = span.stage.or_else(around).unwrap_or_default();
+        sweep.spans.push(Under { parent, stage, ..Under::default() });
         ancestors.push(at);
         let interval = span.link.start.map(|begin| {
             let begin = begin.millis_since(start);
@@ -136,8 +138,8 @@ pub(crate) fn split(spans: &[Timed]) -> Option<Split> {
             (begin, begin + span.duration_ms.unwrap_or(0.0).clamp(0.0, 1e15))
         });
         own.push(interval);
-        if span.stage != Stage::Other {
-            split.add(span.stage, 0.0);
+        if stage != Stage::Other {
+            split.add(stage, 0.0);
         }
     }
     for (stage, ms) in sweep.run(&own) {

@@ -50,7 +50,7 @@ pub(super) struct Span {
     pub(super) fallback: Option<FallbackAttempt>,
     /// The model that answered a logical call.
     pub(super) answered_by: Option<String>,
-    pub(super) stage: Stage,
+    pub(super) stage: Option<Stage>,
     pub(super) tools: Vec<String>,
     /// Tool calls that are not in `tools`.
     pub(super) more_tools: usize,

@@ -147,3 +147,15 @@ fn spans_that_come_too_late_are_left_out_and_counted() {
     let text = run_with(&["report", "-"], lines(&records).as_bytes()).out;
     assert!(text.contains("1 span left out"), "{text}");
 }
+
+#[test]
+fn a_span_is_a_part_of_what_is_around_it() {
+    let records = [
+        step(StepKind::Workflow, "answer", span(1, 1, None, 0.0, 100.0)),
+        chat("m", span(1, 2, Some(1), 10.0, 60.0)),
+        step(StepKind::Span, "llm_request", span(1, 3, Some(2), 12.0, 56.0)),
+        step(StepKind::Span, "prefill", span(1, 4, Some(3), 14.0, 20.0)),
+        step(StepKind::Span, "query", span(1, 5, Some(1), 80.0, 10.0)),
+    ];
+    assert_eq!(stages(&records), json!({"inference": 60.0, "other": 40.0}));
+}
