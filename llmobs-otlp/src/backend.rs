@@ -20,9 +20,9 @@ use opentelemetry::{Context, KeyValue, global};
 use self::ids::{identity, remote_context, span_context};
 use self::parent::{Parent, Source};
 pub(crate) use self::sampler::{Sampler, Share};
-use crate::compat::Compat;
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::span::SpanView;
+use crate::style::Style;
 
 /// Spans where OpenTelemetry is, or may be.
 ///
@@ -39,7 +39,7 @@ use crate::span::SpanView;
 pub struct OtelBackend {
     mode: ModeCell,
     sampler: Sampler,
-    compat: Arc<[Compat]>,
+    style: Style,
 }
 
 /// What a span of ours carries: the context to attach around what runs inside.
@@ -70,8 +70,8 @@ impl OtelBackend {
         backend
     }
 
-    pub(crate) fn with(mode: ModeCell, sampler: Sampler, compat: Arc<[Compat]>) -> Self {
-        Self { mode, sampler, compat }
+    pub(crate) fn with(mode: ModeCell, sampler: Sampler, style: Style) -> Self {
+        Self { mode, sampler, style }
     }
 
     /// Starts the first span, and decides by what comes of it.
@@ -165,7 +165,7 @@ impl TraceBackend for OtelBackend {
             span.end();
             return;
         };
-        if let Some(view) = SpanView::of(record, &self.compat).filter(|_| span.is_recording()) {
+        if let Some(view) = SpanView::of(record, &self.style).filter(|_| span.is_recording()) {
             span.update_name(view.name);
             // The SDK keeps both values of a key that is set twice.
             let mut attributes = view.attributes.into_vec();

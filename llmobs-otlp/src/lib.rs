@@ -39,10 +39,11 @@ mod otlp;
 mod resource;
 mod sink;
 mod span;
+mod style;
 mod transport;
 
 pub use self::backend::OtelBackend;
 pub use self::compat::Compat;
 pub use self::metrics::OtlpMetrics;
-pub use self::otlp::{MetricNames, Otlp, OtlpError, Temporality};
+pub use self::otlp::{Otlp, OtlpError, Semconv, Temporality};
 pub use self::sink::OtlpSink;

@@ -14,7 +14,7 @@ use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use self::exporter::Exporter;
 use self::instruments::Instruments;
 use crate::mode::{ModeCell, instrumentation_scope};
-use crate::otlp::{MetricNames, Temporality};
+use crate::otlp::{Semconv, Temporality};
 use crate::resource::Resource;
 use crate::transport::Endpoint;
 
@@ -25,7 +25,7 @@ use crate::transport::Endpoint;
 /// one of our own, if there is an endpoint for them.
 pub struct OtlpMetrics {
     mode: ModeCell,
-    names: MetricNames,
+    semconv: Semconv,
     given: Option<Instruments>,
     global: Option<Instruments>,
     own: Own,
@@ -50,13 +50,13 @@ enum Own {
 impl OtlpMetrics {
     pub(crate) fn new(
         mode: ModeCell,
-        names: MetricNames,
+        semconv: Semconv,
         meter: Option<Meter>,
         own: Option<OwnMetrics>,
     ) -> Self {
-        let given = meter.map(|meter| Instruments::new(&meter, names));
+        let given = meter.map(|meter| Instruments::new(&meter, semconv));
         let own = own.map_or(Own::None, |own| Own::Planned(Box::new(own)));
-        Self { mode, names, given, global: None, own }
+        Self { mode, semconv, given, global: None, own }
     }
 
     fn instruments(&mut self, record: &Record) -> Option<&Instruments> {
@@ -64,15 +64,15 @@ impl OtlpMetrics {
             return self.given.as_ref();
         }
         if self.mode.is_attached() {
-            let names = self.names;
+            let semconv = self.semconv;
             return Some(self.global.get_or_insert_with(|| {
-                Instruments::new(&global::meter_with_scope(instrumentation_scope()), names)
+                Instruments::new(&global::meter_with_scope(instrumentation_scope()), semconv)
             }));
         }
         if let Own::Planned(_) = &self.own
             && let Own::Planned(plan) = std::mem::replace(&mut self.own, Own::None)
         {
-            self.own = plan.start(record, self.names);
+            self.own = plan.start(record, self.semconv);
         }
         match &self.own {
             Own::Running(_, instruments) => Some(instruments),
@@ -83,7 +83,7 @@ impl OtlpMetrics {
 
 impl OwnMetrics {
     /// Starts the export for the service that `record` names.
-    fn start(self, record: &Record, names: MetricNames) -> Own {
+    fn start(self, record: &Record, semconv: Semconv) -> Own {
         let Self { to, interval, temporality, resource } = self;
         let (service, environment) = (record.service.as_deref(), record.environment.as_deref());
         let resource = opentelemetry_sdk::Resource::builder_empty()
@@ -94,7 +94,7 @@ impl OwnMetrics {
         let provider =
             SdkMeterProvider::builder().with_reader(reader).with_resource(resource).build();
         let meter = provider.meter_with_scope(instrumentation_scope());
-        let instruments = Instruments::new(&meter, names);
+        let instruments = Instruments::new(&meter, semconv);
         Own::Running(provider, Box::new(instruments))
     }
 }

@@ -5,7 +5,6 @@ mod env;
 mod error;
 mod signal;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use llmobs_core::Builder;
@@ -13,7 +12,7 @@ use opentelemetry::global::BoxedTracer;
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::trace::{Tracer, TracerProvider};
 
-pub use self::choice::{MetricNames, Temporality};
+pub use self::choice::{Semconv, Temporality};
 pub use self::error::OtlpError;
 use self::signal::Signal;
 use crate::backend::{OtelBackend, Sampler};
@@ -22,6 +21,7 @@ use crate::metrics::{OtlpMetrics, OwnMetrics};
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::resource::Resource;
 use crate::sink::OtlpSink;
+use crate::style::Style;
 
 /// Where spans and metrics go.
 ///
@@ -35,7 +35,7 @@ pub struct Otlp {
     sampler: Sampler,
     interval: Duration,
     temporality: Temporality,
-    names: MetricNames,
+    semconv: Semconv,
     resource: Resource,
     compat: Vec<Compat>,
     tracer: Option<BoxedTracer>,
@@ -51,7 +51,7 @@ impl Default for Otlp {
             sampler: Sampler::default(),
             interval: Duration::from_secs(60),
             temporality: Temporality::default(),
-            names: MetricNames::default(),
+            semconv: Semconv::default(),
             resource: Resource::default(),
             compat: Vec::new(),
             tracer: None,
@@ -163,9 +163,9 @@ impl Otlp {
         self
     }
 
-    /// Sets what the metrics are called. Defaults to the newest conventions' names.
-    pub fn metric_names(mut self, names: MetricNames) -> Self {
-        self.names = names;
+    /// Sets which state of the conventions is followed. Defaults to the newest.
+    pub fn semconv(mut self, semconv: Semconv) -> Self {
+        self.semconv = semconv;
         self
     }
 
@@ -219,7 +219,7 @@ impl Otlp {
         Some(OtlpSink::new(
             ModeCell::default(),
             self.resource.clone(),
-            self.compat.clone().into(),
+            Style { compat: self.compat.clone().into(), semconv: self.semconv },
             endpoint,
         ))
     }
@@ -232,19 +232,18 @@ impl Otlp {
             return builder;
         }
         let Self { traces, metrics, sampler, interval, temporality, .. } = self;
-        let Self { names, resource, compat, tracer, meter, .. } = self;
-        let compat: Arc<[Compat]> = compat.into();
+        let Self { semconv, resource, compat, tracer, meter, .. } = self;
+        let style = Style { compat: compat.into(), semconv };
         let mode = ModeCell::default();
         if let Some(tracer) = tracer {
             mode.decide(Mode::Attached(tracer));
         }
-        let mut builder =
-            builder.backend(OtelBackend::with(mode.clone(), sampler, Arc::clone(&compat)));
+        let mut builder = builder.backend(OtelBackend::with(mode.clone(), sampler, style.clone()));
         if let Some(endpoint) = traces.endpoint().filter(|_| !mode.is_attached()) {
-            builder = builder.sink(OtlpSink::new(mode.clone(), resource.clone(), compat, endpoint));
+            builder = builder.sink(OtlpSink::new(mode.clone(), resource.clone(), style, endpoint));
         }
         let endpoint = metrics.endpoint();
         let own = endpoint.map(|to| OwnMetrics { to, interval, temporality, resource });
-        builder.processor(OtlpMetrics::new(mode, names, meter, own))
+        builder.processor(OtlpMetrics::new(mode, semconv, meter, own))
     }
 }

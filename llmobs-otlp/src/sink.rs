@@ -9,9 +9,9 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse
 use prost::Message;
 
 use self::encode::requests;
-use crate::compat::Compat;
 use crate::mode::ModeCell;
 use crate::resource::Resource;
+use crate::style::Style;
 use crate::transport::{Endpoint, Transport};
 
 /// Exports records as spans; see [`Otlp::install`](crate::Otlp::install).
@@ -22,7 +22,7 @@ use crate::transport::{Endpoint, Transport};
 pub struct OtlpSink {
     mode: ModeCell,
     resource: Resource,
-    compat: Arc<[Compat]>,
+    style: Style,
     transport: Transport,
     progress: Progress,
 }
@@ -41,16 +41,16 @@ impl OtlpSink {
     pub(crate) fn new(
         mode: ModeCell,
         resource: Resource,
-        compat: Arc<[Compat]>,
+        style: Style,
         endpoint: Endpoint,
     ) -> Self {
         let transport = Transport::new(endpoint);
-        Self { mode, resource, compat, transport, progress: Progress::default() }
+        Self { mode, resource, style, transport, progress: Progress::default() }
     }
 
     fn export(&mut self, records: &[Arc<Record>]) -> Result<(), SinkError> {
         let progress = &mut self.progress;
-        for request in requests(records, &self.resource, &self.compat).skip(progress.requests) {
+        for request in requests(records, &self.resource, &self.style).skip(progress.requests) {
             match self.transport.send(request.body) {
                 Ok(answer) => {
                     if let Some((rejected, message)) = rejected(&answer) {

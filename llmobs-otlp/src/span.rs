@@ -7,7 +7,7 @@ use llmobs_core::{Kind, Outcome, Record, SpanKind, Timestamp};
 
 pub(crate) use self::step::object;
 use crate::attributes::Attributes;
-use crate::compat::Compat;
+use crate::style::Style;
 use llmobs_core::semconv::{attribute, error_type};
 
 /// A record as a span, for both modes.
@@ -28,13 +28,13 @@ pub(crate) struct SpanView {
 
 impl SpanView {
     /// The span of an operation; `None` for records that are none.
-    pub(crate) fn of(record: &Record, compat: &[Compat]) -> Option<Self> {
+    pub(crate) fn of(record: &Record, style: &Style) -> Option<Self> {
         let (name, kind, mut attributes) = match record.kind {
             Kind::Interaction => (call::name(record), SpanKind::Client, call::attributes(record)),
             Kind::Step => (step::name(record), SpanKind::Internal, step::attributes(record)),
             _ => return None,
         };
-        for backend in compat {
+        for backend in style.compat.iter() {
             backend.add(record, &mut attributes);
         }
         let fallback = record.fallback.map(|fallback| u64::from(fallback.attempt));

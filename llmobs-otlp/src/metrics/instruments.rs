@@ -6,7 +6,7 @@ use opentelemetry::metrics::{Counter, Histogram, Meter};
 use opentelemetry::{KeyValue, StringValue};
 
 use crate::attributes::Attributes;
-use crate::otlp::MetricNames;
+use crate::otlp::Semconv;
 use crate::span::error_type;
 
 const SECONDS: &str = "s";
@@ -40,7 +40,7 @@ pub(super) struct Instruments {
 }
 
 impl Instruments {
-    pub(super) fn new(meter: &Meter, names: MetricNames) -> Self {
+    pub(super) fn new(meter: &Meter, semconv: Semconv) -> Self {
         let seconds = |name, boundaries: &[f64]| {
             meter
                 .f64_histogram(name)
@@ -54,7 +54,7 @@ impl Instruments {
         };
         let tokens = |name| meter.u64_counter(name).with_unit(TOKENS).build();
         let operation = seconds(metric::OPERATION_DURATION, buckets::SECONDS);
-        let previous = names == MetricNames::Previous;
+        let previous = semconv == Semconv::V2026_08;
         let duration = |name| match previous {
             true => operation.clone(),
             false => seconds(name, buckets::SECONDS),

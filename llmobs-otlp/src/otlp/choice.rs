@@ -13,14 +13,16 @@ pub enum Temporality {
     LowMemory,
 }
 
-/// Which state of the GenAI conventions the metrics are named by.
+/// Which state of the GenAI conventions names what is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum MetricNames {
-    /// The newest: `gen_ai.client.inference.*` and `gen_ai.client.embeddings.*`.
+pub enum Semconv {
+    /// The newest, of October 2026: `gen_ai.client.inference.*`, `gen_ai.client.embeddings.*`.
     #[default]
     Latest,
-    /// Those of before October 2026, which most dashboards still read:
-    /// `gen_ai.client.operation.*` and `gen_ai.client.token.usage`.
-    Previous,
+    /// That of August 2026, which most dashboards still read: `gen_ai.client.operation.*`,
+    /// `gen_ai.client.token.usage`.
+    V2026_08,
+    /// Both beside each other, for the time of a change.
+    Both,
 }

@@ -12,9 +12,9 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message;
 
-use crate::compat::Compat;
 use crate::resource::Resource;
 use crate::span::SpanView;
+use crate::style::Style;
 
 /// Encoded spans one request may hold; servers refuse bodies of some tens of megabytes.
 const MAX_BYTES: usize = 4 << 20;
@@ -39,11 +39,11 @@ struct Group<'a> {
 pub(super) fn requests(
     records: &[Arc<Record>],
     resource: &Resource,
-    compat: &[Compat],
+    style: &Style,
 ) -> impl Iterator<Item = Request> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for record in records {
-        let Some(span) = span(record, compat) else { continue };
+        let Some(span) = span(record, style) else { continue };
         let bytes = span.encoded_len();
         let (service, environment) = (record.service.as_deref(), record.environment.as_deref());
         let fits = |group: &&mut Group<'_>| {
@@ -90,12 +90,12 @@ impl Group<'_> {
 }
 
 /// The span of a record; `None` when it is none, or is not to be exported.
-fn span(record: &Record, compat: &[Compat]) -> Option<Span> {
+fn span(record: &Record, style: &Style) -> Option<Span> {
     if record.unsampled {
         return None;
     }
     let (trace_id, span_id) = (record.trace_id?, record.span_id?);
-    let view = SpanView::of(record, compat)?;
+    let view = SpanView::of(record, style)?;
     let start = view.start?;
     let parent = record.parent_span_id.map(|id| id.to_bytes().to_vec());
     let dropped_attributes_count = view.attributes.dropped();

@@ -447,8 +447,8 @@ fn the_previous_names_take_the_place_of_the_newest() {
     let receiver = Receiver::start();
     let url = format!("{}/v1/metrics", receiver.url());
     let otlp = |otlp: llmobs_otlp::Otlp| {
-        let previous = llmobs_otlp::MetricNames::Previous;
-        otlp.metrics_endpoint(&url).expect("a URL").metric_names(previous)
+        let previous = llmobs_otlp::Semconv::V2026_08;
+        otlp.metrics_endpoint(&url).expect("a URL").semconv(previous)
     };
     let scene = Scene::to(receiver, otlp, |builder| builder);
     stream(&scene, "m", 5, BodyEnd::Complete);
