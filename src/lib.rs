@@ -80,12 +80,12 @@ pub use llmobs_core::{
     LossReport, Losses, Meta, Notes, ObservedOpening, ObservedStream, OpenSpan, Outcome, Params,
     PriceError, PriceTable, Processor, Prompt, ProviderNameError, ProviderNames, RateLimit,
     Reasoning, Record, Recorder, Redact, RedactError, RenderError, RequestId, Retrieved, Rotation,
-    Route, SCHEMA, Safety, Scope, ScopeExt, Sensitive, Server, Sink, SinkError, SinkLosses, SpanId,
-    SpanIdentity, SpanKind, SpanStart, StartError, Step, StepKind, StreamInStep, StreamObserver,
-    StreamStart, SystemClock, Tap, Target, Template, TemplateError, Term, Text, Timestamp,
-    TimestampError, Tool, ToolCall, Totals, TpotSource, TraceBackend, TraceId, TransportError,
-    Turn, Usage, UsagePolicy, UsageSource, Verdict, Wire, Workflow, fallback, observe_opening,
-    observe_stream, scope, semconv,
+    Route, Rule, SCHEMA, Safety, Sampling, Scope, ScopeExt, Sensitive, Server, Sink, SinkError,
+    SinkLosses, SpanId, SpanIdentity, SpanKind, SpanStart, StartError, Step, StepKind,
+    StreamInStep, StreamObserver, StreamStart, SystemClock, TailSampling, Tap, Target, Template,
+    TemplateError, Term, Text, Timestamp, TimestampError, Tool, ToolCall, Totals, TpotSource,
+    TraceBackend, TraceId, TransportError, Turn, Usage, UsagePolicy, UsageSource, Verdict, Wire,
+    Workflow, fallback, observe_opening, observe_stream, scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};

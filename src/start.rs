@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use llmobs_core::{
     Capture, Decoder, JsonLines, JsonLinesError, Limits, Llmobs, PriceError, PriceTable, Processor,
-    Redact, Rotation, Sink, StartError, TraceBackend, UsagePolicy,
+    Redact, Rotation, Sink, StartError, TailSampling, TraceBackend, UsagePolicy,
 };
 
 use crate::environment::{Environment, EnvironmentError, FileSetting};
@@ -311,6 +311,12 @@ impl Builder {
     pub fn prices(mut self, prices: PriceTable) -> Self {
         self.own_prices = true;
         self.core(|core| core.prices(prices))
+    }
+
+    /// Keeps only the traces that tell something, and a share of the rest. Metrics are taken of all.
+    /// Defaults to keeping everything.
+    pub fn tail_sampling(self, sampling: TailSampling) -> Self {
+        self.core(|core| core.tail_sampling(sampling))
     }
 
     /// Sets the bounds of what is held in memory.

@@ -13,6 +13,7 @@ mod latency;
 mod meta;
 mod request;
 mod response;
+mod sampling;
 mod step;
 mod totals;
 mod usage;
@@ -33,6 +34,7 @@ pub use self::latency::{Latency, LatencyClock, TpotSource, millis};
 pub use self::meta::{LossReport, Meta, SCHEMA};
 pub use self::request::{Params, Prompt, Server};
 pub use self::response::{Logprobs, RateLimit, Safety, ToolCall, Wire};
+pub use self::sampling::Sampling;
 pub use self::step::{Agent, DocumentRef, Retrieved, Tool, Workflow};
 pub use self::totals::{FallbackAttempt, Totals};
 pub use self::usage::{Usage, UsageSource};
@@ -253,6 +255,9 @@ pub struct Record {
     /// What was left out of this record, and how much of it there was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut: Option<Box<Cut>>,
+    /// Why the record is there, where a tail sampler leaves some out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<Box<Sampling>>,
     /// Head sampling left the trace out: no span of it is exported. Not part of the line.
     #[serde(skip)]
     pub unsampled: bool,
