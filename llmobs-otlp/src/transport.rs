@@ -68,7 +68,8 @@ pub(crate) struct Transport {
 struct Link {
     runtime: Runtime,
     client: Client,
-    used: Instant,
+    /// When it was last used, and well.
+    used: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -112,7 +113,7 @@ impl Transport {
             None => self.link.insert(Link::open(&self.endpoint)?),
         };
         let answer = link.exchange(&self.endpoint, body, gzip);
-        link.used = Instant::now();
+        link.used = answer.as_ref().map_or_else(|err| !err.retryable, |_| true).then(Instant::now);
         answer.map_err(|err| err.without(&self.endpoint))
     }
 }
@@ -127,7 +128,7 @@ impl Link {
             Client::open(endpoint)
         };
         match client {
-            Ok(client) => Ok(Self { runtime, client, used: Instant::now() }),
+            Ok(client) => Ok(Self { runtime, client, used: Some(Instant::now()) }),
             Err(err) => {
                 runtime.shutdown_background();
                 Err(err)
@@ -145,7 +146,8 @@ impl Link {
             Client::Http(client) => self.runtime.block_on(http::post(client, to, body, gzip)),
             #[cfg(feature = "grpc")]
             Client::Grpc(channel) => {
-                if self.used.elapsed() > IDLE {
+                // What hangs would hang again: calls share a connection.
+                if self.used.is_none_or(|used| used.elapsed() > IDLE) {
                     let _entered = self.runtime.enter();
                     *channel = grpc::channel(to)?;
                 }

@@ -10,7 +10,7 @@ use tonic::transport::{Channel, Endpoint as To};
 use tonic::{Code, Extensions, Request, Response, Status};
 
 use super::said::Said;
-use super::{Blame, Endpoint, ExportError, MAX_ANSWER, USER_AGENT};
+use super::{Blame, Endpoint, ExportError, USER_AGENT};
 
 /// A channel to `endpoint`, which connects at the first call. For use inside of a runtime.
 pub(super) fn channel(endpoint: &Endpoint) -> Result<Channel, ExportError> {
@@ -50,7 +50,7 @@ async fn unary(
     body: Bytes,
     gzip: bool,
 ) -> Result<Vec<u8>, ExportError> {
-    let mut grpc = Grpc::new(channel).max_decoding_message_size(MAX_ANSWER);
+    let mut grpc = Grpc::new(channel);
     if gzip {
         grpc = grpc.send_compressed(CompressionEncoding::Gzip);
     }

@@ -74,9 +74,9 @@ impl Shipper {
         }
     }
 
-    fn pack<'a>(
+    fn pack(
         &self,
-        records: &'a [Arc<Record>],
+        records: &[Arc<Record>],
         mut encode: impl FnMut(&Record, &mut Vec<Bytes>),
     ) -> Vec<Load> {
         let mut packing = Packing::default();

@@ -11,10 +11,12 @@ use crate::otlp::OtlpError;
 #[derive(Clone, Default)]
 pub(crate) struct Tls {
     /// Trusted beside the system's.
-    roots: Option<Arc<[u8]>>,
+    roots: Option<Pem>,
     /// Our own, and its key.
-    identity: Option<(Arc<[u8]>, Arc<[u8]>)>,
+    identity: Option<(Pem, Pem)>,
 }
+
+type Pem = Arc<[u8]>;
 
 #[cfg(feature = "tls")]
 impl Tls {

@@ -12,6 +12,8 @@ mod config;
 mod delivery;
 mod destinations;
 mod global;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod kits;
 mod metrics;
 mod nesting;
