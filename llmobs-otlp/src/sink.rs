@@ -20,7 +20,6 @@ use crate::transport::{Endpoint, Shipper};
 /// and only they are lost. One that is too large is halved, and so are those that follow.
 #[derive(Debug)]
 pub struct OtlpSink {
-    name: String,
     mode: ModeCell,
     style: Style,
     shipper: Shipper,
@@ -33,8 +32,8 @@ impl OtlpSink {
         style: Style,
         endpoint: Endpoint,
     ) -> Self {
-        let name = endpoint.name("otlp");
-        Self { name, mode, style, shipper: Shipper::new(resource, endpoint, "spans") }
+        let shipper = Shipper::new("otlp", "spans", resource, endpoint);
+        Self { mode, style, shipper }
     }
 }
 
@@ -50,6 +49,6 @@ impl Sink for OtlpSink {
     }
 
     fn name(&self) -> &str {
-        &self.name
+        self.shipper.name()
     }
 }

@@ -65,6 +65,30 @@ impl ExportError {
     }
 }
 
+/// Why there is no connection.
+pub(super) fn unreachable(err: &(dyn Error + 'static)) -> &'static str {
+    // The words of rustls, which is somewhere below.
+    match says(err, "invalid peer certificate") {
+        true => {
+            "the endpoint's certificate is not trusted: name its authority in \
+             OTEL_EXPORTER_OTLP_CERTIFICATE"
+        }
+        false => "the endpoint cannot be reached",
+    }
+}
+
+/// Whether an error, or what caused it, says this.
+pub(super) fn says(err: &(dyn Error + 'static), words: &str) -> bool {
+    let mut cause = Some(err);
+    while let Some(this) = cause {
+        if this.to_string().contains(words) {
+            return true;
+        }
+        cause = this.source();
+    }
+    false
+}
+
 impl fmt::Display for ExportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

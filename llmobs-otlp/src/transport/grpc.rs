@@ -9,6 +9,7 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint as To};
 use tonic::{Code, Extensions, Request, Response, Status};
 
+use super::error::unreachable;
 use super::said::Said;
 use super::{Blame, Endpoint, ExportError, USER_AGENT};
 
@@ -70,7 +71,7 @@ fn failed(status: Status, gzip: bool) -> ExportError {
     if status.source().is_some() && status.details().is_empty() {
         let message = match status.code() {
             Code::DeadlineExceeded | Code::Cancelled => "the endpoint did not answer in time",
-            Code::Unavailable => "the endpoint cannot be reached",
+            Code::Unavailable => unreachable(&status),
             _ => "the connection to the endpoint broke",
         };
         return ExportError::retryable(message).caused_by(status);

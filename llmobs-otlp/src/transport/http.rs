@@ -1,6 +1,5 @@
 //! OTLP over HTTP, in protobuf.
 
-use std::error::Error;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -8,6 +7,7 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 
+use super::error::{says, unreachable};
 use super::said::{self, Said};
 use super::{Blame, Endpoint, ExportError, IDLE, MAX_ANSWER, USER_AGENT, gzip};
 
@@ -68,7 +68,7 @@ fn failed(err: reqwest::Error) -> ExportError {
     let message = if err.is_timeout() {
         "the endpoint did not answer in time"
     } else if err.is_connect() {
-        "the endpoint cannot be reached"
+        unreachable(&err)
     } else if err.is_builder() {
         return ExportError::permanent("the request cannot be built").caused_by(err);
     } else {
@@ -79,14 +79,7 @@ fn failed(err: reqwest::Error) -> ExportError {
 
 /// Whether a request failed because the client speaks no https.
 pub(super) fn is_without_tls(err: &reqwest::Error) -> bool {
-    let mut cause: Option<&dyn Error> = Some(err);
-    while let Some(this) = cause {
-        if this.to_string().contains("scheme is not http") {
-            return true;
-        }
-        cause = this.source();
-    }
-    false
+    says(err, "scheme is not http")
 }
 
 impl Reply {

@@ -16,6 +16,7 @@ use crate::resource::Resource;
 /// what was refused stays refused.
 #[derive(Debug)]
 pub(crate) struct Shipper {
+    name: String,
     resource: Resource,
     /// What the items are called.
     what: &'static str,
@@ -41,10 +42,23 @@ struct Packing<'a> {
 }
 
 impl Shipper {
-    pub(crate) fn new(resource: Resource, endpoint: Endpoint, what: &'static str) -> Self {
+    /// `kind` names the sink of the first endpoint, and begins the names of the others; `what` are the
+    /// items.
+    pub(crate) fn new(
+        kind: &str,
+        what: &'static str,
+        resource: Resource,
+        endpoint: Endpoint,
+    ) -> Self {
+        let name = endpoint.name(kind);
         let transport = Transport::new(endpoint);
         let experience = Experience::default();
-        Self { resource, what, transport, experience, under_way: None, noticed: false }
+        Self { name, resource, what, transport, experience, under_way: None, noticed: false }
+    }
+
+    /// The sink's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Sends what `encode` makes of each record: none, one or several encoded items.
@@ -95,7 +109,7 @@ impl Shipper {
         let Settled { refused, rejected, message, notice, .. } = settled;
         if let Some(notice) = notice.filter(|_| !self.noticed) {
             self.noticed = true;
-            warn(self.what, notice);
+            warn(self.name.clone(), notice);
         }
         let lost = (refused.len() as u64).saturating_add(rejected).min(records as u64);
         match lost {
@@ -134,11 +148,11 @@ fn retryable(err: ExportError) -> SinkError {
 
 /// Passes on what an endpoint says that is no loss. The thread of a sink has no subscriber while it
 /// exports, so it is told from another.
-fn warn(what: &'static str, said: String) {
+fn warn(sink: String, said: String) {
     let warn = move || {
         tracing::warn!(
             target: "llmobs",
-            what,
+            sink,
             said,
             "the endpoint has taken everything, and has something to say"
         );

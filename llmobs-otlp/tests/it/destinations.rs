@@ -153,7 +153,7 @@ fn metrics_that_are_refused_are_lost_alone() {
         .flatten()
         .collect();
     taken.sort();
-    let mut others = all.clone();
+    let mut others = all;
     others.retain(|name| name != "gen_ai.client.inference.duration");
     others.sort();
     assert_eq!(taken, others);

@@ -33,10 +33,13 @@ use crate::scene::{Scene, quick_call};
 
 type Rule = Arc<dyn Fn(&[u64]) -> Result<ExportTraceServiceResponse, Status> + Send + Sync>;
 
+/// Ids of the spans of a request, and its metadata.
+type Spans = (Vec<u64>, MetadataMap);
+
 /// What has arrived, and how spans are answered.
 #[derive(Clone)]
 struct Collector {
-    spans: Arc<Mutex<Vec<(Vec<u64>, MetadataMap)>>>,
+    spans: Arc<Mutex<Vec<Spans>>>,
     metrics: Arc<Mutex<Vec<ExportMetricsServiceRequest>>>,
     rule: Rule,
 }

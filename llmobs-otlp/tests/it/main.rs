@@ -17,6 +17,7 @@ mod grpc;
 mod kits;
 mod metrics;
 mod nesting;
+mod notice;
 mod own;
 mod provider;
 mod receiver;
@@ -24,3 +25,5 @@ mod refused;
 mod registry;
 mod scene;
 mod span;
+#[cfg(all(feature = "grpc", feature = "tls"))]
+mod tls;
