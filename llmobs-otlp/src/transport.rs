@@ -201,6 +201,7 @@ impl fmt::Debug for Endpoint {
         // Headers and the URL's user are where keys are.
         f.debug_struct("Endpoint")
             .field("host", &self.url.host_str())
+            .field("port", &self.url.port())
             .field("path", &self.url.path())
             .field("protocol", &self.protocol)
             .field("compression", &self.compression)

@@ -8,9 +8,6 @@ use super::signal::Route;
 use super::{Compression, Otlp, OtlpError, Protocol, Signal, Temporality};
 use crate::backend::{Sampler, Share};
 
-const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
-const DEFAULT_GRPC_ENDPOINT: &str = "http://localhost:4317";
-
 /// The environment; empty values are none.
 pub(super) struct Environment<'a>(&'a dyn Fn(&str) -> Option<String>);
 
@@ -134,8 +131,7 @@ fn route(env: &Environment<'_>, signal: Signal, names: &Names) -> Result<Route, 
     match (own, general) {
         (Some(own), _) => route.exactly(&own)?,
         (None, Some(general)) => route.base(&general)?,
-        (None, None) if grpc => route.base(DEFAULT_GRPC_ENDPOINT)?,
-        (None, None) => route.base(DEFAULT_ENDPOINT)?,
+        (None, None) => route.usual(),
     }
     route.protocol(protocol)?;
     if let Some((_, headers)) = env.first(names.headers) {

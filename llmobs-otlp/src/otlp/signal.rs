@@ -30,6 +30,8 @@ enum To {
     /// The signal's path comes below it.
     Base(Url),
     Exactly(Url),
+    /// A collector on this machine, at the protocol's usual port.
+    Usual,
 }
 
 impl Route {
@@ -62,6 +64,10 @@ impl Route {
         self.check()
     }
 
+    pub(super) fn usual(&mut self) {
+        self.to = Some(To::Usual);
+    }
+
     pub(super) fn protocol(&mut self, protocol: Protocol) -> Result<(), OtlpError> {
         self.protocol = protocol;
         self.check()
@@ -82,14 +88,14 @@ impl Route {
 
     /// Where the signal goes; `label` tells it from the first such endpoint.
     pub(super) fn endpoint(&self, label: Option<Arc<str>>) -> Option<Endpoint> {
-        let url = match self.to.clone().filter(|_| !self.off)? {
-            To::Exactly(url) => url,
-            To::Base(mut url) => {
-                let below = format!("{}/{}", url.path().trim_end_matches('/'), self.signal.path());
-                url.set_path(&below);
-                url
-            }
-        };
+        if self.off {
+            return None;
+        }
+        let mut url = self.url()?;
+        if !matches!(self.to, Some(To::Exactly(_))) {
+            let below = format!("{}/{}", url.path().trim_end_matches('/'), self.signal.path());
+            url.set_path(&below);
+        }
         Some(Endpoint {
             url,
             headers: self.headers.clone(),
@@ -104,12 +110,24 @@ impl Route {
 
     /// The host and port it goes to.
     pub(super) fn host(&self) -> Option<String> {
-        let (To::Base(url) | To::Exactly(url)) = self.to.as_ref()?;
+        let url = self.url()?;
         let host = url.host_str()?;
         Some(match url.port_or_known_default() {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         })
+    }
+
+    /// The URL without what comes below it.
+    fn url(&self) -> Option<Url> {
+        let usual = match self.protocol {
+            Protocol::Grpc => "http://localhost:4317",
+            Protocol::HttpProtobuf => "http://localhost:4318",
+        };
+        match self.to.as_ref()? {
+            To::Base(url) | To::Exactly(url) => Some(url.clone()),
+            To::Usual => Url::parse(usual).ok(),
+        }
     }
 
     /// Whether this build can do what is asked for.
@@ -118,7 +136,7 @@ impl Route {
         if grpc && cfg!(not(feature = "grpc")) {
             return Err(OtlpError::Grpc);
         }
-        let Some(To::Base(url) | To::Exactly(url)) = &self.to else { return Ok(()) };
+        let Some(url) = self.url() else { return Ok(()) };
         let spoken = || if grpc { cfg!(feature = "tls") } else { https_is_spoken() };
         if url.scheme() == "https" && !spoken() { Err(OtlpError::Tls) } else { Ok(()) }
     }

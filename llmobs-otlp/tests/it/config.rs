@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use llmobs_core::Builder;
-use llmobs_otlp::{Otlp, OtlpError, Temporality};
+use llmobs_otlp::{Otlp, OtlpError, Protocol, Temporality};
 
 use crate::receiver::{Receiver, json};
 use crate::scene::{Scene, quick_call};
@@ -201,6 +201,12 @@ fn what_this_build_cannot_do_is_an_error_that_names_the_feature() {
         }
     };
     assert_eq!(no_pem, expected);
+    if cfg!(feature = "grpc") {
+        let usual = environment(&[("OTEL_TRACES_EXPORTER", "otlp")]).expect("fine");
+        let ports = |otlp: &Otlp| format!("{otlp:?}").matches("port: Some(4317)").count();
+        assert_eq!(ports(&usual), 0);
+        assert_eq!(ports(&usual.protocol(Protocol::Grpc).expect("there is gRPC")), 1);
+    }
     // What is said of another signal stays with it.
     let other = ("OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", file);
     assert!(environment(&[on, ("OTEL_METRICS_EXPORTER", "none"), other]).is_ok());
