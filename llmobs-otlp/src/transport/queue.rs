@@ -7,8 +7,9 @@ use prost::Message;
 
 use super::{Blame, ExportError, Load, Transport};
 
-/// Encoded items one request may hold; servers refuse bodies of some tens of megabytes.
-const MAX_BYTES: usize = 4 << 20;
+/// Bytes of encoded items one request may hold, so that all of it stays below the 4 MiB that gRPC
+/// servers take unless told otherwise.
+const MAX_BYTES: usize = 4_000_000;
 /// Requests are made no smaller than this for being too large: below it, it is the one item.
 const MIN_BYTES: usize = 16 << 10;
 
