@@ -18,7 +18,7 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | variable | meaning | default |
 /// |---|---|---|
 /// | `OTEL_EXPORTER_OTLP_ENDPOINT` and its kin | send spans and metrics there | |
-/// | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` | `otlp` or `none` | `otlp` |
+/// | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, `OTEL_LOGS_EXPORTER` | `otlp` or `none` | `otlp` |
 /// | `OTEL_SDK_DISABLED` | `true` turns everything off, unless `LLMOBS_FILE` or `LLMOBS_ENABLED` ask for it | `false` |
 /// | `LLMOBS_ENABLED` | `false` observes nothing until told to, and makes no default file | `true` |
 /// | `LLMOBS_FILE` | JSON lines go to this file; `none` for no file | `llmobs.jsonl` without an OTLP endpoint |

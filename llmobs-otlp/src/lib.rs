@@ -29,6 +29,7 @@
 //!   child of the step's when it has a `tracing` parent of its own: tracing-opentelemetry looks no
 //!   further.
 //! - `tls`: exports to `https` endpoints, through rustls.
+//! - `grpc`: exports over gRPC, too.
 
 mod attributes;
 mod backend;
@@ -45,5 +46,7 @@ mod transport;
 pub use self::backend::OtelBackend;
 pub use self::compat::Compat;
 pub use self::metrics::OtlpMetrics;
-pub use self::otlp::{Otlp, OtlpError, Semconv, Temporality};
+pub use self::otlp::{
+    Compression, Destination, Otlp, OtlpError, Protocol, Semconv, Signal, Temporality,
+};
 pub use self::sink::OtlpSink;

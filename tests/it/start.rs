@@ -27,7 +27,7 @@ fn the_environment_names_the_file_the_service_and_what_is_kept() {
     let llmobs = with(&[
         ("LLMOBS_FILE", path.to_str().expect("text")),
         ("OTEL_SERVICE_NAME", "shop"),
-        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=staging,x=y"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=stag%69ng,x=y"),
         ("LLMOBS_CAPTURE", "input, errors"),
     ])
     .start()

@@ -1,4 +1,4 @@
-//! What there is to choose of metrics.
+//! What there is to choose.
 
 /// Whether metric points count from the start of the process or from the last export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,4 +25,38 @@ pub enum Semconv {
     V2026_08,
     /// Both beside each other, for the time of a change.
     Both,
+}
+
+/// What is exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Signal {
+    /// Spans.
+    Traces,
+    /// Metrics.
+    Metrics,
+    /// Events, as log records.
+    Logs,
+}
+
+/// How requests are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// `http/protobuf`: a POST each, to collectors usually at port 4318.
+    #[default]
+    HttpProtobuf,
+    /// `grpc`, to collectors usually at port 4317; needs the feature `grpc`.
+    Grpc,
+}
+
+/// Whether requests are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Compression {
+    /// They are sent as they are.
+    #[default]
+    None,
+    /// They are sent in gzip, unless the endpoint turns out not to understand it.
+    Gzip,
 }

@@ -10,13 +10,20 @@ mod attached;
 mod compat;
 mod config;
 mod delivery;
+mod destinations;
 mod global;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod kits;
 mod metrics;
 mod nesting;
+mod notice;
 mod own;
 mod provider;
 mod receiver;
+mod refused;
 mod registry;
 mod scene;
 mod span;
+#[cfg(all(feature = "grpc", feature = "tls"))]
+mod tls;
