@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Redact;
 use super::text::Counts;
-use crate::record::{AttemptDetail, Content, Cut, Failure, Kind, Record};
+use crate::record::{AttemptDetail, Content, Cut, Evaluation, Failure, Kind, Record};
 use crate::semconv::error_type;
 
 /// Longest type or code of an error that is one.
@@ -62,6 +62,11 @@ impl Redact {
         }
         if let Some(prompt) = &mut record.prompt {
             prompt.variables.values_mut().for_each(|value| text(value, counts));
+        }
+        if let Some(evaluation) = &mut record.evaluation {
+            let Evaluation { name: _, score: _, label, explanation, evaluator: _, error_type: _ } =
+                &mut **evaluation;
+            label.iter_mut().chain(explanation).for_each(|said| text(said, counts));
         }
         // Named by the application, and kept always: what it is can still slip in.
         record.attributes.values_mut().for_each(|value| self.value(value, counts));
@@ -127,6 +132,9 @@ pub(crate) fn withhold(record: &mut Record) {
     }
     if let Some(prompt) = &mut record.prompt {
         withheld += std::mem::take(&mut prompt.variables).len() as u64;
+    }
+    if let Some(evaluation) = &mut record.evaluation {
+        withheld += u64::from(evaluation.explanation.take().is_some());
     }
     if withheld > 0 {
         let cut: &mut Cut = record.cut.get_or_insert_default();
