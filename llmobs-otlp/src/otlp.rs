@@ -9,21 +9,23 @@ use std::time::Duration;
 
 use llmobs_core::Builder;
 use opentelemetry::global::BoxedTracer;
+use opentelemetry::logs::LoggerProvider;
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::trace::{Tracer, TracerProvider};
 
-pub use self::choice::{Semconv, Temporality};
+pub use self::choice::{ContentPlace, Semconv, Temporality};
 pub use self::error::OtlpError;
 use self::signal::Signal;
 use crate::backend::{OtelBackend, Sampler};
 use crate::compat::Compat;
+use crate::event::{Emit, EventSink, LoggerSink};
 use crate::metrics::{OtlpMetrics, OwnMetrics};
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::resource::Resource;
 use crate::sink::OtlpSink;
 use crate::style::Style;
 
-/// Where spans and metrics go.
+/// Where spans, metrics and events go.
 ///
 /// Setters in code win over the environment they are called after.
 #[derive(Debug)]
@@ -32,14 +34,18 @@ pub struct Otlp {
     disabled: bool,
     traces: Signal,
     metrics: Signal,
+    logs: Signal,
     sampler: Sampler,
     interval: Duration,
     temporality: Temporality,
     semconv: Semconv,
     resource: Resource,
     compat: Vec<Compat>,
+    content: Option<ContentPlace>,
+    details: Option<bool>,
     tracer: Option<BoxedTracer>,
     meter: Option<Meter>,
+    logger: Option<Box<dyn Emit>>,
 }
 
 impl Default for Otlp {
@@ -48,14 +54,18 @@ impl Default for Otlp {
             disabled: false,
             traces: Signal::default(),
             metrics: Signal::default(),
+            logs: Signal::default(),
             sampler: Sampler::default(),
             interval: Duration::from_secs(60),
             temporality: Temporality::default(),
             semconv: Semconv::default(),
             resource: Resource::default(),
             compat: Vec::new(),
+            content: None,
+            details: None,
             tracer: None,
             meter: None,
+            logger: None,
         }
     }
 }
@@ -80,15 +90,17 @@ impl Otlp {
     /// | variable | meaning |
     /// |---|---|
     /// | `OTEL_SDK_DISABLED` | `true`: nothing is installed |
-    /// | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` | `otlp`, or `none` for no export of our own |
-    /// | `OTEL_EXPORTER_OTLP_ENDPOINT` | where to export to, less `/v1/traces` and `/v1/metrics` |
-    /// | `OTEL_EXPORTER_OTLP_{TRACES,METRICS}_ENDPOINT` | the same for one signal, used as it is |
-    /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS}]_HEADERS` | `name=value` pairs, percent-encoded |
-    /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS}]_TIMEOUT` | milliseconds; 10,000 by default |
-    /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS}]_PROTOCOL` | `http/protobuf` |
+    /// | `OTEL_{TRACES,METRICS,LOGS}_EXPORTER` | `otlp`, or `none` for no export of our own |
+    /// | `OTEL_EXPORTER_OTLP_ENDPOINT` | where to export to, less `/v1/traces`, `/v1/metrics` and `/v1/logs` |
+    /// | `OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_ENDPOINT` | the same for one signal, used as it is |
+    /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS,LOGS}]_HEADERS` | `name=value` pairs, percent-encoded |
+    /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS,LOGS}]_TIMEOUT` | milliseconds; 10,000 by default |
+    /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS,LOGS}]_PROTOCOL` | `http/protobuf` |
     /// | `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `cumulative`, `delta`, `lowmemory` |
     /// | `OTEL_METRIC_EXPORT_INTERVAL` | milliseconds; 60,000 by default |
     /// | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | which spans of our own pipeline are exported; `parentbased_always_on` by default |
+    /// | `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` | where captured content goes: `NO_CONTENT`, `SPAN_ONLY`, `EVENT_ONLY`, `SPAN_AND_EVENT`; `llmobs::init` also captures by it |
+    /// | `OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT` | `true`: [`details`](Self::details) as events |
     /// | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the resource |
     ///
     /// Without an endpoint nothing is exported, unless an exporter is set to `otlp` by name: then
@@ -101,8 +113,8 @@ impl Otlp {
         env::read(&env::Environment::new(&lookup))
     }
 
-    /// Sets where both signals go: `/v1/traces` and `/v1/metrics` are appended. Defaults to no
-    /// export.
+    /// Sets where all signals go: `/v1/traces`, `/v1/metrics` and `/v1/logs` are appended. Defaults
+    /// to no export.
     ///
     /// # Errors
     ///
@@ -110,6 +122,7 @@ impl Otlp {
     pub fn endpoint(mut self, url: &str) -> Result<Self, OtlpError> {
         self.traces.url = Some(env::base(url, "v1/traces")?);
         self.metrics.url = Some(env::base(url, "v1/metrics")?);
+        self.logs.url = Some(env::base(url, "v1/logs")?);
         Ok(self)
     }
 
@@ -133,6 +146,16 @@ impl Otlp {
         Ok(self)
     }
 
+    /// Sets where events go, the path included. Defaults to no export.
+    ///
+    /// # Errors
+    ///
+    /// When it is no http or https URL.
+    pub fn logs_endpoint(mut self, url: &str) -> Result<Self, OtlpError> {
+        self.logs.url = Some(env::url(url)?);
+        Ok(self)
+    }
+
     /// Adds a header to every request, in place of one of the same name. Defaults to none.
     ///
     /// # Errors
@@ -141,6 +164,7 @@ impl Otlp {
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, OtlpError> {
         self.traces.header(name, value)?;
         self.metrics.header(name, value)?;
+        self.logs.header(name, value)?;
         Ok(self)
     }
 
@@ -148,6 +172,7 @@ impl Otlp {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.traces.timeout = timeout;
         self.metrics.timeout = timeout;
+        self.logs.timeout = timeout;
         self
     }
 
@@ -182,6 +207,22 @@ impl Otlp {
         self
     }
 
+    /// Sets where content goes that the recorder captures. Defaults to spans and, where there are
+    /// events with content, to events.
+    pub fn content(mut self, place: ContentPlace) -> Self {
+        self.content = Some(place);
+        self
+    }
+
+    /// Whether every generating call also makes an event,
+    /// `gen_ai.client.inference.operation.details`, with all that its span says and the content as
+    /// structured values. Defaults to no, and to yes once [`content`](Self::content) is set to go to
+    /// events.
+    pub fn details(mut self, details: bool) -> Self {
+        self.details = Some(details);
+        self
+    }
+
     /// Attaches to `provider`: spans are its own. Defaults to the global provider, if one has been
     /// set by the first operation.
     pub fn tracer_provider<P>(mut self, provider: &P) -> Self
@@ -202,6 +243,17 @@ impl Otlp {
         self
     }
 
+    /// Emits events with `provider`, in place of an export of our own. Defaults to our own export,
+    /// also where spans are attached: there is no global provider of loggers.
+    pub fn logger_provider<P>(mut self, provider: &P) -> Self
+    where
+        P: LoggerProvider,
+        P::Logger: Send + Sync + 'static,
+    {
+        self.logger = Some(Box::new(provider.logger_with_scope(instrumentation_scope())));
+        self
+    }
+
     /// Whether spans have somewhere to go: an endpoint, or a provider given in code.
     pub fn exports(&self) -> bool {
         !self.disabled && (self.tracer.is_some() || self.traces.endpoint().is_some())
@@ -216,31 +268,50 @@ impl Otlp {
     /// `None` without an endpoint for spans.
     pub fn sink(&self) -> Option<OtlpSink> {
         let endpoint = self.traces.endpoint().filter(|_| !self.disabled)?;
-        Some(OtlpSink::new(
-            ModeCell::default(),
-            self.resource.clone(),
-            Style { compat: self.compat.clone().into(), semconv: self.semconv },
-            endpoint,
-        ))
+        Some(OtlpSink::new(ModeCell::default(), self.resource.clone(), self.style(), endpoint))
     }
 
-    /// Adds trace backend, sink and metrics to a recorder.
+    /// The same for events; `None` without an endpoint for them.
+    pub fn event_sink(&self) -> Option<EventSink> {
+        let endpoint = self.logs.endpoint().filter(|_| !self.disabled)?;
+        Some(EventSink::new(self.resource.clone(), self.style(), endpoint))
+    }
+
+    fn style(&self) -> Style {
+        let content = self.content.unwrap_or_default();
+        let asked = self.content.is_some_and(ContentPlace::on_events);
+        Style {
+            compat: self.compat.as_slice().into(),
+            semconv: self.semconv,
+            content,
+            details: self.details.unwrap_or(asked),
+        }
+    }
+
+    /// Adds trace backend, sinks and metrics to a recorder.
     ///
     /// Install it before the rules that sample, so that the metrics are taken of every operation.
     pub fn install(self, builder: Builder) -> Builder {
         if self.disabled {
             return builder;
         }
+        let style = self.style();
+        let events = self.event_sink().filter(|_| self.logger.is_none());
         let Self { traces, metrics, sampler, interval, temporality, .. } = self;
-        let Self { semconv, resource, compat, tracer, meter, .. } = self;
-        let style = Style { compat: compat.into(), semconv };
+        let Self { semconv, resource, tracer, meter, logger, .. } = self;
         let mode = ModeCell::default();
         if let Some(tracer) = tracer {
             mode.decide(Mode::Attached(tracer));
         }
         let mut builder = builder.backend(OtelBackend::with(mode.clone(), sampler, style.clone()));
         if let Some(endpoint) = traces.endpoint().filter(|_| !mode.is_attached()) {
+            let style = style.clone();
             builder = builder.sink(OtlpSink::new(mode.clone(), resource.clone(), style, endpoint));
+        }
+        if let Some(logger) = logger {
+            builder = builder.sink(LoggerSink::new(style, logger));
+        } else if let Some(events) = events {
+            builder = builder.sink(events);
         }
         let endpoint = metrics.endpoint();
         let own = endpoint.map(|to| OwnMetrics { to, interval, temporality, resource });

@@ -1,4 +1,4 @@
-//! What there is to choose of metrics.
+//! What there is to choose of metrics and content.
 
 /// Whether metric points count from the start of the process or from the last export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,4 +25,33 @@ pub enum Semconv {
     V2026_08,
     /// Both beside each other, for the time of a change.
     Both,
+}
+
+/// Where content goes that the recorder captures: messages, instructions, tools and what they were
+/// run with, documents, values of prompts, explanations of evaluations.
+///
+/// It captures nothing by itself: that is the recorder's policy. JSON lines have what is captured,
+/// whatever is said here; error messages have a policy of their own, and go with the error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ContentPlace {
+    /// Neither on spans nor on events.
+    NoContent,
+    /// On spans, as JSON texts.
+    SpanOnly,
+    /// On events, as structured values.
+    EventOnly,
+    /// On both.
+    #[default]
+    SpanAndEvent,
+}
+
+impl ContentPlace {
+    pub(crate) fn on_spans(self) -> bool {
+        matches!(self, Self::SpanOnly | Self::SpanAndEvent)
+    }
+
+    pub(crate) fn on_events(self) -> bool {
+        matches!(self, Self::EventOnly | Self::SpanAndEvent)
+    }
 }

@@ -6,7 +6,7 @@ use reqwest::Url;
 
 use crate::backend::{Sampler, Share};
 
-use super::{Otlp, OtlpError, Signal, Temporality};
+use super::{ContentPlace, Otlp, OtlpError, Signal, Temporality};
 
 const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
 
@@ -39,6 +39,15 @@ const METRICS: Names = Names {
     headers: ["OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"],
     timeout: ["OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"],
     protocol: ["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"],
+};
+
+const LOGS: Names = Names {
+    exporter: "OTEL_LOGS_EXPORTER",
+    endpoint: "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+    path: "v1/logs",
+    headers: ["OTEL_EXPORTER_OTLP_LOGS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"],
+    timeout: ["OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"],
+    protocol: ["OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"],
 };
 
 impl<'a> Environment<'a> {
@@ -77,6 +86,9 @@ pub(super) fn read(env: &Environment<'_>) -> Result<Otlp, OtlpError> {
         otlp.sampler = sampler(env)?;
     }
     otlp.metrics = signal(env, &METRICS)?;
+    otlp.logs = signal(env, &LOGS)?;
+    otlp.content = content(env)?;
+    otlp.details = details(env)?;
     otlp.resource.service = env.get("OTEL_SERVICE_NAME");
     let attributes = env.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
     otlp.resource.attributes = pairs(&attributes).collect();
@@ -155,6 +167,29 @@ fn ratio(env: &Environment<'_>) -> Result<f64, OtlpError> {
     let Some(ratio) = env.get(variable) else { return Ok(1.0) };
     let ratio = ratio.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
     ratio.ok_or(OtlpError::Value { variable, expected: "a share from 0 to 1" })
+}
+
+fn content(env: &Environment<'_>) -> Result<Option<ContentPlace>, OtlpError> {
+    let variable = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
+    let Some(value) = env.get(variable) else { return Ok(None) };
+    match value.to_ascii_uppercase().as_str() {
+        // `true` and `false` are from before there were places.
+        "NO_CONTENT" | "FALSE" => Ok(Some(ContentPlace::NoContent)),
+        "SPAN_ONLY" | "TRUE" => Ok(Some(ContentPlace::SpanOnly)),
+        "EVENT_ONLY" => Ok(Some(ContentPlace::EventOnly)),
+        "SPAN_AND_EVENT" => Ok(Some(ContentPlace::SpanAndEvent)),
+        _ => {
+            let expected = "NO_CONTENT, SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT";
+            Err(OtlpError::Value { variable, expected })
+        }
+    }
+}
+
+fn details(env: &Environment<'_>) -> Result<Option<bool>, OtlpError> {
+    let variable = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT";
+    let Some(value) = env.get(variable) else { return Ok(None) };
+    let value = value.to_ascii_lowercase().parse();
+    value.map(Some).map_err(|_| OtlpError::Value { variable, expected: "true or false" })
 }
 
 fn temporality(env: &Environment<'_>) -> Result<Temporality, OtlpError> {

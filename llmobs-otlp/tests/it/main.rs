@@ -10,6 +10,7 @@ mod attached;
 mod compat;
 mod config;
 mod delivery;
+mod events;
 mod global;
 mod kits;
 mod metrics;
