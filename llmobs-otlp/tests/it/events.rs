@@ -4,6 +4,7 @@ mod content;
 mod evaluation;
 mod logger;
 mod refused;
+mod registered;
 
 use llmobs_core::testing::samples;
 use llmobs_core::{BodyEnd, Outcome, Record};
