@@ -22,9 +22,9 @@
 //!
 //! # Where it goes
 //!
-//! With an OTLP endpoint in the environment (`OTEL_EXPORTER_OTLP_ENDPOINT`), spans and metrics go
-//! there; without one, records go to `llmobs.jsonl` in the working directory, and one line on
-//! standard error says so. [`builder`] says the same things in code.
+//! With an OTLP endpoint in the environment (`OTEL_EXPORTER_OTLP_ENDPOINT`), spans, metrics and
+//! events go there; without one, records go to `llmobs.jsonl` in the working directory, and one line
+//! on standard error says so. [`builder`] says the same things in code.
 //!
 //! # What is told
 //!

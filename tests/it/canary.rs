@@ -231,6 +231,28 @@ async fn nothing_said_leaves_unless_it_was_turned_on() {
     }
 }
 
+#[tokio::test]
+async fn content_that_is_for_events_is_on_no_span() {
+    let otlp = Server::start().await.expect("a port");
+    otlp.handler(|_| Answer::bytes(200, "application/x-protobuf", ""));
+    let endpoint = otlp.url();
+    let llmobs = llmobs::Builder::from_lookup(&move |name| match name {
+        "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT" => Some("EVENT_ONLY".to_owned()),
+        _ => None,
+    });
+    let llmobs = llmobs.no_file().process_wide(false).start().expect("it starts");
+    let out = Bytes::default();
+    llmobs::scope().recorder(llmobs.recorder()).run(calls()).await;
+    all_bytes(llmobs, &out, &otlp).await;
+    let says_it = |path: &str| {
+        let sent: Vec<_> = otlp.received().into_iter().filter(|it| it.path() == path).collect();
+        assert!(!sent.is_empty(), "something was sent to {path}");
+        sent.iter().any(|it| it.body.windows(CANARY.len()).any(|part| part == CANARY.as_bytes()))
+    };
+    assert!(says_it("/v1/logs") && !says_it("/v1/traces") && !says_it("/v1/metrics"));
+}
+
 /// What the detectors find by themselves, in whatever a user or a model says.
 const SECRETS: [&str; 4] =
     ["bob@example.com", "4111 1111 1111 1111", "sk-proj-abcDEF123456ghiJKL789", "078-05-1120"];

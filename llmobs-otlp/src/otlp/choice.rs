@@ -39,7 +39,8 @@ pub enum ContentPlace {
     NoContent,
     /// On spans, as JSON texts.
     SpanOnly,
-    /// On events, as structured values.
+    /// On events, as structured values. Only calls that generate have one: what steps were run with is
+    /// then in JSON lines alone.
     EventOnly,
     /// On both.
     #[default]
