@@ -3,13 +3,13 @@
 mod choice;
 mod env;
 mod error;
+mod events;
 mod signal;
 
 use std::time::Duration;
 
 use llmobs_core::Builder;
 use opentelemetry::global::BoxedTracer;
-use opentelemetry::logs::LoggerProvider;
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::trace::{Tracer, TracerProvider};
 
@@ -18,12 +18,11 @@ pub use self::error::OtlpError;
 use self::signal::Signal;
 use crate::backend::{OtelBackend, Sampler};
 use crate::compat::Compat;
-use crate::event::{Emit, EventSink, LoggerSink};
+use crate::event::{Emit, LoggerSink};
 use crate::metrics::{OtlpMetrics, OwnMetrics};
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::resource::Resource;
 use crate::sink::OtlpSink;
-use crate::style::Style;
 
 /// Where spans, metrics and events go.
 ///
@@ -146,16 +145,6 @@ impl Otlp {
         Ok(self)
     }
 
-    /// Sets where events go, the path included. Defaults to no export.
-    ///
-    /// # Errors
-    ///
-    /// When it is no http or https URL.
-    pub fn logs_endpoint(mut self, url: &str) -> Result<Self, OtlpError> {
-        self.logs.url = Some(env::url(url)?);
-        Ok(self)
-    }
-
     /// Adds a header to every request, in place of one of the same name. Defaults to none.
     ///
     /// # Errors
@@ -207,22 +196,6 @@ impl Otlp {
         self
     }
 
-    /// Sets where content goes that the recorder captures. Defaults to spans and, where there are
-    /// events with content, to events.
-    pub fn content(mut self, place: ContentPlace) -> Self {
-        self.content = Some(place);
-        self
-    }
-
-    /// Whether every generating call also makes an event,
-    /// `gen_ai.client.inference.operation.details`, with all that its span says and the content as
-    /// structured values. Defaults to no, and to yes once [`content`](Self::content) is set to go to
-    /// events.
-    pub fn details(mut self, details: bool) -> Self {
-        self.details = Some(details);
-        self
-    }
-
     /// Attaches to `provider`: spans are its own. Defaults to the global provider, if one has been
     /// set by the first operation.
     pub fn tracer_provider<P>(mut self, provider: &P) -> Self
@@ -243,17 +216,6 @@ impl Otlp {
         self
     }
 
-    /// Emits events with `provider`, in place of an export of our own. Defaults to our own export,
-    /// also where spans are attached: there is no global provider of loggers.
-    pub fn logger_provider<P>(mut self, provider: &P) -> Self
-    where
-        P: LoggerProvider,
-        P::Logger: Send + Sync + 'static,
-    {
-        self.logger = Some(Box::new(provider.logger_with_scope(instrumentation_scope())));
-        self
-    }
-
     /// Whether spans have somewhere to go: an endpoint, or a provider given in code.
     pub fn exports(&self) -> bool {
         !self.disabled && (self.tracer.is_some() || self.traces.endpoint().is_some())
@@ -269,23 +231,6 @@ impl Otlp {
     pub fn sink(&self) -> Option<OtlpSink> {
         let endpoint = self.traces.endpoint().filter(|_| !self.disabled)?;
         Some(OtlpSink::new(ModeCell::default(), self.resource.clone(), self.style(), endpoint))
-    }
-
-    /// The same for events; `None` without an endpoint for them.
-    pub fn event_sink(&self) -> Option<EventSink> {
-        let endpoint = self.logs.endpoint().filter(|_| !self.disabled)?;
-        Some(EventSink::new(self.resource.clone(), self.style(), endpoint))
-    }
-
-    fn style(&self) -> Style {
-        let content = self.content.unwrap_or_default();
-        let asked = self.content.is_some_and(ContentPlace::on_events);
-        Style {
-            compat: self.compat.as_slice().into(),
-            semconv: self.semconv,
-            content,
-            details: self.details.unwrap_or(asked),
-        }
     }
 
     /// Adds trace backend, sinks and metrics to a recorder.

@@ -189,7 +189,7 @@ fn what_is_deeper_than_decoders_read_is_text() {
         deep = json!({"in": [deep]});
     }
     let scene = Scene::told(|otlp| otlp.details(true), |builder| builder);
-    let content = Content { input_messages: Some(deep.clone()), ..Content::default() };
+    let content = Content { input_messages: Some(deep), ..Content::default() };
     let content = Some(Box::new(content));
     scene.recorder().record(Record { content, ..samples::streamed_chat() });
     // The receiver decodes as most do: a hundred levels, and then it fails.
