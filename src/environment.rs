@@ -221,7 +221,8 @@ fn capture(
     let otel = text(OTEL)
         .map(|value| match value.trim().to_ascii_uppercase().as_str() {
             "NO_CONTENT" | "FALSE" => Ok(Capture::NONE),
-            // Error messages are no message content by OpenTelemetry's book.
+            // Where it goes is for the exporter. Error messages are no message content by
+            // OpenTelemetry's book.
             "SPAN_ONLY" | "EVENT_ONLY" | "SPAN_AND_EVENT" | "TRUE" => {
                 Ok(Capture::ALL.errors(false))
             }

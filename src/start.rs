@@ -17,7 +17,7 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 ///
 /// | variable | meaning | default |
 /// |---|---|---|
-/// | `OTEL_EXPORTER_OTLP_ENDPOINT` and its kin | send spans and metrics there | |
+/// | `OTEL_EXPORTER_OTLP_ENDPOINT` and its kin | send spans, metrics and events there | |
 /// | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, `OTEL_LOGS_EXPORTER` | `otlp` or `none` | `otlp` |
 /// | `OTEL_SDK_DISABLED` | `true` turns everything off, unless `LLMOBS_FILE` or `LLMOBS_ENABLED` ask for it | `false` |
 /// | `LLMOBS_ENABLED` | `false` observes nothing until told to, and makes no default file | `true` |
@@ -27,6 +27,8 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_ENVIRONMENT` | deployment environment | |
 /// | `LLMOBS_CAPTURE` | `none`, `all`, or a list of `input`, `output`, `tools`, `errors` | `none` |
 /// | | for one environment only, as in `none; staging: all; production: errors` | |
+/// | `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` | `SPAN_ONLY`, `EVENT_ONLY`, `SPAN_AND_EVENT`: where in OpenTelemetry content goes; without `LLMOBS_CAPTURE` it is also what turns capture on, of all but error messages. `NO_CONTENT` for nowhere | wherever there is a place |
+/// | `OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT` | `true`: every call that generates makes an event with its details | `false`, unless content is to go to events |
 /// | `LLMOBS_REDACT` | `none`, `all`, or a list of detectors: what is redacted in content | `all` |
 /// | `LLMOBS_USAGE` | `auto`, `always` or `never`: when streamed chats ask for usage in your place | `auto` |
 /// | `LLMOBS_PROPAGATE_TO` | hosts that calls carry `traceparent` to, with commas between | none |

@@ -73,10 +73,10 @@ pub use self::prompt::{RenderError, Template, TemplateError};
 pub use self::provider::{ProviderNameError, ProviderNames};
 pub use self::record::{
     Agent, Amount, AmountError, AttemptDetail, Consumer, ConsumerEnd, Content, Cost, CostSource,
-    Cut, CutField, DocumentRef, ErrorClass, Failure, FallbackAttempt, Kind, Latency, LatencyClock,
-    Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record, Retrieved, SCHEMA,
-    Safety, Sampling, Server, StepKind, Term, Tool, ToolCall, Totals, TpotSource, Usage,
-    UsageSource, Wire, Workflow, millis,
+    Cut, CutField, DocumentRef, ErrorClass, Evaluated, Evaluation, Failure, FallbackAttempt, Kind,
+    Latency, LatencyClock, Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record,
+    Retrieved, SCHEMA, Safety, Sampling, Server, StepKind, Term, Tool, ToolCall, Totals,
+    TpotSource, Usage, UsageSource, Wire, Workflow, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
 pub use self::redact::{Detector, Found, Redact, RedactError};

@@ -8,6 +8,7 @@ mod attempt;
 mod consumer;
 mod content;
 mod cost;
+mod evaluation;
 mod failure;
 mod latency;
 mod meta;
@@ -29,6 +30,8 @@ pub use self::attempt::AttemptDetail;
 pub use self::consumer::{Consumer, ConsumerEnd};
 pub use self::content::{Content, Cut, CutField};
 pub use self::cost::{Amount, AmountError, Cost, CostSource};
+pub(crate) use self::evaluation::identity as prompt_identity;
+pub use self::evaluation::{Evaluated, Evaluation};
 pub use self::failure::{ErrorClass, Failure};
 pub use self::latency::{Latency, LatencyClock, TpotSource, millis};
 pub use self::meta::{LossReport, Meta, SCHEMA};
@@ -249,6 +252,9 @@ pub struct Record {
     /// Which attempt of a logical call this is, where the application falls back between models.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback: Option<FallbackAttempt>,
+    /// What was found of the call whose ids, model and prompt this record has; evaluations only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<Box<Evaluation>>,
     /// What was redacted in the content, by detector, and how often.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub redacted: BTreeMap<String, u64>,

@@ -1,4 +1,4 @@
-//! OpenTelemetry for llmobs: spans and metrics, through a pipeline of our own or the user's provider.
+//! OpenTelemetry for llmobs: spans, metrics and events, through a pipeline of our own or the user's provider.
 //!
 //! For those who assemble a recorder from its parts; applications use the `llmobs` crate, which
 //! re-exports what they need.
@@ -34,6 +34,7 @@
 mod attributes;
 mod backend;
 mod compat;
+mod event;
 mod metrics;
 mod mode;
 mod otlp;
@@ -45,8 +46,9 @@ mod transport;
 
 pub use self::backend::OtelBackend;
 pub use self::compat::Compat;
+pub use self::event::{EventSink, LoggerSink};
 pub use self::metrics::OtlpMetrics;
 pub use self::otlp::{
-    Compression, Destination, Otlp, OtlpError, Protocol, Semconv, Signal, Temporality,
+    Compression, ContentPlace, Destination, Otlp, OtlpError, Protocol, Semconv, Signal, Temporality,
 };
 pub use self::sink::OtlpSink;

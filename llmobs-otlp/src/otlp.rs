@@ -4,6 +4,7 @@ mod choice;
 mod destination;
 mod env;
 mod error;
+mod events;
 mod signal;
 
 use std::collections::BTreeSet;
@@ -15,20 +16,20 @@ use opentelemetry::global::BoxedTracer;
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::trace::{Tracer, TracerProvider};
 
-pub use self::choice::{Compression, Protocol, Semconv, Signal, Temporality};
+pub use self::choice::{Compression, ContentPlace, Protocol, Semconv, Signal, Temporality};
 pub use self::destination::Destination;
 pub use self::error::OtlpError;
 use self::signal::Route;
 use crate::backend::{OtelBackend, Sampler};
 use crate::compat::Compat;
+use crate::event::{Emit, LoggerSink};
 use crate::metrics::{OtlpMetrics, OwnMetrics};
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::resource::Resource;
 use crate::sink::OtlpSink;
-use crate::style::Style;
 use crate::transport::Endpoint;
 
-/// Where spans and metrics go.
+/// Where spans, metrics and events go.
 ///
 /// Setters in code win over the environment they are called after. Those about endpoints and requests
 /// are about the first destination; [`also`](Self::also) adds others, with what is set on them.
@@ -44,8 +45,11 @@ pub struct Otlp {
     semconv: Semconv,
     resource: Resource,
     compat: Vec<Compat>,
+    content: Option<ContentPlace>,
+    details: Option<bool>,
     tracer: Option<BoxedTracer>,
     meter: Option<Meter>,
+    logger: Option<Box<dyn Emit>>,
 }
 
 impl Default for Otlp {
@@ -60,8 +64,11 @@ impl Default for Otlp {
             semconv: Semconv::default(),
             resource: Resource::default(),
             compat: Vec::new(),
+            content: None,
+            details: None,
             tracer: None,
             meter: None,
+            logger: None,
         }
     }
 }
@@ -99,6 +106,8 @@ impl Otlp {
     /// | `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `cumulative`, `delta`, `lowmemory` |
     /// | `OTEL_METRIC_EXPORT_INTERVAL` | milliseconds; 60,000 by default |
     /// | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | which spans of our own pipeline are exported; `parentbased_always_on` by default |
+    /// | `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` | where captured content goes: `NO_CONTENT`, `SPAN_ONLY`, `EVENT_ONLY`, `SPAN_AND_EVENT`; `llmobs::init` also captures by it |
+    /// | `OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT` | `true`: [`details`](Self::details) as events |
     /// | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the resource |
     ///
     /// Without an endpoint nothing is exported, unless an exporter is set to `otlp` by name: then
@@ -137,15 +146,6 @@ impl Otlp {
     /// Those of [`endpoint`](Self::endpoint).
     pub fn metrics_endpoint(self, url: &str) -> Result<Self, OtlpError> {
         self.first(|first| first.metrics_endpoint(url))
-    }
-
-    /// Sets where log records go, the path included. Defaults to no export.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`endpoint`](Self::endpoint).
-    pub fn logs_endpoint(self, url: &str) -> Result<Self, OtlpError> {
-        self.first(|first| first.logs_endpoint(url))
     }
 
     /// Adds a header to every request, in place of one of the same name. Defaults to none.
@@ -277,7 +277,7 @@ impl Otlp {
         self.span_sinks(&ModeCell::default())
     }
 
-    /// Adds trace backend, sink and metrics to a recorder.
+    /// Adds trace backend, sinks and metrics to a recorder.
     ///
     /// Install it before the rules that sample, so that the metrics are taken of every operation.
     pub fn install(mut self, builder: Builder) -> Builder {
@@ -289,10 +289,16 @@ impl Otlp {
             mode.decide(Mode::Attached(tracer));
         }
         let sinks = if mode.is_attached() { Vec::new() } else { self.span_sinks(&mode) };
+        let events = if self.logger.is_none() { self.event_sinks() } else { Vec::new() };
         let (style, to) = (self.style(), self.endpoints(|to| &to.metrics));
-        let Self { sampler, interval, temporality, semconv, resource, meter, .. } = self;
-        let builder = builder.backend(OtelBackend::with(mode.clone(), sampler, style));
+        let Self { sampler, interval, temporality, semconv, resource, meter, logger, .. } = self;
+        let builder = builder.backend(OtelBackend::with(mode.clone(), sampler, style.clone()));
         let builder = sinks.into_iter().fold(builder, Builder::sink);
+        let builder = events.into_iter().fold(builder, Builder::sink);
+        let builder = match logger {
+            Some(logger) => builder.sink(LoggerSink::new(style, logger)),
+            None => builder,
+        };
         let own = (!to.is_empty()).then_some(OwnMetrics { to, interval, temporality, resource });
         builder.processor(OtlpMetrics::new(mode, semconv, meter, own))
     }
@@ -302,10 +308,6 @@ impl Otlp {
         endpoints
             .map(|to| OtlpSink::new(mode.clone(), self.resource.clone(), self.style(), to))
             .collect()
-    }
-
-    fn style(&self) -> Style {
-        Style { compat: self.compat.clone().into(), semconv: self.semconv }
     }
 
     fn first(

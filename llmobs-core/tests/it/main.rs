@@ -4,6 +4,7 @@ mod attempts;
 mod console;
 mod delivery;
 mod encoding;
+mod evaluations;
 mod foreign;
 mod golden;
 mod groups;

@@ -60,3 +60,33 @@ pub enum Compression {
     /// They are sent in gzip, unless the endpoint turns out not to understand it.
     Gzip,
 }
+
+/// Where content goes that the recorder captures: messages, instructions, tools and what they were
+/// run with, documents, values of prompts, explanations of evaluations.
+///
+/// It captures nothing by itself: that is the recorder's policy. JSON lines have what is captured,
+/// whatever is said here; error messages have a policy of their own, and go with the error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ContentPlace {
+    /// Neither on spans nor on events.
+    NoContent,
+    /// On spans, as JSON texts.
+    SpanOnly,
+    /// On events, as structured values. Only calls that generate have one: what steps were run with is
+    /// then in JSON lines alone.
+    EventOnly,
+    /// On both.
+    #[default]
+    SpanAndEvent,
+}
+
+impl ContentPlace {
+    pub(crate) fn on_spans(self) -> bool {
+        matches!(self, Self::SpanOnly | Self::SpanAndEvent)
+    }
+
+    pub(crate) fn on_events(self) -> bool {
+        matches!(self, Self::EventOnly | Self::SpanAndEvent)
+    }
+}

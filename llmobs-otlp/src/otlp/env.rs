@@ -5,7 +5,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 
 use super::signal::Route;
-use super::{Compression, Otlp, OtlpError, Protocol, Signal, Temporality};
+use super::{Compression, ContentPlace, Otlp, OtlpError, Protocol, Signal, Temporality};
 use crate::backend::{Sampler, Share};
 
 /// The environment; empty values are none.
@@ -101,6 +101,8 @@ pub(super) fn read(env: &Environment<'_>) -> Result<Otlp, OtlpError> {
     }
     otlp.first.metrics = route(env, Signal::Metrics, &METRICS)?;
     otlp.first.logs = route(env, Signal::Logs, &LOGS)?;
+    otlp.content = content(env)?;
+    otlp.details = details(env)?;
     otlp.resource.service = env.get("OTEL_SERVICE_NAME");
     let attributes = env.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
     otlp.resource.attributes = pairs(&attributes).collect();
@@ -230,6 +232,29 @@ fn ratio(env: &Environment<'_>) -> Result<f64, OtlpError> {
     let Some(ratio) = env.get(variable) else { return Ok(1.0) };
     let ratio = ratio.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
     ratio.ok_or(OtlpError::Value { variable, expected: "a share from 0 to 1" })
+}
+
+fn content(env: &Environment<'_>) -> Result<Option<ContentPlace>, OtlpError> {
+    let variable = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
+    let Some(value) = env.get(variable) else { return Ok(None) };
+    match value.to_ascii_uppercase().as_str() {
+        // `true` and `false` are from before there were places.
+        "NO_CONTENT" | "FALSE" => Ok(Some(ContentPlace::NoContent)),
+        "SPAN_ONLY" | "TRUE" => Ok(Some(ContentPlace::SpanOnly)),
+        "EVENT_ONLY" => Ok(Some(ContentPlace::EventOnly)),
+        "SPAN_AND_EVENT" => Ok(Some(ContentPlace::SpanAndEvent)),
+        _ => {
+            let expected = "NO_CONTENT, SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT";
+            Err(OtlpError::Value { variable, expected })
+        }
+    }
+}
+
+fn details(env: &Environment<'_>) -> Result<Option<bool>, OtlpError> {
+    let variable = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT";
+    let Some(value) = env.get(variable) else { return Ok(None) };
+    let value = value.to_ascii_lowercase().parse();
+    value.map(Some).map_err(|_| OtlpError::Value { variable, expected: "true or false" })
 }
 
 fn temporality(env: &Environment<'_>) -> Result<Temporality, OtlpError> {

@@ -64,6 +64,37 @@ fn exporters_can_be_turned_off_by_signal_or_all_at_once() {
 }
 
 #[test]
+fn events_follow_the_same_rules() {
+    const GENERAL: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "URL/otel");
+    const LOGS: &str = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT";
+    const DETAILS: (&str, &str) = ("OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT", "True");
+    let logs = |pairs: &[(&str, &str)]| -> Vec<String> {
+        let paths = paths(pairs).into_iter();
+        paths.filter(|path| !path.ends_with("traces") && !path.ends_with("metrics")).collect()
+    };
+    let none: Vec<String> = Vec::new();
+    assert_eq!(logs(&[GENERAL]), none);
+    assert_eq!(logs(&[GENERAL, DETAILS]), ["/otel/v1/logs"]);
+    assert_eq!(logs(&[GENERAL, DETAILS, (LOGS, "URL/l")]), ["/l"]);
+    assert_eq!(logs(&[DETAILS, (LOGS, "URL/l")]), ["/l"]);
+    assert_eq!(logs(&[GENERAL, DETAILS, ("OTEL_LOGS_EXPORTER", "none")]), none);
+    assert_eq!(logs(&[GENERAL, DETAILS, ("OTEL_SDK_DISABLED", "true")]), none);
+    let place = |name| ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", name);
+    assert_eq!(logs(&[GENERAL, place("event_only")]), ["/otel/v1/logs"]);
+    assert_eq!(logs(&[GENERAL, place("Span_And_Event")]), ["/otel/v1/logs"]);
+    for name in ["SPAN_ONLY", "no_content", "true", "false"] {
+        assert_eq!(logs(&[GENERAL, place(name)]), none, "{name}");
+    }
+    let off = ("OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT", "false");
+    assert_eq!(logs(&[GENERAL, place("EVENT_ONLY"), off]), none);
+    let scene = run(&[GENERAL, DETAILS, ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "x-tenant=9")]);
+    for request in scene.receiver.requests() {
+        let tenant = request.headers.get("x-tenant").is_some();
+        assert_eq!(tenant, request.path == "/otel/v1/logs", "{}", request.path);
+    }
+}
+
+#[test]
 fn an_endpoint_is_what_makes_it_export() {
     let exports = |pairs: &[(&str, &str)]| environment(pairs).expect("fine").exports();
     assert!(!exports(&[]));
@@ -80,6 +111,10 @@ fn an_endpoint_is_what_makes_it_export() {
     let given = Otlp::new().tracer_provider(&provider);
     assert!(given.exports());
     assert!(!given.install(Builder::new()).has_sinks());
+    // Events alone are no export of what happened.
+    let events = Otlp::new().logs_endpoint("http://localhost:4318/v1/logs").expect("a URL");
+    assert!(!events.exports() && !events.event_sinks().is_empty());
+    assert!(events.install(Builder::new()).has_sinks());
 }
 
 #[test]
@@ -137,6 +172,9 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
         message(&[on, ("OTEL_EXPORTER_OTLP_HEADERS", "bad name=s3cret")]),
         message(&[on, ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")]),
         message(&[("OTEL_METRIC_EXPORT_INTERVAL", "0")]),
+        message(&[("OTEL_LOGS_EXPORTER", "console")]),
+        message(&[("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "SPAN")]),
+        message(&[("OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT", "yes")]),
         message(&[on, ("OTEL_TRACES_SAMPLER", "xray")]),
         message(&[on, ("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")]),
         message(&[("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "both")]),
@@ -162,6 +200,10 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
         "the OTLP header `bad name` has a name or a value that HTTP does not allow",
         "OTEL_EXPORTER_OTLP_TIMEOUT should be a number of milliseconds above zero",
         "OTEL_METRIC_EXPORT_INTERVAL should be a number of milliseconds above zero",
+        "OTEL_LOGS_EXPORTER asks for `console`, and llmobs knows `otlp` and `none`",
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT should be NO_CONTENT, SPAN_ONLY, \
+         EVENT_ONLY or SPAN_AND_EVENT",
+        "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT should be true or false",
         "OTEL_TRACES_SAMPLER should be always_on, always_off or traceidratio, or one with \
          parentbased_ before",
         "OTEL_TRACES_SAMPLER_ARG should be a share from 0 to 1",

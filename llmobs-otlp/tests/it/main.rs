@@ -11,6 +11,7 @@ mod compat;
 mod config;
 mod delivery;
 mod destinations;
+mod events;
 mod global;
 #[cfg(feature = "grpc")]
 mod grpc;

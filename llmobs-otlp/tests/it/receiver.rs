@@ -13,9 +13,11 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use flate2::read::GzDecoder;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ScopeLogs};
 use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
@@ -189,6 +191,23 @@ impl Receiver {
             .collect()
     }
 
+    /// Every event that arrived, with its resource and scope.
+    pub(crate) fn scoped_events(&self) -> Vec<(Resource, ScopeLogs)> {
+        let requests = self.decoded::<ExportLogsServiceRequest>("/v1/logs").into_iter();
+        requests
+            .flat_map(|request| request.resource_logs)
+            .flat_map(|logs| {
+                let resource = logs.resource.unwrap_or_default();
+                logs.scope_logs.into_iter().map(move |scoped| (resource.clone(), scoped))
+            })
+            .collect()
+    }
+
+    /// Every event that arrived, in order of arrival.
+    pub(crate) fn events(&self) -> Vec<LogRecord> {
+        self.scoped_events().into_iter().flat_map(|(_, scoped)| scoped.log_records).collect()
+    }
+
     fn decoded<M: Message + Default>(&self, path: &str) -> Vec<M> {
         let requests = self.requests().into_iter().filter(|request| request.path == path);
         requests.map(|request| request.decoded()).collect()
@@ -258,15 +277,18 @@ pub(crate) fn json(attributes: &[KeyValue]) -> serde_json::Value {
     serde_json::Value::Object(pairs.collect())
 }
 
-fn plain(value: any_value::Value) -> serde_json::Value {
+/// A structured value as JSON.
+pub(crate) fn plain(value: any_value::Value) -> serde_json::Value {
     match value {
         any_value::Value::StringValue(text) => text.into(),
         any_value::Value::BoolValue(flag) => flag.into(),
         any_value::Value::IntValue(number) => number.into(),
         any_value::Value::DoubleValue(number) => number.into(),
         any_value::Value::ArrayValue(array) => {
-            array.values.into_iter().filter_map(|item| item.value).map(plain).collect()
+            let item = |item: AnyValue| item.value.map_or(serde_json::Value::Null, plain);
+            array.values.into_iter().map(item).collect()
         }
+        any_value::Value::KvlistValue(list) => json(&list.values),
         other => panic!("spans have no such value: {other:?}"),
     }
 }
