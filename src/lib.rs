@@ -50,6 +50,7 @@
 //! - `openai` (default): the client and the service for `async-openai`.
 //! - `macros` (default): `#[trace_llm]` and `prompt!`.
 //! - `otlp` (default): spans, metrics and events over OTLP, or through an OpenTelemetry provider of yours.
+//! - `grpc`: OTLP over gRPC, too.
 //! - `content` (default): captured content; without it nothing that users or models say can be kept,
 //!   whatever [`Capture`] says.
 //! - `gzip` (default), `brotli`: answers that the client does not decompress itself. What comes in an

@@ -11,7 +11,8 @@ use crate::transport::{Endpoint, Shipper};
 /// Exports events as log records; see [`Otlp::install`](crate::Otlp::install).
 ///
 /// Each failed call is an event, each evaluation, and where it was asked for each generating call
-/// with its details. Records without events are taken, and nothing is sent of them.
+/// with its details. Records without events are taken, and nothing is sent of them. What an endpoint
+/// refuses is searched for what is bad in it, as in [`OtlpSink`](crate::OtlpSink).
 #[derive(Debug)]
 pub struct EventSink {
     style: Style,

@@ -3,7 +3,7 @@
 use llmobs_core::testing::samples;
 use llmobs_core::{Builder, Redact};
 use opentelemetry_proto::tonic::collector::logs::v1::{
-    ExportLogsPartialSuccess, ExportLogsServiceResponse,
+    ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
 };
 use prost::Message;
 
@@ -79,4 +79,22 @@ fn many_large_events_go_in_several_requests() {
     scene.flush();
     let posts = scene.receiver.requests().iter().filter(|it| it.path == "/v1/logs").count();
     assert_eq!((posts, scene.receiver.events().len()), (3, 3));
+}
+
+#[test]
+fn one_bad_event_is_lost_alone() {
+    let scene = scene();
+    scene.receiver.rule(|request| {
+        let request: ExportLogsServiceRequest = request.decoded();
+        let scopes = request.resource_logs.iter().flat_map(|of| &of.scope_logs);
+        let mut events = scopes.flat_map(|of| &of.log_records);
+        let bad = events.any(|event| event.span_id.last() == Some(&7));
+        bad.then(|| Answer { status: 400, ..Answer::default() })
+    });
+    for n in 1..=8 {
+        let span_id = llmobs_core::SpanId::new(n);
+        scene.recorder().record(llmobs_core::Record { span_id, ..samples::failed() });
+    }
+    scene.recorder().flush(std::time::Duration::from_secs(20)).expect_err("one is lost");
+    assert_eq!(lost(&scene), 1);
 }
