@@ -9,6 +9,12 @@ use std::time::Duration;
 use llmobs_core::testing::samples;
 use llmobs_core::{Batch, LossCause, Record, Sink, SinkError, SpanId};
 use llmobs_otlp::{Compression, Destination, Otlp, OtlpSink, Protocol};
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{
+    LogsService, LogsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::logs::v1::{
+    ExportLogsServiceRequest, ExportLogsServiceResponse,
+};
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
     MetricsService, MetricsServiceServer,
 };
@@ -41,6 +47,7 @@ type Spans = (Vec<u64>, MetadataMap);
 struct Collector {
     spans: Arc<Mutex<Vec<Spans>>>,
     metrics: Arc<Mutex<Vec<ExportMetricsServiceRequest>>>,
+    logs: Arc<Mutex<Vec<ExportLogsServiceRequest>>>,
     rule: Rule,
 }
 
@@ -80,6 +87,17 @@ impl MetricsService for Collector {
     }
 }
 
+#[tonic::async_trait]
+impl LogsService for Collector {
+    async fn export(
+        &self,
+        request: Request<ExportLogsServiceRequest>,
+    ) -> Result<Response<ExportLogsServiceResponse>, Status> {
+        self.logs.lock().expect("no panic").push(request.into_inner());
+        Ok(Response::new(ExportLogsServiceResponse::default()))
+    }
+}
+
 impl Grpc {
     fn start() -> Self {
         Self::with(true, |_| Ok(ExportTraceServiceResponse::default()))
@@ -89,8 +107,8 @@ impl Grpc {
         gzip: bool,
         rule: impl Fn(&[u64]) -> Result<ExportTraceServiceResponse, Status> + Send + Sync + 'static,
     ) -> Self {
-        let collector =
-            Collector { spans: Arc::default(), metrics: Arc::default(), rule: Arc::new(rule) };
+        let (spans, metrics, logs) = (Arc::default(), Arc::default(), Arc::default());
+        let collector = Collector { spans, metrics, logs, rule: Arc::new(rule) };
         let (stop, stopped) = oneshot::channel::<()>();
         let (told, addr) = std::sync::mpsc::channel();
         let shared = collector.clone();
@@ -107,11 +125,14 @@ impl Grpc {
                 if gzip {
                     traces = traces.accept_compressed(CompressionEncoding::Gzip);
                 }
+                let logs = LogsServiceServer::new(shared.clone())
+                    .accept_compressed(CompressionEncoding::Gzip);
                 let metrics =
                     MetricsServiceServer::new(shared).accept_compressed(CompressionEncoding::Gzip);
                 let serve = Server::builder()
                     .add_service(traces.max_decoding_message_size(100_000))
                     .add_service(metrics)
+                    .add_service(logs)
                     .serve_with_incoming(incoming);
                 tokio::select! {
                     _ = serve => {}
@@ -168,7 +189,7 @@ fn answered(status: &Status) -> SinkError {
 }
 
 #[test]
-fn spans_and_metrics_arrive_with_headers_and_compressed() {
+fn spans_metrics_and_events_arrive_with_headers_and_compressed() {
     let collector = Grpc::start();
     let destination = Destination::new(&format!("http://{}", collector.addr))
         .and_then(|to| to.protocol(Protocol::Grpc))
@@ -178,8 +199,10 @@ fn spans_and_metrics_arrive_with_headers_and_compressed() {
     let scene = Scene::to(Receiver::start(), |otlp| otlp.also(destination), |builder| builder);
     quick_call(scene.recorder(), "a");
     quick_call(scene.recorder(), "b");
+    scene.recorder().record(samples::failed());
     scene.flush();
-    assert_eq!(collector.spans().concat().len(), 2);
+    assert_eq!(collector.spans().concat().len(), 3);
+    assert_eq!(collector.collector.logs.lock().expect("no panic").len(), 1, "a failed call");
     let metadata = collector.metadata(0);
     assert_eq!(metadata.get("x-tenant").expect("a header"), "7");
     assert_eq!(metadata.get("grpc-encoding").expect("a header"), "gzip");
