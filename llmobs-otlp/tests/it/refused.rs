@@ -426,9 +426,12 @@ fn every_record_is_delivered_or_lost_by_a_cause_whatever_the_endpoint_does() {
         let first = scene.receiver.requests()[0].span_ids().len() as u64;
         let (account, lost) = (scene.recorder().losses().sinks[1].clone(), lost(first));
         let counted = account.lost.get(&cause).copied().unwrap_or_default();
-        assert_eq!((counted, account.waiting), (lost, 0), "{name}: {account:?}");
+        // A recorder that does not give up keeps what an endpoint that is down may take later.
+        let waiting = if cause == FAILED { account.waiting } else { 0 };
+        assert_eq!(account.waiting, waiting, "{name}: {account:?}");
+        assert_eq!(counted + waiting, lost, "{name}: {account:?}");
         assert_eq!(account.delivered, N - lost, "{name}: {account:?}");
-        assert_eq!(account.lost.values().sum::<u64>(), lost, "{name}: {account:?}");
+        assert_eq!(account.lost.values().sum::<u64>(), counted, "{name}: {account:?}");
         assert_eq!(flushed.is_err(), lost > 0, "{name}");
     }
 }
