@@ -1,0 +1,3 @@
+//! What a collector and Prometheus make of what llmobs sends.
+
+mod axum;
