@@ -3,6 +3,8 @@
 //! The collector stands in the middle: what llmobs exports goes into it, and what it makes of that
 //! comes out to a [`Receiver`], which decodes it. So a test sees what a backend would see.
 
+#![expect(clippy::missing_panics_doc, reason = "whatever goes wrong in here fails a test")]
+
 mod collector;
 mod process;
 mod prometheus;

@@ -16,6 +16,7 @@ use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -55,12 +56,14 @@ pub struct Arrived {
 }
 
 /// A span, and who made it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ArrivedSpan {
     /// The service.
     pub resource: Resource,
-    /// Name of the instrumentation scope.
-    pub scope: String,
+    /// The instrumentation scope.
+    pub scope: InstrumentationScope,
+    /// Schema that the scope's names follow.
+    pub schema_url: String,
     /// The span itself.
     pub span: Span,
 }
@@ -130,12 +133,16 @@ impl Arrived {
                 for of_one in request.resource_spans {
                     let resource = of_one.resource.unwrap_or_default();
                     for scoped in of_one.scope_spans {
-                        let scope = scoped.scope.unwrap_or_default().name;
+                        let scope = scoped.scope.unwrap_or_default();
                         for span in scoped.spans {
                             // Whoever hears no answer sends it again: at least once is the promise.
                             if self.seen.insert(span.span_id.clone()) {
-                                let (resource, scope) = (resource.clone(), scope.clone());
-                                self.spans.push(ArrivedSpan { resource, scope, span });
+                                self.spans.push(ArrivedSpan {
+                                    resource: resource.clone(),
+                                    scope: scope.clone(),
+                                    schema_url: scoped.schema_url.clone(),
+                                    span,
+                                });
                             }
                         }
                     }

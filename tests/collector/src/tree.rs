@@ -18,7 +18,7 @@ pub struct Branch<'a> {
 
 /// All spans, below their parents.
 pub fn tree(spans: &[ArrivedSpan]) -> Vec<Branch<'_>> {
-    let ids: HashSet<_> = spans.iter().map(|it| id(it)).collect();
+    let ids: HashSet<_> = spans.iter().map(id).collect();
     let mut sorted: Vec<_> = spans.iter().collect();
     sorted.sort_by_key(|it| it.span.start_time_unix_nano);
     let roots = sorted.iter().filter(|it| !ids.contains(&parent(it)));
@@ -49,7 +49,7 @@ impl Branch<'_> {
             SpanKind::Consumer => "consumer",
         };
         let ArrivedSpan { scope, span, .. } = self.span;
-        writeln!(f, "{indent}{branch}{} [{kind}, {scope}]", span.name)?;
+        writeln!(f, "{indent}{branch}{} [{kind}, {}]", span.name, scope.name)?;
         let indent = match branch {
             "├ " => format!("{indent}│ "),
             "└ " => format!("{indent}  "),

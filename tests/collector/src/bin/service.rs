@@ -53,7 +53,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     say(&format!("http://{}", listener.local_addr()?))?;
     let stopped = async {
-        let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
+        let _ =
+            tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
     };
     axum::serve(listener, app).with_graceful_shutdown(stopped).await?;
 
@@ -147,7 +148,10 @@ async fn support(
 
 /// A database that searches by meaning: what it is asked with comes from a model.
 #[trace_llm(kind = "retriever")]
-async fn retrieve(client: &Client<OpenAIConfig>, question: &str) -> Result<&'static str, OpenAIError> {
+async fn retrieve(
+    client: &Client<OpenAIConfig>,
+    question: &str,
+) -> Result<&'static str, OpenAIError> {
     let search = async {
         let request = CreateEmbeddingRequestArgs::default()
             .model("text-embedding-3-small")
@@ -178,7 +182,8 @@ async fn query(statement: &'static str) {
 }
 
 fn order_status_tool() -> Result<ChatCompletionTools, OpenAIError> {
-    let parameters = json!({ "type": "object", "properties": { "order_id": { "type": "string" } } });
+    let parameters =
+        json!({ "type": "object", "properties": { "order_id": { "type": "string" } } });
     let function =
         FunctionObjectArgs::default().name("order_status").parameters(parameters).build()?;
     Ok(ChatCompletionTools::Function(ChatCompletionTool { function }))

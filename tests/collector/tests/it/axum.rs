@@ -1,40 +1,104 @@
-//! The tree of one request.
+//! The tree of a request to an axum service, of a process of its own.
+//!
+//! `cargo test -p collector axum` shows it.
 
 use std::io::Write;
 
 use collector::{Collector, Mode, Service, tree};
+use futures_util::future::join_all;
 
 const SERVICE: &str = env!("CARGO_BIN_EXE_service");
 
-async fn shown(mode: Mode) -> Option<String> {
-    let mut collector = Collector::start()?;
+/// Requests that are under way at the same time.
+const REQUESTS: usize = 8;
+
+/// Asks the service so many things at once that nothing is in place by chance, and expects this
+/// tree of each, after the collector.
+async fn expect_tree(mode: Mode, expected: &str) {
+    let Some(mut collector) = Collector::start() else { return };
     let endpoint = collector.http();
     let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint), ("OTEL_SERVICE_NAME", "shop")];
     let service = Service::start(SERVICE, mode, &variables);
     let url = format!("{}/ask", service.url());
     let client = reqwest::Client::new();
-    let answer = client.post(url).body("Where is my order A-1042?").send().await;
-    let answer = answer.expect("the service answers").text().await.expect("to the end");
-    assert!(answer.contains("shipped"), "{answer}");
-    let said = tokio::task::spawn_blocking(|| service.finish()).await.expect("no panic");
+    let ask = || async {
+        let answer = client.post(&url).body("Where is my order A-1042?").send().await;
+        answer.expect("the service answers").text().await.expect("to its end")
+    };
+    let answers = join_all((0..REQUESTS).map(|_| ask())).await;
+    assert!(
+        answers.iter().all(|it| it.contains("data: ") && it.contains("shipped")),
+        "{answers:?}"
+    );
+    let losses = tokio::task::spawn_blocking(|| service.finish()).await.expect("no panic");
     collector.finish();
+
     let arrived = collector.receiver().arrived();
-    let trees = tree(&arrived.spans);
-    let shown = trees.iter().map(ToString::to_string).collect::<String>();
+    let trees: Vec<_> = tree(&arrived.spans).iter().map(ToString::to_string).collect();
+    let first = trees.first().map(String::as_str).unwrap_or_default();
     // Not `println!`: a person may want to see it of a test that passes.
-    let _ = write!(std::io::stdout(), "\n{} mode:\n{shown}{said}", mode.name());
-    Some(shown)
+    let _ = write!(std::io::stdout(), "\nOne request, {} mode:\n\n{first}\n", mode.name());
+    assert_eq!(trees.len(), REQUESTS, "{losses}");
+    for tree in &trees {
+        assert_eq!(tree.trim_end(), expected.trim(), "{losses}");
+    }
 }
 
 #[tokio::test]
-async fn own() {
-    shown(Mode::Own).await;
+async fn attached_the_services_spans_and_ours_are_one_tree() {
+    expect_tree(
+        Mode::Attached,
+        "
+POST /ask [server, shop]
+└ invoke_agent support [internal, llmobs]
+  ├ retrieval [internal, llmobs]
+  │ └ search [internal, shop]
+  │   ├ embeddings text-embedding-3-small [client, llmobs]
+  │   └ SELECT documents [client, shop]
+  ├ chat gpt-4o-mini [client, llmobs]
+  ├ execute_tool order_status [internal, llmobs]
+  │ └ SELECT orders [client, shop]
+  └ chat gpt-4o-mini [client, llmobs]",
+    )
+    .await;
 }
+
+/// llmobs exports its spans by itself; that those of the service reach the same collector by their
+/// own way changes nothing.
 #[tokio::test]
-async fn beside() {
-    shown(Mode::Beside).await;
+async fn beside_a_provider_that_is_not_global_the_tree_is_the_same() {
+    expect_tree(
+        Mode::Beside,
+        "
+POST /ask [server, shop]
+└ invoke_agent support [internal, llmobs]
+  ├ retrieval [internal, llmobs]
+  │ └ search [internal, shop]
+  │   ├ embeddings text-embedding-3-small [client, llmobs]
+  │   └ SELECT documents [client, shop]
+  ├ chat gpt-4o-mini [client, llmobs]
+  ├ execute_tool order_status [internal, llmobs]
+  │ └ SELECT orders [client, shop]
+  └ chat gpt-4o-mini [client, llmobs]",
+    )
+    .await;
 }
+
+/// Without OpenTelemetry, `tracing` spans are there where something of ours hangs below: nobody's
+/// parent is missing, and the queries, which are no calls to a model, leave no trace.
 #[tokio::test]
-async fn attached() {
-    shown(Mode::Attached).await;
+async fn alone_the_spans_above_ours_are_there() {
+    expect_tree(
+        Mode::Own,
+        "
+request [internal, llmobs]
+└ invoke_agent support [internal, llmobs]
+  ├ retrieval [internal, llmobs]
+  │ └ search [internal, llmobs]
+  │   └ embeddings text-embedding-3-small [client, llmobs]
+  ├ chat gpt-4o-mini [client, llmobs]
+  ├ execute_tool order_status [internal, llmobs]
+  └ chat gpt-4o-mini [client, llmobs]",
+    )
+    .await;
 }
