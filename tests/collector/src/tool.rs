@@ -75,7 +75,10 @@ fn installed() -> &'static Option<String> {
         let output = Command::new("bash").arg(script).arg(folder()).output();
         match output {
             Ok(output) if output.status.success() => None,
-            Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+            Ok(output) => {
+                let said = String::from_utf8_lossy(&output.stderr);
+                Some(said.lines().collect::<Vec<_>>().join("; "))
+            }
             Err(err) => Some(format!("bash cannot be run: {err}")),
         }
     })

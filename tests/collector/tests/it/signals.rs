@@ -11,31 +11,7 @@ use opentelemetry_proto::tonic::metrics::v1::{HistogramDataPoint, Metric, metric
 
 use crate::shop::{Shop, builder, flush};
 use crate::switches;
-
-/// How the collector is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    Http,
-    Gzip,
-    Grpc,
-}
-
-impl Way {
-    fn variables(self, collector: &Collector) -> Vec<(&'static str, String)> {
-        let endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
-        match self {
-            Self::Http => vec![(endpoint, collector.http())],
-            Self::Gzip => vec![
-                (endpoint, collector.http()),
-                ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip".to_owned()),
-            ],
-            Self::Grpc => vec![
-                (endpoint, collector.grpc()),
-                ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc".to_owned()),
-            ],
-        }
-    }
-}
+use crate::way::Way;
 
 /// What came out of the collector, what was put into it, and what both are about.
 struct Run {
@@ -218,30 +194,14 @@ fn check_events(Run { arrived, records, .. }: &Run) {
     known("gen_ai.client.operation.exception", &|record| chat(record) && record.error.is_some());
 }
 
-async fn check(way: Way) {
-    let Some(run) = run(way).await else { return };
-    check_spans(&run);
-    check_metrics(&run);
-    if switches::EVENTS {
-        check_events(&run);
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn over_http_everything_comes_out_as_it_went_in() {
-    check(Way::Http).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn compressed_everything_comes_out_as_it_went_in() {
-    if switches::GZIP {
-        check(Way::Gzip).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn over_grpc_everything_comes_out_as_it_went_in() {
-    if switches::GRPC {
-        check(Way::Grpc).await;
+async fn whatever_the_way_everything_comes_out_as_it_went_in() {
+    for way in Way::all() {
+        let Some(run) = run(way).await else { return };
+        check_spans(&run);
+        check_metrics(&run);
+        if switches::EVENTS {
+            check_events(&run);
+        }
     }
 }
