@@ -39,8 +39,16 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+/// Longer than any test needs it.
+const LIFETIME: Duration = Duration::from_secs(120);
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    // Whoever waits for a service that hangs, or forgets it, is not to wait forever.
+    std::thread::spawn(|| {
+        std::thread::sleep(LIFETIME);
+        std::process::exit(1);
+    });
     let provider = set_up(&std::env::args().nth(1).unwrap_or_default())?;
     let llmobs = llmobs::init()?;
 

@@ -2,9 +2,10 @@
 //!
 //! `cargo test -p collector axum` shows it.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
-use collector::{Collector, Mode, Service, tree};
+use collector::{Arrived, Collector, Mode, Service, tree};
 use futures_util::future::join_all;
 
 const SERVICE: &str = env!("CARGO_BIN_EXE_service");
@@ -12,10 +13,10 @@ const SERVICE: &str = env!("CARGO_BIN_EXE_service");
 /// Requests that are under way at the same time.
 const REQUESTS: usize = 8;
 
-/// Asks the service so many things at once that nothing is in place by chance, and expects this
-/// tree of each, after the collector.
-async fn expect_tree(mode: Mode, expected: &str) {
-    let Some(mut collector) = Collector::start() else { return };
+/// What comes out of the collector after so many requests at once, and the service's last words;
+/// `None` where there is no collector.
+async fn asked(mode: Mode, requests: usize) -> Option<(Arrived, String)> {
+    let mut collector = Collector::start()?;
     let endpoint = collector.http();
     let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint), ("OTEL_SERVICE_NAME", "shop")];
     let service = Service::start(SERVICE, mode, &variables);
@@ -25,15 +26,17 @@ async fn expect_tree(mode: Mode, expected: &str) {
         let answer = client.post(&url).body("Where is my order A-1042?").send().await;
         answer.expect("the service answers").text().await.expect("to its end")
     };
-    let answers = join_all((0..REQUESTS).map(|_| ask())).await;
-    assert!(
-        answers.iter().all(|it| it.contains("data: ") && it.contains("shipped")),
-        "{answers:?}"
-    );
+    let answers = join_all((0..requests).map(|_| ask())).await;
+    let whole = |it: &String| it.contains("data: ") && it.contains("shipped");
+    assert!(answers.iter().all(whole), "{answers:?}");
     let losses = tokio::task::spawn_blocking(|| service.finish()).await.expect("no panic");
     collector.finish();
+    Some((collector.receiver().arrived(), losses))
+}
 
-    let arrived = collector.receiver().arrived();
+/// Asks so many things at once that nothing is in place by chance, and expects this tree of each.
+async fn expect_tree(mode: Mode, expected: &str) {
+    let Some((arrived, losses)) = asked(mode, REQUESTS).await else { return };
     let trees: Vec<_> = tree(&arrived.spans).iter().map(ToString::to_string).collect();
     let first = trees.first().map(String::as_str).unwrap_or_default();
     // Not `println!`: a person may want to see it of a test that passes.
@@ -101,4 +104,25 @@ request [internal, llmobs]
   └ chat gpt-4o-mini [client, llmobs]",
     )
     .await;
+}
+
+/// Name, kind and what the conventions have to say of each of our spans, but for values that differ
+/// from run to run.
+fn told(arrived: &Arrived) -> BTreeSet<(String, i32, Vec<String>)> {
+    let ours = arrived.spans.iter().filter(|it| it.scope.name == "llmobs");
+    let told = ours.map(|it| {
+        let keys = it.span.attributes.iter().map(|attribute| attribute.key.clone());
+        let mut keys: Vec<_> = keys.filter(|key| key.starts_with("gen_ai.")).collect();
+        keys.sort_unstable();
+        (it.span.name.clone(), it.span.kind, keys)
+    });
+    told.filter(|(_, _, keys)| !keys.is_empty()).collect()
+}
+
+#[tokio::test]
+async fn a_span_tells_the_same_whoever_exports_it() {
+    let Some((attached, _)) = asked(Mode::Attached, 1).await else { return };
+    let Some((alone, _)) = asked(Mode::Own, 1).await else { return };
+    assert_eq!(told(&alone).len(), 6, "three steps, embeddings, two chats: {:#?}", told(&alone));
+    assert_eq!(told(&attached), told(&alone));
 }
