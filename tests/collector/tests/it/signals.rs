@@ -174,7 +174,8 @@ fn check_metrics(Run { arrived, records, .. }: &Run) {
     assert_eq!(arrived.iter().filter_map(|point| point.sum).sum::<f64>(), input as f64);
 }
 
-/// Events by name, with the span that they are about.
+/// Events by name, with the span that they are about, content in its structure, and a text for those
+/// who show nothing else.
 fn check_events(Run { arrived, records, .. }: &Run) {
     let known = |name: &str, of: &dyn Fn(&Record) -> bool| {
         let about: Vec<_> = records.iter().filter(|record| of(record)).collect();
@@ -186,6 +187,15 @@ fn check_events(Run { arrived, records, .. }: &Run) {
             let found = logs.iter().find(|(_, log)| log.span_id == span.to_bytes());
             let (resource, log) = found.unwrap_or_else(|| panic!("no {name} about {record:?}"));
             assert_eq!(log.trace_id, trace.to_bytes());
+            let body = log.body.clone().and_then(|body| body.value);
+            let said =
+                matches!(&body, Some(any_value::Value::StringValue(text)) if !text.is_empty());
+            assert!(said, "{log:#?}");
+            if name.ends_with("details") {
+                let messages = value(&log.attributes, "gen_ai.input.messages");
+                let structured = matches!(messages, Some(any_value::Value::ArrayValue(_)));
+                assert!(structured, "{log:#?}");
+            }
             assert_eq!(text(&resource.attributes, "service.name").as_deref(), Some("shop"));
         }
     };
