@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use collector::{Prometheus, Sample};
+use llmobs::Record;
 use llmobs_testserver::{Answer, Server};
 
 use crate::shop::{Shop, builder};
@@ -60,5 +61,20 @@ async fn prometheus_scrapes_what_was_measured() {
         assert_eq!(service[0].labels["service_name"], "shop", "{service:#?}");
         let metadata = prometheus.metadata();
         assert_eq!(metadata["gen_ai_client_inference_duration_seconds"]["type"], "histogram");
+        if switches::PROMETHEUS {
+            // One label that is written wrongly costs the whole scrape.
+            let odd = "a\"b\\c\nd{}=Grüße";
+            llmobs.record(Record {
+                operation: Some("chat".into()),
+                model: Some(odd.into()),
+                total_latency_ms: Some(3.0),
+                ..Record::default()
+            });
+            const CALLS: &str = "gen_ai_client_inference_duration_seconds_count";
+            prometheus.once(CALLS, |all| {
+                all.iter().any(|it| it.labels.values().any(|label| label == odd))
+            });
+            assert_eq!(prometheus.scrape_error(), "");
+        }
     });
 }
