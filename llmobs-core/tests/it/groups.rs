@@ -106,6 +106,9 @@ fn an_agent_sums_up_its_calls_its_tools_and_its_sub_agents() {
         output_tokens: 225,
         unpriced: 4,
         uncounted: 1,
+        // What the sub-agent did is its own.
+        own_inference_calls: Some(2),
+        own_tools: Some(1),
         ..Totals::default()
     };
     assert_eq!(totals(records.named("outer")), &outer);
@@ -119,6 +122,8 @@ fn an_agent_sums_up_its_calls_its_tools_and_its_sub_agents() {
         output_tokens: 20,
         unpriced: 2,
         uncounted: 1,
+        own_inference_calls: Some(2),
+        own_tools: Some(1),
         ..Totals::default()
     };
     assert_eq!(totals(records.named("inner")), &inner);
@@ -203,7 +208,8 @@ fn a_step_waits_for_the_answers_that_are_still_read() {
 fn a_call_that_is_lost_holds_nothing_up() {
     let recording = recording();
     recording.scope().run_sync(|| step(StepKind::Agent, "agent", || ask("m", 200, "panic")));
-    assert_eq!(totals(recording.observed().named("agent")), &Totals::default());
+    let nothing = Totals { own_inference_calls: Some(0), own_tools: Some(0), ..Totals::default() };
+    assert_eq!(totals(recording.observed().named("agent")), &nothing);
 }
 
 #[test]
