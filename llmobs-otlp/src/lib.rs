@@ -29,6 +29,7 @@
 //!   child of the step's when it has a `tracing` parent of its own: tracing-opentelemetry looks no
 //!   further.
 //! - `tls`: exports to `https` endpoints, through rustls.
+//! - `prometheus`: metrics that Prometheus scrapes.
 
 mod attributes;
 mod backend;
@@ -36,6 +37,8 @@ mod compat;
 mod metrics;
 mod mode;
 mod otlp;
+#[cfg(feature = "prometheus")]
+mod prometheus;
 mod resource;
 mod sink;
 mod span;
@@ -46,4 +49,6 @@ pub use self::backend::OtelBackend;
 pub use self::compat::Compat;
 pub use self::metrics::OtlpMetrics;
 pub use self::otlp::{Otlp, OtlpError, Semconv, Temporality};
+#[cfg(feature = "prometheus")]
+pub use self::prometheus::Prometheus;
 pub use self::sink::OtlpSink;

@@ -17,8 +17,10 @@ pub use self::error::OtlpError;
 use self::signal::Signal;
 use crate::backend::{OtelBackend, Sampler};
 use crate::compat::Compat;
-use crate::metrics::{OtlpMetrics, OwnMetrics};
+use crate::metrics::{DEFAULT_LIMIT, MetricsPlan, OtlpMetrics, OwnMetrics};
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
+#[cfg(feature = "prometheus")]
+use crate::prometheus::Prometheus;
 use crate::resource::Resource;
 use crate::sink::OtlpSink;
 use crate::style::Style;
@@ -35,7 +37,10 @@ pub struct Otlp {
     sampler: Sampler,
     interval: Duration,
     temporality: Temporality,
+    cardinality_limit: usize,
     semconv: Semconv,
+    #[cfg(feature = "prometheus")]
+    prometheus: Option<Prometheus>,
     resource: Resource,
     compat: Vec<Compat>,
     tracer: Option<BoxedTracer>,
@@ -51,7 +56,10 @@ impl Default for Otlp {
             sampler: Sampler::default(),
             interval: Duration::from_secs(60),
             temporality: Temporality::default(),
+            cardinality_limit: DEFAULT_LIMIT,
             semconv: Semconv::default(),
+            #[cfg(feature = "prometheus")]
+            prometheus: None,
             resource: Resource::default(),
             compat: Vec::new(),
             tracer: None,
@@ -80,7 +88,9 @@ impl Otlp {
     /// | variable | meaning |
     /// |---|---|
     /// | `OTEL_SDK_DISABLED` | `true`: nothing is installed |
-    /// | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` | `otlp`, or `none` for no export of our own |
+    /// | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` | `otlp`, or `none` for no export of our own; for metrics also `prometheus`, with the feature of that name |
+    /// | `OTEL_EXPORTER_PROMETHEUS_HOST`, `OTEL_EXPORTER_PROMETHEUS_PORT` | where metrics are served then; `localhost` and 9464 by default |
+    /// | `LLMOBS_SEMCONV` | `latest`, `2026-08` or `both`: which state of the conventions is followed; `latest` by default |
     /// | `OTEL_EXPORTER_OTLP_ENDPOINT` | where to export to, less `/v1/traces` and `/v1/metrics` |
     /// | `OTEL_EXPORTER_OTLP_{TRACES,METRICS}_ENDPOINT` | the same for one signal, used as it is |
     /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS}]_HEADERS` | `name=value` pairs, percent-encoded |
@@ -96,7 +106,8 @@ impl Otlp {
     ///
     /// # Errors
     ///
-    /// When a variable that is needed has a value that cannot be followed.
+    /// When a variable that is needed has a value that cannot be followed, or nothing can listen where
+    /// metrics are to be served.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, OtlpError> {
         env::read(&env::Environment::new(&lookup))
     }
@@ -160,6 +171,38 @@ impl Otlp {
     /// Sets what metric points count from. Defaults to the start of the process.
     pub fn temporality(mut self, temporality: Temporality) -> Self {
         self.temporality = temporality;
+        self
+    }
+
+    /// Sets how many sets of attributes each metric may have; what comes after them is added up under
+    /// `otel.metric.overflow`. Zero counts as one. Defaults to 2,000.
+    ///
+    /// An own export counts anew from each delta; for a provider of yours the limit is ours, over the
+    /// life of the recorder, beside the provider's own.
+    pub fn cardinality_limit(mut self, sets: usize) -> Self {
+        self.cardinality_limit = sets.max(1);
+        self
+    }
+
+    /// Serves metrics at `http://{addr}/metrics` for Prometheus to scrape, such as at
+    /// `127.0.0.1:9464`: beside an export or without one. The address is taken here, and given back
+    /// when the recorder has shut down. Defaults to none; see [`Prometheus::bind`].
+    ///
+    /// # Errors
+    ///
+    /// When the address is none, or cannot be had.
+    #[cfg(feature = "prometheus")]
+    pub fn prometheus(self, addr: &str) -> Result<Self, OtlpError> {
+        // What the environment has taken may be the very address.
+        let this = Self { prometheus: None, ..self };
+        Ok(this.scraped_by(&Prometheus::bind(addr)?))
+    }
+
+    /// Shows metrics through `prometheus`, which a router of the service's own may answer with.
+    /// Defaults to none.
+    #[cfg(feature = "prometheus")]
+    pub fn scraped_by(mut self, prometheus: &Prometheus) -> Self {
+        self.prometheus = Some(prometheus.clone());
         self
     }
 
@@ -232,7 +275,7 @@ impl Otlp {
             return builder;
         }
         let Self { traces, metrics, sampler, interval, temporality, .. } = self;
-        let Self { semconv, resource, compat, tracer, meter, .. } = self;
+        let Self { semconv, cardinality_limit: limit, resource, compat, tracer, meter, .. } = self;
         let style = Style { compat: compat.into(), semconv };
         let mode = ModeCell::default();
         if let Some(tracer) = tracer {
@@ -243,7 +286,16 @@ impl Otlp {
             builder = builder.sink(OtlpSink::new(mode.clone(), resource.clone(), style, endpoint));
         }
         let endpoint = metrics.endpoint();
-        let own = endpoint.map(|to| OwnMetrics { to, interval, temporality, resource });
-        builder.processor(OtlpMetrics::new(mode, semconv, meter, own))
+        let own = endpoint.map(|to| OwnMetrics { to, interval, temporality });
+        let plan = MetricsPlan {
+            semconv,
+            limit,
+            resource,
+            meter,
+            own,
+            #[cfg(feature = "prometheus")]
+            prometheus: self.prometheus,
+        };
+        builder.processor(OtlpMetrics::new(mode, plan))
     }
 }

@@ -1,7 +1,7 @@
 //! Metrics over the same HTTP as spans.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -28,12 +28,14 @@ pub(super) struct Exporter {
     temporality: Temporality,
     /// The last export failed, and has been complained about.
     failing: AtomicBool,
+    /// Nothing is sent any more.
+    closed: Arc<AtomicBool>,
 }
 
 impl Exporter {
-    pub(super) fn new(to: Endpoint, temporality: Temporality) -> Self {
+    pub(super) fn new(to: Endpoint, temporality: Temporality, closed: Arc<AtomicBool>) -> Self {
         let transport = Mutex::new(Transport::new(to));
-        Self { transport, temporality, failing: AtomicBool::new(false) }
+        Self { transport, temporality, failing: AtomicBool::new(false), closed }
     }
 
     fn send(&self, body: &[u8]) -> Result<Vec<u8>, ExportError> {
@@ -66,6 +68,9 @@ impl Exporter {
 
 impl PushMetricExporter for Exporter {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        if self.closed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let body = ExportMetricsServiceRequest::from(metrics).encode_to_vec();
         match self.send(&body) {
             Ok(answer) => {

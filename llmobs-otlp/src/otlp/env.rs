@@ -6,9 +6,11 @@ use reqwest::Url;
 
 use crate::backend::{Sampler, Share};
 
-use super::{Otlp, OtlpError, Signal, Temporality};
+use super::{Otlp, OtlpError, Semconv, Signal, Temporality};
 
 const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
+/// An exporter of metrics that is asked, and does not send.
+const PROMETHEUS: &str = "prometheus";
 
 /// The environment; empty values are none.
 pub(super) struct Environment<'a>(&'a dyn Fn(&str) -> Option<String>);
@@ -16,6 +18,8 @@ pub(super) struct Environment<'a>(&'a dyn Fn(&str) -> Option<String>);
 /// Names of the variables of one signal: its own, then the one for all signals.
 struct Names {
     exporter: &'static str,
+    /// What the exporter may be.
+    exporters: &'static str,
     endpoint: &'static str,
     path: &'static str,
     headers: [&'static str; 2],
@@ -25,6 +29,7 @@ struct Names {
 
 const TRACES: Names = Names {
     exporter: "OTEL_TRACES_EXPORTER",
+    exporters: "`otlp` and `none`",
     endpoint: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     path: "v1/traces",
     headers: ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"],
@@ -34,6 +39,7 @@ const TRACES: Names = Names {
 
 const METRICS: Names = Names {
     exporter: "OTEL_METRICS_EXPORTER",
+    exporters: "`otlp`, `prometheus` and `none`",
     endpoint: "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
     path: "v1/metrics",
     headers: ["OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"],
@@ -77,6 +83,9 @@ pub(super) fn read(env: &Environment<'_>) -> Result<Otlp, OtlpError> {
         otlp.sampler = sampler(env)?;
     }
     otlp.metrics = signal(env, &METRICS)?;
+    if scraped(env) {
+        otlp = prometheus(otlp, env)?;
+    }
     otlp.resource.service = env.get("OTEL_SERVICE_NAME");
     let attributes = env.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
     otlp.resource.attributes = pairs(&attributes).collect();
@@ -85,7 +94,47 @@ pub(super) fn read(env: &Environment<'_>) -> Result<Otlp, OtlpError> {
         otlp.interval = interval;
     }
     otlp.temporality = temporality(env)?;
+    otlp.semconv = semconv(env)?;
     Ok(otlp)
+}
+
+fn semconv(env: &Environment<'_>) -> Result<Semconv, OtlpError> {
+    let variable = "LLMOBS_SEMCONV";
+    match env.get(variable).as_deref() {
+        None => Ok(Semconv::default()),
+        Some("latest") => Ok(Semconv::Latest),
+        Some("2026-08") => Ok(Semconv::V2026_08),
+        Some("both") => Ok(Semconv::Both),
+        Some(_) => Err(OtlpError::Value { variable, expected: "latest, 2026-08 or both" }),
+    }
+}
+
+/// Whether metrics are to be scraped.
+fn scraped(env: &Environment<'_>) -> bool {
+    let list = env.get(METRICS.exporter).unwrap_or_default();
+    list.split(',').any(|value| value.trim() == PROMETHEUS)
+}
+
+#[cfg(feature = "prometheus")]
+fn prometheus(otlp: Otlp, env: &Environment<'_>) -> Result<Otlp, OtlpError> {
+    let host = env.get("OTEL_EXPORTER_PROMETHEUS_HOST").unwrap_or_else(|| "localhost".to_owned());
+    let variable = "OTEL_EXPORTER_PROMETHEUS_PORT";
+    let port: u16 = match env.get(variable) {
+        Some(port) => {
+            let expected = "a port, a number from 0 to 65535";
+            port.parse().map_err(|_| OtlpError::Value { variable, expected })?
+        }
+        None => 9464,
+    };
+    // An address of IPv6 has colons of its own.
+    let bare = host.parse::<std::net::Ipv6Addr>().is_ok();
+    otlp.prometheus(&if bare { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+}
+
+#[cfg(not(feature = "prometheus"))]
+fn prometheus(_: Otlp, _: &Environment<'_>) -> Result<Otlp, OtlpError> {
+    let (variable, value) = (METRICS.exporter, PROMETHEUS);
+    Err(OtlpError::Feature { variable, value, feature: PROMETHEUS })
 }
 
 fn signal(env: &Environment<'_>, names: &Names) -> Result<Signal, OtlpError> {
@@ -127,7 +176,11 @@ fn exporter(env: &Environment<'_>, names: &Names) -> Result<Option<bool>, OtlpEr
         match value {
             "otlp" => export = true,
             "none" => {}
-            _ => return Err(OtlpError::Exporter { variable, value: value.to_owned() }),
+            PROMETHEUS if names.exporter == METRICS.exporter => {}
+            _ => {
+                let (value, known) = (value.to_owned(), names.exporters);
+                return Err(OtlpError::Exporter { variable, value, known });
+            }
         }
     }
     Ok(Some(export))

@@ -131,7 +131,7 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
         message(&[on, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]),
         message(&[on, ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/json")]),
         message(&[("OTEL_TRACES_EXPORTER", "otlp,zipkin")]),
-        message(&[("OTEL_METRICS_EXPORTER", "prometheus")]),
+        message(&[("OTEL_METRICS_EXPORTER", "otlp,console")]),
         message(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318")]),
         message(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "ftp://localhost")]),
         message(&[on, ("OTEL_EXPORTER_OTLP_HEADERS", "bad name=s3cret")]),
@@ -140,6 +140,7 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
         message(&[on, ("OTEL_TRACES_SAMPLER", "xray")]),
         message(&[on, ("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")]),
         message(&[("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "both")]),
+        message(&[("LLMOBS_SEMCONV", "newest")]),
     ];
     let endpoint = "the OTLP endpoint is no http or https URL";
     let expected = [
@@ -149,7 +150,7 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
          http/protobuf: set it to that, and the endpoint to the collector's HTTP port, usually \
          4318",
         "OTEL_TRACES_EXPORTER asks for `zipkin`, and llmobs knows `otlp` and `none`",
-        "OTEL_METRICS_EXPORTER asks for `prometheus`, and llmobs knows `otlp` and `none`",
+        "OTEL_METRICS_EXPORTER asks for `console`, and llmobs knows `otlp`, `prometheus` and `none`",
         endpoint,
         endpoint,
         "the OTLP header `bad name` has a name or a value that HTTP does not allow",
@@ -159,6 +160,7 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
          parentbased_ before",
         "OTEL_TRACES_SAMPLER_ARG should be a share from 0 to 1",
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE should be cumulative, delta or lowmemory",
+        "LLMOBS_SEMCONV should be latest, 2026-08 or both",
     ];
     assert_eq!(messages, expected);
     // A protocol nothing is sent by is somebody else's.
