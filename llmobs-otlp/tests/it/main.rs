@@ -19,4 +19,6 @@ mod provider;
 mod receiver;
 mod registry;
 mod scene;
+#[cfg(feature = "prometheus")]
+mod scrape;
 mod span;
