@@ -50,6 +50,7 @@
 //! - `openai` (default): the client and the service for `async-openai`.
 //! - `macros` (default): `#[trace_llm]` and `prompt!`.
 //! - `otlp` (default): spans and metrics over OTLP, or through an OpenTelemetry provider of yours.
+//! - `prometheus`: metrics that Prometheus scrapes, from a port of ours or through your own router.
 //! - `content` (default): captured content; without it nothing that users or models say can be kept,
 //!   whatever [`Capture`] says.
 //! - `gzip` (default), `brotli`: answers that the client does not decompress itself. What comes in an
@@ -75,17 +76,17 @@ pub use llmobs_core::{
     AttemptDetail, Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console,
     Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField, Decoder, Detector,
     DocumentRef, ErrorClass, Event, EventFacts, Failure, Fallback, FallbackAttempt, FlushError,
-    Fold, Found, Headers, IdError, Ids, InScope, InStep, Innermost, IterInStep, JsonLines,
-    JsonLinesError, Kind, Latency, LatencyClock, Limits, Llmobs, LocalBackend, Logprobs, LossCause,
-    LossReport, Losses, Meta, Notes, ObservedOpening, ObservedStream, OpenSpan, Outcome, Params,
-    PriceError, PriceTable, Processor, Prompt, ProviderNameError, ProviderNames, RateLimit,
-    Reasoning, Record, Recorder, Redact, RedactError, RenderError, RequestId, Retrieved, Rotation,
-    Route, SCHEMA, Safety, Scope, ScopeExt, Sensitive, Server, Sink, SinkError, SinkLosses, SpanId,
-    SpanIdentity, SpanKind, SpanStart, StartError, Step, StepKind, StreamInStep, StreamObserver,
-    StreamStart, SystemClock, Tap, Target, Template, TemplateError, Term, Text, Timestamp,
-    TimestampError, Tool, ToolCall, Totals, TpotSource, TraceBackend, TraceId, TransportError,
-    Turn, Usage, UsagePolicy, UsageSource, Verdict, Wire, Workflow, fallback, observe_opening,
-    observe_stream, scope, semconv,
+    Flushing, Fold, Found, Headers, IdError, Ids, InScope, InStep, Innermost, IterInStep,
+    JsonLines, JsonLinesError, Kind, Latency, LatencyClock, Limits, Llmobs, LocalBackend, Logprobs,
+    LossCause, LossReport, Losses, Meta, Notes, ObservedOpening, ObservedStream, OpenCalls,
+    OpenSpan, Outcome, Params, PriceError, PriceTable, Processor, Prompt, ProviderNameError,
+    ProviderNames, RateLimit, Reasoning, Record, Recorder, Redact, RedactError, RenderError,
+    RequestId, Retrieved, Rotation, Route, SCHEMA, Safety, Scope, ScopeExt, Sensitive, Server,
+    Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind, SpanStart, StartError, Step,
+    StepKind, StreamInStep, StreamObserver, StreamStart, SystemClock, Tap, Target, Template,
+    TemplateError, Term, Text, Timestamp, TimestampError, Tool, ToolCall, Totals, TpotSource,
+    TraceBackend, TraceId, TransportError, Turn, Usage, UsagePolicy, UsageSource, Verdict,
+    WeakRecorder, Wire, Workflow, fallback, observe_opening, observe_stream, scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};

@@ -31,6 +31,8 @@
 //! - `tls`: exports to `https` endpoints, through rustls.
 //! - `prometheus`: metrics that Prometheus scrapes.
 
+#![doc = include_str!("../METRICS.md")]
+
 mod attributes;
 mod backend;
 mod compat;

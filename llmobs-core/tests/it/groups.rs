@@ -3,7 +3,7 @@
 use llmobs_core::testing::Recording;
 use llmobs_core::{
     Amount, BodyEnd, Call, CallStart, Capture, Closing, Cost, Decoder, Event, EventFacts, Fold,
-    Outcome, Record, Route, StepKind, Tap, Target, Totals, fallback, scope,
+    OpenCalls, Outcome, Record, Route, StepKind, Tap, Target, Totals, fallback, scope,
 };
 
 const TARGET: Target<'_> =
@@ -202,6 +202,28 @@ fn a_step_waits_for_the_answers_that_are_still_read() {
     assert_eq!(names, [None, None, Some("inner"), Some("outer")], "from the inside out");
     assert_eq!(totals(records.named("outer")).calls, 2);
     assert_eq!(records.named("inner").total_latency_ms, Some(0.0), "its end is its own");
+}
+
+#[test]
+fn open_calls_are_counted_at_both_ends_however_they_end() {
+    let recording = recording();
+    let open = |recording: &Recording| {
+        recording.recorder().flush(std::time::Duration::from_secs(20)).expect("it is flushed");
+        let rows = recording.recorder().open_calls();
+        let row = |row: &OpenCalls| {
+            let provider = row.provider.as_deref().unwrap_or_default();
+            format!("{} {} {}", row.operation, provider, row.calls)
+        };
+        rows.iter().map(row).collect::<Vec<_>>()
+    };
+    assert_eq!(open(&recording), [""; 0]);
+    let calls = recording.scope().run_sync(|| (begin("m"), begin("m")));
+    assert_eq!(open(&recording), ["chat somebody 2"]);
+    drop(calls.0);
+    assert_eq!(open(&recording), ["chat somebody 1"]);
+    recording.scope().run_sync(|| ask("m", 200, "panic"));
+    drop(calls.1);
+    assert_eq!(open(&recording), ["chat somebody 0"]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod prompts;
 mod propagation;
 mod providers;
 mod redact;
+mod reporting;
 mod schema;
 mod sensitive;
 mod sse;

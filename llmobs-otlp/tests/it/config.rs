@@ -237,3 +237,12 @@ fn the_sampler_of_the_environment_decides_in_our_own_pipeline() {
     // The counting ids are small: the smallest share keeps them.
     assert_eq!(sampled(&share("traceidratio", "0.001"), false), BOTH);
 }
+
+#[cfg(not(feature = "prometheus"))]
+#[test]
+fn an_exporter_that_this_build_lacks_is_named_with_its_feature() {
+    let err = environment(&[("OTEL_METRICS_EXPORTER", "prometheus")]).expect_err("it is not built");
+    let expected = "OTEL_METRICS_EXPORTER asks for `prometheus`, which needs the feature \
+                    `prometheus` of llmobs";
+    assert_eq!(err.to_string(), expected);
+}
