@@ -23,6 +23,18 @@ use crate::otlp::OtlpError;
 /// Names are Prometheus's own: `gen_ai.client.inference.duration` in seconds becomes
 /// `gen_ai_client_inference_duration_seconds`, counters end in `_total`, and the resource is
 /// `target_info`.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use llmobs_core::Builder;
+/// use llmobs_otlp::{Otlp, Prometheus};
+///
+/// let prometheus = Prometheus::new();
+/// let builder = Otlp::new().scraped_by(&prometheus).install(Builder::new().service("shop"));
+/// let page = async move || ([("content-type", Prometheus::CONTENT_TYPE)], prometheus.render());
+/// let service: Router = Router::new().route("/metrics", get(page));
+/// # let _ = (builder, service);
+/// ```
 #[derive(Clone)]
 pub struct Prometheus(Arc<Shared>);
 

@@ -20,8 +20,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::Prometheus;
 
-/// Connections at one time; others wait to be accepted.
-const CONNECTIONS: usize = 16;
+/// Connections at one time; others wait to be accepted. Each may hold a whole page.
+const CONNECTIONS: usize = 8;
 /// How long a request may take to come in.
 const HEAD: Duration = Duration::from_secs(2);
 /// How long a connection may last: as long as Prometheus waits for an answer by default.
