@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::mpsc::{Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use llmobs_core::{Batch, Builder, Llmobs, Sink, SinkError};
 use llmobs_otlp::Otlp;
@@ -100,4 +100,25 @@ fn a_shutdown_brings_out_what_came_last_and_once() {
     drop(llmobs);
     assert_eq!(receiver.metric_requests().len(), 1);
     assert!(names(&receiver).iter().any(|name| name == "gen_ai.client.inference.duration"));
+}
+
+#[test]
+fn metrics_leave_by_themselves_and_end_with_the_recorder() {
+    let receiver = Receiver::start();
+    let otlp = Otlp::new()
+        .metric_interval(Duration::from_millis(5))
+        .metrics_endpoint(&format!("{}/v1/metrics", receiver.url()))
+        .expect("a URL");
+    let builder = Builder::new().process_wide(false).decoder(Fields);
+    let llmobs = otlp.install(builder).start().expect("threads can be started");
+    quick_call(&llmobs, "m");
+    let deadline = Instant::now() + LONG;
+    while receiver.metric_requests().len() < 3 {
+        assert!(Instant::now() < deadline, "nothing leaves without a flush");
+        std::thread::yield_now();
+    }
+    llmobs.shutdown(LONG).expect("it is delivered");
+    let sent = receiver.metric_requests().len();
+    drop(llmobs);
+    assert_eq!(receiver.metric_requests().len(), sent, "nothing comes after the end");
 }
