@@ -149,7 +149,8 @@ async fn answer(
 #[trace_llm(kind = "retriever")]
 async fn retrieve() -> &'static str {
     let query = tokio::time::sleep(Duration::from_millis(20));
-    query.instrument(info_span!("SELECT documents")).await;
+    let span = info_span!("SELECT documents", otel.kind = "client", db.system.name = "postgresql");
+    query.instrument(span).await;
     "Boots can be returned within 30 days, unworn and in their box. Refunds take a week."
 }
 

@@ -51,6 +51,7 @@
 //! - `macros` (default): `#[trace_llm]` and `prompt!`.
 //! - `otlp` (default): spans, metrics and events over OTLP, or through an OpenTelemetry provider of yours.
 //! - `grpc`: OTLP over gRPC, too.
+//! - `prometheus`: metrics that Prometheus scrapes, from a port of ours or through your own router.
 //! - `content` (default): captured content; without it nothing that users or models say can be kept,
 //!   whatever [`Capture`] says.
 //! - `gzip` (default), `brotli`: answers that the client does not decompress itself. What comes in an
@@ -76,18 +77,18 @@ pub use llmobs_core::{
     AttemptDetail, Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console,
     Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField, Decoder, Detector,
     DocumentRef, ErrorClass, Evaluated, Evaluation, Event, EventFacts, Failure, Fallback,
-    FallbackAttempt, FlushError, Fold, Found, Headers, IdError, Ids, InScope, InStep, Innermost,
-    IterInStep, JsonLines, JsonLinesError, Kind, Latency, LatencyClock, Limits, Llmobs,
+    FallbackAttempt, FlushError, Flushing, Fold, Found, Headers, IdError, Ids, InScope, InStep,
+    Innermost, IterInStep, JsonLines, JsonLinesError, Kind, Latency, LatencyClock, Limits, Llmobs,
     LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta, Notes, ObservedOpening,
-    ObservedStream, OpenSpan, Outcome, Params, PriceError, PriceTable, Processor, Prompt,
-    ProviderNameError, ProviderNames, RateLimit, Reasoning, Record, Recorder, Redact, RedactError,
-    RenderError, RequestId, Retrieved, Rotation, Route, Rule, SCHEMA, Safety, Sampling, Scope,
-    ScopeExt, Sensitive, Server, Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind,
-    SpanStart, StartError, Step, StepKind, StreamInStep, StreamObserver, StreamStart, SystemClock,
-    TailSampling, Tap, Target, Template, TemplateError, Term, Text, Timestamp, TimestampError,
-    Tool, ToolCall, Totals, TpotSource, TraceBackend, TraceId, TransportError, Turn, Usage,
-    UsagePolicy, UsageSource, Verdict, Wire, Workflow, fallback, observe_opening, observe_stream,
-    scope, semconv,
+    ObservedStream, OpenCalls, OpenSpan, Outcome, Params, PriceError, PriceTable, Processor,
+    Prompt, ProviderNameError, ProviderNames, RateLimit, Reasoning, Record, Recorder, Redact,
+    RedactError, RenderError, RequestId, Retrieved, Rotation, Route, Rule, SCHEMA, Safety,
+    Sampling, Scope, ScopeExt, Sensitive, Server, Sink, SinkError, SinkLosses, SpanId,
+    SpanIdentity, SpanKind, SpanStart, StartError, Step, StepKind, StreamInStep, StreamObserver,
+    StreamStart, SystemClock, TailSampling, Tap, Target, Template, TemplateError, Term, Text,
+    Timestamp, TimestampError, Tool, ToolCall, Totals, TpotSource, TraceBackend, TraceId,
+    TransportError, Turn, Usage, UsagePolicy, UsageSource, Verdict, WeakRecorder, Wire, Workflow,
+    fallback, observe_opening, observe_stream, scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};

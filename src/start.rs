@@ -18,7 +18,9 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | variable | meaning | default |
 /// |---|---|---|
 /// | `OTEL_EXPORTER_OTLP_ENDPOINT` and its kin | send spans, metrics and events there | |
-/// | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, `OTEL_LOGS_EXPORTER` | `otlp` or `none` | `otlp` |
+/// | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, `OTEL_LOGS_EXPORTER` | `otlp` or `none`; for metrics also `prometheus`, with the feature of that name | `otlp` |
+/// | `OTEL_EXPORTER_PROMETHEUS_HOST`, `OTEL_EXPORTER_PROMETHEUS_PORT` | where metrics are served then | `localhost`, 9464 |
+/// | `LLMOBS_SEMCONV` | `latest`, `2026-08` or `both`: the state of the conventions that is followed | `latest` |
 /// | `OTEL_SDK_DISABLED` | `true` turns everything off, unless `LLMOBS_FILE` or `LLMOBS_ENABLED` ask for it | `false` |
 /// | `LLMOBS_ENABLED` | `false` observes nothing until told to, and makes no default file | `true` |
 /// | `LLMOBS_FILE` | JSON lines go to this file; `none` for no file | `llmobs.jsonl` without an OTLP endpoint |

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use crate::id::SpanId;
 use crate::queue::lock;
 use crate::record::{Cost, Failure, Kind, Outcome, Record, StepKind, Term, Totals};
-use crate::semconv::operation;
+use crate::semconv::operation::{self, is_inference};
 
 /// What one step sums up.
 pub(crate) struct Group {
@@ -81,13 +81,22 @@ impl Group {
         lock(&self.sums).open += 1;
     }
 
-    /// A call below has ended; `record` is absent when it was lost. `near` says that no other group
-    /// lies between. Tells whether nothing is under way any more.
-    pub(crate) fn closed(&self, record: Option<&Record>, attempt: Option<u32>, near: bool) -> bool {
+    /// A call below has ended; `record` is absent when it was lost. Tells whether nothing is under
+    /// way any more.
+    pub(crate) fn closed(
+        &self,
+        record: Option<&Record>,
+        attempt: Option<u32>,
+        distance: Distance,
+    ) -> bool {
+        let Distance { near, own } = distance;
         let mut sums = lock(&self.sums);
         sums.open = sums.open.saturating_sub(1);
         if let Some(record) = record {
             add_call(&mut sums.totals, record, near && self.kind != StepKind::Fallback);
+            if own && record.operation.as_deref().is_some_and(is_inference) {
+                *sums.totals.own_inference_calls.get_or_insert_default() += 1;
+            }
             if let Some(attempt) = attempt.filter(|_| near)
                 && sums.last.as_ref().is_none_or(|last| last.attempt < attempt)
             {
@@ -98,10 +107,16 @@ impl Group {
     }
 
     /// A step below has ended.
-    pub(crate) fn step(&self, kind: StepKind, near: bool) {
+    pub(crate) fn step(&self, kind: StepKind, distance: Distance) {
+        let Distance { near, own } = distance;
         let totals = &mut lock(&self.sums).totals;
         match kind {
-            StepKind::Tool => totals.tools += 1,
+            StepKind::Tool => {
+                totals.tools += 1;
+                if own {
+                    *totals.own_tools.get_or_insert_default() += 1;
+                }
+            }
             StepKind::Agent => totals.agents += 1,
             // However many models were asked, it was one turn.
             StepKind::Fallback if near => totals.turns += 1,
@@ -116,8 +131,37 @@ impl Group {
 
     /// What has been summed up, once nothing is under way any more.
     pub(crate) fn take(&self) -> Sums {
-        std::mem::take(&mut *lock(&self.sums))
+        let mut sums = std::mem::take(&mut *lock(&self.sums));
+        if self.kind == StepKind::Agent {
+            sums.totals.own_inference_calls.get_or_insert_default();
+            sums.totals.own_tools.get_or_insert_default();
+        }
+        sums
     }
+}
+
+/// How far an operation is below a group.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Distance {
+    /// No other group lies between.
+    near: bool,
+    /// The group is an agent, and no other agent lies between.
+    own: bool,
+}
+
+/// The groups around an operation and how far it is below them, the innermost first.
+pub(crate) fn around(
+    innermost: Option<&Arc<Group>>,
+) -> impl Iterator<Item = (&Arc<Group>, Distance)> {
+    let mut near = true;
+    let mut agents = 0_u32;
+    chain(innermost).map(move |group| {
+        let is_agent = group.kind == StepKind::Agent;
+        let distance = Distance { near, own: is_agent && agents == 0 };
+        near = false;
+        agents += u32::from(is_agent);
+        (group, distance)
+    })
 }
 
 /// A group and those around it, the innermost first.

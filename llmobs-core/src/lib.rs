@@ -68,7 +68,7 @@ pub use self::observe::{
 };
 pub use self::offline::{DecodeError, Exchange, Offline};
 pub use self::pricing::{PriceError, PriceTable};
-pub use self::processor::{Processor, Verdict};
+pub use self::processor::{Flushing, Processor, Verdict};
 pub use self::prompt::{RenderError, Template, TemplateError};
 pub use self::provider::{ProviderNameError, ProviderNames};
 pub use self::record::{
@@ -78,7 +78,7 @@ pub use self::record::{
     Retrieved, SCHEMA, Safety, Sampling, Server, StepKind, Term, Tool, ToolCall, Totals,
     TpotSource, Usage, UsageSource, Wire, Workflow, millis,
 };
-pub use self::recorder::{FlushError, Limits, Recorder};
+pub use self::recorder::{FlushError, Limits, OpenCalls, Recorder, WeakRecorder};
 pub use self::redact::{Detector, Found, Redact, RedactError};
 pub use self::sampling::{Rule, TailSampling};
 #[cfg(feature = "schema")]

@@ -18,7 +18,7 @@ use crate::processor::Processor;
 use crate::prompt::Renderings;
 use crate::provider::{ProviderNameError, ProviderNames};
 use crate::queue::{Pool, Queue, lock};
-use crate::recorder::{Counts, FlushError, Limits, Recorder, Shared, Time};
+use crate::recorder::{Counts, FlushError, Limits, OpenTable, Recorder, Shared, Time};
 use crate::redact::Redact;
 use crate::sampling::TailSampling;
 use crate::sink::Sink;
@@ -291,6 +291,8 @@ impl Builder {
             service: self.service,
             environment: self.environment,
             counts: Counts::default(),
+            open_calls: OpenTable::default(),
+            unflushed: OnceLock::new(),
             renderings: Renderings::new(),
             deliveries: OnceLock::new(),
         });
@@ -393,7 +395,9 @@ impl Llmobs {
             let whole = delivery.lost() == before && delivery.ended_well();
             (!whole).then(|| delivery.name().to_owned())
         };
-        let sinks: Vec<_> = deliveries.iter().zip(lost_before).filter_map(lost).collect();
+        let mut sinks: Vec<_> = deliveries.iter().zip(lost_before).filter_map(lost).collect();
+        let rules = self.recorder.shared().unflushed.get();
+        sinks.extend(rules.into_iter().flatten().cloned());
         match in_time && sinks.is_empty() {
             true => Ok(()),
             false => Err(FlushError::new(waiting, sinks)),

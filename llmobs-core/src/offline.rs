@@ -16,7 +16,7 @@ use crate::prompt::Renderings;
 use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
-use crate::recorder::{Counts, Limits, Recorder, Shared, Time};
+use crate::recorder::{Counts, Limits, OpenTable, Recorder, Shared, Time};
 use crate::redact::Redact;
 use crate::span::LocalBackend;
 use crate::time::{Clock, Timestamp};
@@ -192,6 +192,8 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         service: None,
         environment: None,
         counts: Counts::default(),
+        open_calls: OpenTable::default(),
+        unflushed: OnceLock::new(),
         renderings: Renderings::none(),
         deliveries: OnceLock::new(),
     });

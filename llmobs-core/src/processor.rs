@@ -1,8 +1,11 @@
 //! Rules on records: redact, sample, flag, price.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::record::Record;
+use crate::recorder::Recorder;
+use crate::worker::FlushRequest;
 
 /// A rule that every record passes before it reaches a sink. The fourth of the seams.
 ///
@@ -19,15 +22,55 @@ use crate::record::Record;
 /// assert_eq!(rule.process(&mut Record::default()), Verdict::Keep);
 /// ```
 pub trait Processor: Send + 'static {
+    /// Called once, on the recorder's thread, before the first record. A rule that wants the recorder
+    /// later keeps a [`WeakRecorder`](crate::WeakRecorder), so as not to keep it alive.
+    fn started(&mut self, _recorder: &Recorder) {}
+
     /// Looks at a record, changes it where the rule says so, and decides on it.
     fn process(&mut self, record: &mut Record) -> Verdict;
 
-    /// Called when the recorder flushes: a rule that reports elsewhere does so now.
+    /// Called when the recorder flushes: a rule that reports elsewhere does so now. It may not take
+    /// long, since calls and records wait meanwhile.
     fn flush(&mut self) {}
+
+    /// Called in place of [`flush`](Self::flush) where there is somebody to tell: what takes long is
+    /// done on another thread, which is given `flushing`. The recorder's flush, and its shutdown, wait
+    /// until that is dropped. Defaults to a [`flush`](Self::flush) right here.
+    fn flush_with(&mut self, flushing: Flushing) {
+        self.flush();
+        drop(flushing);
+    }
 
     /// Name for messages.
     fn name(&self) -> &str {
         std::any::type_name::<Self>()
+    }
+}
+
+/// A flush of one rule that is under way; it ends when this is dropped.
+#[derive(Debug)]
+#[must_use = "the flush ends when it is dropped"]
+pub struct Flushing {
+    request: Arc<FlushRequest>,
+    rule: String,
+    failed: bool,
+}
+
+impl Flushing {
+    pub(crate) fn new(request: Arc<FlushRequest>, rule: &str) -> Self {
+        Self { request, rule: rule.to_owned(), failed: false }
+    }
+
+    /// Ends the flush as one that did not bring out everything: the recorder's own fails, and names
+    /// the rule.
+    pub fn fail(mut self) {
+        self.failed = true;
+    }
+}
+
+impl Drop for Flushing {
+    fn drop(&mut self) {
+        self.request.done(self.failed.then_some(&self.rule));
     }
 }
 

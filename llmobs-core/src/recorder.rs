@@ -1,11 +1,17 @@
 //! The recorder: the handle everything observed goes through.
 
+mod open;
+mod weak;
+
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+pub use self::open::OpenCalls;
+pub(crate) use self::open::OpenTable;
+pub use self::weak::WeakRecorder;
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Route, Target};
 use crate::delivery::Delivery;
@@ -52,6 +58,9 @@ pub(crate) struct Shared {
     pub(crate) service: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) counts: Counts,
+    pub(crate) open_calls: OpenTable,
+    /// Rules whose last flush has failed, once the worker has ended.
+    pub(crate) unflushed: OnceLock<Vec<String>>,
     pub(crate) renderings: Renderings,
     pub(crate) deliveries: OnceLock<Vec<Arc<Delivery>>>,
 }
@@ -225,14 +234,35 @@ impl Recorder {
         }
     }
 
+    /// Calls under way, by what is known of them at their beginning; those whose beginning the worker
+    /// has not seen yet are missing.
+    pub fn open_calls(&self) -> Vec<OpenCalls> {
+        self.0.open_calls.list()
+    }
+
+    /// Name of the observed service.
+    pub fn service(&self) -> Option<&str> {
+        self.0.service.as_deref()
+    }
+
+    /// Deployment environment.
+    pub fn environment(&self) -> Option<&str> {
+        self.0.environment.as_deref()
+    }
+
+    /// A handle that does not keep the recorder alive.
+    pub fn downgrade(&self) -> WeakRecorder {
+        WeakRecorder::new(&self.0)
+    }
+
     /// Waits until everything observed so far has been taken by the sinks and made durable.
     ///
     /// Blocks the thread: inside an async runtime, call it from a blocking task.
     ///
     /// # Errors
     ///
-    /// When the time is over before that, or a sink could not, or has lost something since the last
-    /// flush; the error says what is left.
+    /// When the time is over before that, or a sink or a rule could not, or has lost something since
+    /// the last flush; the error says what is left.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let request = Arc::new(FlushRequest::default());
         if self.0.queue.push(Message::Flush(Arc::clone(&request))).is_err() {
@@ -429,7 +459,8 @@ impl FlushError {
         self.waiting
     }
 
-    /// Names of the sinks that have lost records, or could not make them durable.
+    /// Names of the sinks that have lost records, or could not make them durable, and of rules that
+    /// could not bring out what they report elsewhere, such as metrics.
     pub fn failed_sinks(&self) -> &[String] {
         &self.sinks
     }

@@ -133,6 +133,11 @@ pub mod operation {
     pub const INVOKE_AGENT: &str = "invoke_agent";
     /// Running a workflow.
     pub const INVOKE_WORKFLOW: &str = "invoke_workflow";
+
+    /// Whether an operation is a model's inference, by the conventions' metrics.
+    pub fn is_inference(operation: &str) -> bool {
+        matches!(operation, CHAT | TEXT_COMPLETION | GENERATE_CONTENT | TRANSCRIPTION | TRANSLATION)
+    }
 }
 
 /// Values of the record's `api`: which of a provider's interfaces was called.
@@ -301,6 +306,10 @@ pub mod metric {
     pub const EMBEDDINGS_INPUT_TOKENS: &str = "gen_ai.client.embeddings.operation.input_tokens";
     /// Duration of an agent's run, in seconds.
     pub const INVOKE_AGENT_DURATION: &str = "gen_ai.invoke_agent.duration";
+    /// Calls of an agent's own to models, by its runs.
+    pub const INVOKE_AGENT_INFERENCE_CALLS: &str = "gen_ai.invoke_agent.inference_calls";
+    /// Tools that an agent itself ran, by its runs.
+    pub const INVOKE_AGENT_TOOL_CALLS: &str = "gen_ai.invoke_agent.tool_calls";
     /// Duration of a tool's run, in seconds.
     pub const EXECUTE_TOOL_DURATION: &str = "gen_ai.execute_tool.duration";
     /// Duration of a workflow's run, in seconds.
@@ -312,6 +321,24 @@ pub mod metric {
     /// Chunk to chunk, in seconds; before October 2026.
     pub const PREVIOUS_TIME_PER_OUTPUT_CHUNK: &str =
         "gen_ai.client.operation.time_per_output_chunk";
+    /// Duration of a workflow's run, in seconds; before October 2026.
+    pub const PREVIOUS_WORKFLOW_DURATION: &str = "gen_ai.workflow.duration";
+    /// Calls under way.
+    pub const LLMOBS_ACTIVE_CALLS: &str = "llmobs.client.active_calls";
+    /// Calls that ended neither with an answer's own end nor with an error that was told.
+    pub const LLMOBS_INCOMPLETE_CALLS: &str = "llmobs.client.incomplete_calls";
+    /// HTTP requests beyond the first of a call.
+    pub const LLMOBS_RETRIES: &str = "llmobs.client.retries";
+    /// Issued to last attempt sent, in seconds.
+    pub const LLMOBS_QUEUE_TIME: &str = "llmobs.client.queue_time";
+    /// Share of a call's input tokens that came from the provider's cache.
+    pub const LLMOBS_CACHE_HIT: &str = "llmobs.client.cache_hit";
+    /// Operations and records that the recorder or a sink lost.
+    pub const LLMOBS_LOST_RECORDS: &str = "llmobs.recorder.lost_records";
+    /// Payload that was not kept, for want of room, in bytes.
+    pub const LLMOBS_LOST_PAYLOAD: &str = "llmobs.recorder.lost_payload";
+    /// Operations that are open, or whose end has not been handled.
+    pub const LLMOBS_OPEN_OPERATIONS: &str = "llmobs.recorder.open_operations";
     /// Issued to first token, in seconds.
     pub const LLMOBS_TIME_TO_FIRST_TOKEN: &str = "llmobs.client.time_to_first_token";
     /// Time per output token, in seconds.
@@ -338,6 +365,10 @@ pub mod buckets {
     /// Seconds of a workflow's run.
     pub const WORKFLOW_SECONDS: &[f64] =
         &[1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0];
+    /// Calls within an agent's run.
+    pub const AGENT_CALLS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
+    /// Shares: ours. Nothing at all and everything have buckets of their own.
+    pub const SHARES: &[f64] = &[0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99];
     /// Seconds per output token, as the conventions have them for model servers.
     pub const TOKEN_SECONDS: &[f64] =
         &[0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];

@@ -22,7 +22,7 @@ use self::steps::close_groups;
 use crate::group::chain;
 use crate::loss::LossCause;
 use crate::pricing::PriceTable;
-use crate::processor::{Processor, Verdict};
+use crate::processor::{Flushing, Processor, Verdict};
 use crate::record::{Kind, Record};
 use crate::recorder::Recorder;
 use crate::redact::withhold;
@@ -94,6 +94,11 @@ impl Worker {
     }
 
     pub(crate) fn run(mut self) {
+        let recorder = self.recorder.clone();
+        for processor in &mut self.processors {
+            let _ = catch_unwind(AssertUnwindSafe(|| processor.started(&recorder)));
+        }
+        drop(recorder);
         let mut items = VecDeque::with_capacity(256);
         let mut last_report = Instant::now();
         loop {
@@ -136,9 +141,12 @@ impl Worker {
         for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
             delivery.close();
         }
-        for processor in &mut self.processors {
-            let _ = catch_unwind(AssertUnwindSafe(|| processor.flush()));
-        }
+        let request = Arc::new(FlushRequest::default());
+        request.expect(self.processors.len());
+        self.flush_processors(&request);
+        // Whoever shuts down waits for this thread, for as long as they like.
+        let failed = request.wait_long();
+        let _ = self.recorder.shared().unflushed.set(failed);
     }
 
     fn handle(&mut self, message: Message, flushes: &mut Vec<Arc<FlushRequest>>) {
@@ -149,6 +157,7 @@ impl Worker {
                     traces.opened(call.span.identity.trace_id);
                 }
                 chain(call.group()).for_each(|group| group.opened());
+                self.recorder.shared().open_calls.opened(&call);
                 self.open.insert(number, CallFold::new(call));
             }
             Message::Piece { call, attempt, buffer } => {
@@ -188,6 +197,7 @@ impl Worker {
     fn finish_call(&mut self, fold: CallFold) {
         let (span, call) = (fold.span(), fold.call());
         let trace = span.identity.trace_id;
+        self.recorder.shared().open_calls.ended(&call);
         match fold.finish() {
             Some(mut record) => {
                 self.prices.settle(&mut record);
@@ -272,13 +282,20 @@ impl Worker {
     }
 
     fn flush(&mut self, request: &Arc<FlushRequest>) {
-        for processor in &mut self.processors {
-            let _ = catch_unwind(AssertUnwindSafe(|| processor.flush()));
-        }
-        let deliveries = self.recorder.shared().deliveries.get().map_or(&[][..], Vec::as_slice);
-        request.expect(deliveries.len());
-        for delivery in deliveries {
+        let deliveries = self.recorder.shared().deliveries.get().map_or(0, Vec::len);
+        request.expect(deliveries + self.processors.len());
+        self.flush_processors(request);
+        for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
             delivery.flush(Arc::clone(request));
+        }
+    }
+
+    fn flush_processors(&mut self, request: &Arc<FlushRequest>) {
+        for processor in &mut self.processors {
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                let flushing = Flushing::new(Arc::clone(request), processor.name());
+                processor.flush_with(flushing);
+            }));
         }
     }
 

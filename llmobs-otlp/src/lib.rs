@@ -30,6 +30,9 @@
 //!   further.
 //! - `tls`: exports to `https` endpoints, through rustls.
 //! - `grpc`: exports over gRPC, too.
+//! - `prometheus`: metrics that Prometheus scrapes.
+
+#![doc = include_str!("../METRICS.md")]
 
 mod attributes;
 mod backend;
@@ -38,6 +41,8 @@ mod event;
 mod metrics;
 mod mode;
 mod otlp;
+#[cfg(feature = "prometheus")]
+mod prometheus;
 mod resource;
 mod sink;
 mod span;
@@ -51,4 +56,6 @@ pub use self::metrics::OtlpMetrics;
 pub use self::otlp::{
     Compression, ContentPlace, Destination, Otlp, OtlpError, Protocol, Semconv, Signal, Temporality,
 };
+#[cfg(feature = "prometheus")]
+pub use self::prometheus::Prometheus;
 pub use self::sink::OtlpSink;

@@ -1,118 +1,155 @@
 //! Metrics of every operation, taken before anything is sampled.
 
+mod account;
+mod bounded;
 mod exporter;
 mod instruments;
+mod labels;
+mod latest;
+mod ours;
+mod own;
+mod previous;
 
 use std::fmt;
-use std::time::Duration;
 
-use llmobs_core::{Processor, Record, Verdict};
+use llmobs_core::{Flushing, Processor, Record, Recorder, Verdict, WeakRecorder};
 use opentelemetry::global;
-use opentelemetry::metrics::{Meter, MeterProvider};
-use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry::metrics::Meter;
 
-use self::exporter::Exporter;
+pub(crate) use self::bounded::DEFAULT_LIMIT;
+use self::bounded::Maker;
 use self::instruments::Instruments;
+use self::own::Export;
+pub(crate) use self::own::OwnMetrics;
 use crate::mode::{ModeCell, instrumentation_scope};
-use crate::otlp::{Semconv, Temporality};
+use crate::otlp::Semconv;
+#[cfg(feature = "prometheus")]
+use crate::prometheus::{Prometheus, Scraped};
 use crate::resource::Resource;
-use crate::transport::Endpoint;
 
 /// Turns records into the metrics of the GenAI conventions, and a few of ours.
 ///
 /// It goes before the rules that sample. The metrics are taken with the meter provider given in
 /// code; else with the global one while spans are attached to a provider of the user's; else with
-/// one of our own, if there is an endpoint for them.
+/// one of our own, if there is an endpoint for them. What Prometheus scrapes is taken beside that.
+///
+/// Times of calls that only their reader was seen of carry `llmobs.latency.clock`, since a slow reader
+/// makes them late: they are in no point with times of the wire, and have no times per chunk.
 pub struct OtlpMetrics {
     mode: ModeCell,
-    semconv: Semconv,
+    plan: MetricsPlan,
+    recorder: Option<WeakRecorder>,
+    service: Option<String>,
+    environment: Option<String>,
     given: Option<Instruments>,
     global: Option<Instruments>,
-    own: Own,
+    own: Option<(Instruments, Export)>,
+    #[cfg(feature = "prometheus")]
+    scraped: Option<(Instruments, Scraped)>,
 }
 
-/// Set-up of our own export.
-#[derive(Debug)]
-pub(crate) struct OwnMetrics {
-    pub(crate) to: Vec<Endpoint>,
-    pub(crate) interval: Duration,
-    pub(crate) temporality: Temporality,
+/// What there was to choose about metrics; what has been started is taken out.
+#[derive(Debug, Default)]
+pub(crate) struct MetricsPlan {
+    pub(crate) semconv: Semconv,
+    /// Attribute sets of each instrument.
+    pub(crate) limit: usize,
     pub(crate) resource: Resource,
-}
-
-/// Our own export: its thread is started at the first record it is for.
-enum Own {
-    None,
-    Planned(Box<OwnMetrics>),
-    Running(SdkMeterProvider, Box<Instruments>),
+    pub(crate) meter: Option<Meter>,
+    pub(crate) own: Option<OwnMetrics>,
+    #[cfg(feature = "prometheus")]
+    pub(crate) prometheus: Option<Prometheus>,
 }
 
 impl OtlpMetrics {
-    pub(crate) fn new(
-        mode: ModeCell,
-        semconv: Semconv,
-        meter: Option<Meter>,
-        own: Option<OwnMetrics>,
-    ) -> Self {
-        let given = meter.map(|meter| Instruments::new(&meter, semconv));
-        let own = own.map_or(Own::None, |own| Own::Planned(Box::new(own)));
-        Self { mode, semconv, given, global: None, own }
+    pub(crate) fn new(mode: ModeCell, plan: MetricsPlan) -> Self {
+        Self {
+            mode,
+            plan,
+            recorder: None,
+            service: None,
+            environment: None,
+            given: None,
+            global: None,
+            own: None,
+            #[cfg(feature = "prometheus")]
+            scraped: None,
+        }
     }
 
-    fn instruments(&mut self, record: &Record) -> Option<&Instruments> {
+    /// Instruments of a provider that may have no bound of its own.
+    fn with(&self, meter: &Meter, limit: Option<usize>) -> Instruments {
+        let make = Maker { meter, limit };
+        if let Some(recorder) = &self.recorder {
+            account::report(make, recorder.clone());
+        }
+        Instruments::new(make, self.plan.semconv)
+    }
+
+    fn provider(&self) -> opentelemetry_sdk::metrics::MeterProviderBuilder {
+        let MetricsPlan { resource, limit, .. } = &self.plan;
+        own::provider(resource, self.service.as_deref(), self.environment.as_deref(), *limit)
+    }
+
+    /// Starts what needs to know where the spans are: not before there has been one.
+    fn main(&mut self) -> Option<&mut Instruments> {
+        let limit = Some(self.plan.limit);
+        if let Some(meter) = self.plan.meter.take() {
+            self.given = Some(self.with(&meter, limit));
+        }
         if self.given.is_some() {
-            return self.given.as_ref();
+            return self.given.as_mut();
         }
         if self.mode.is_attached() {
-            let semconv = self.semconv;
-            return Some(self.global.get_or_insert_with(|| {
-                Instruments::new(&global::meter_with_scope(instrumentation_scope()), semconv)
-            }));
+            if self.global.is_none() {
+                let meter = global::meter_with_scope(instrumentation_scope());
+                self.global = Some(self.with(&meter, limit));
+            }
+            return self.global.as_mut();
         }
-        if let Own::Planned(_) = &self.own
-            && let Own::Planned(plan) = std::mem::replace(&mut self.own, Own::None)
-        {
-            self.own = plan.start(record, self.semconv);
+        if let Some(own) = self.plan.own.take() {
+            let export = Export::start(own, self.provider());
+            self.own = Some((self.with(&export.meter(), None), export));
         }
-        match &self.own {
-            Own::Running(_, instruments) => Some(instruments),
-            Own::None | Own::Planned(_) => None,
-        }
+        self.own.as_mut().map(|(instruments, _)| instruments)
     }
-}
 
-impl OwnMetrics {
-    /// Starts the export for the service that `record` names.
-    fn start(self, record: &Record, semconv: Semconv) -> Own {
-        let Self { to, interval, temporality, resource } = self;
-        let (service, environment) = (record.service.as_deref(), record.environment.as_deref());
-        let resource = opentelemetry_sdk::Resource::builder_empty()
-            .with_attributes(resource.attributes(service, environment))
-            .build();
-        let readers = to.into_iter().map(|to| {
-            PeriodicReader::builder(Exporter::new(to, temporality)).with_interval(interval).build()
-        });
-        let provider = SdkMeterProvider::builder().with_resource(resource);
-        let provider = readers.fold(provider, |provider, reader| provider.with_reader(reader));
-        let provider = provider.build();
-        let meter = provider.meter_with_scope(instrumentation_scope());
-        let instruments = Instruments::new(&meter, semconv);
-        Own::Running(provider, Box::new(instruments))
+    #[cfg(feature = "prometheus")]
+    fn scrape(&mut self) {
+        if let Some(prometheus) = self.plan.prometheus.take()
+            && let Some(scraped) = prometheus.start(self.provider())
+        {
+            self.scraped = Some((self.with(&scraped.meter(), None), scraped));
+        }
     }
 }
 
 impl Processor for OtlpMetrics {
+    fn started(&mut self, recorder: &Recorder) {
+        self.recorder = Some(recorder.downgrade());
+        self.service = recorder.service().map(str::to_owned);
+        self.environment = recorder.environment().map(str::to_owned);
+        if self.plan.meter.is_some() {
+            self.main();
+        }
+        #[cfg(feature = "prometheus")]
+        self.scrape();
+    }
+
     fn process(&mut self, record: &mut Record) -> Verdict {
-        if let Some(instruments) = self.instruments(record) {
+        if let Some(instruments) = self.main() {
+            instruments.record(record);
+        }
+        #[cfg(feature = "prometheus")]
+        if let Some((instruments, _)) = &mut self.scraped {
             instruments.record(record);
         }
         Verdict::Keep
     }
 
-    fn flush(&mut self) {
-        if let Own::Running(provider, _) = &self.own {
-            // The exporter has said what there is to say of a failure.
-            let _ = provider.force_flush();
+    fn flush_with(&mut self, flushing: Flushing) {
+        if let Some((_, export)) = &self.own {
+            export.flush(flushing);
         }
     }
 

@@ -23,8 +23,10 @@ use self::signal::Route;
 use crate::backend::{OtelBackend, Sampler};
 use crate::compat::Compat;
 use crate::event::{Emit, LoggerSink};
-use crate::metrics::{OtlpMetrics, OwnMetrics};
+use crate::metrics::{DEFAULT_LIMIT, MetricsPlan, OtlpMetrics, OwnMetrics};
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
+#[cfg(feature = "prometheus")]
+use crate::prometheus::Prometheus;
 use crate::resource::Resource;
 use crate::sink::OtlpSink;
 use crate::transport::Endpoint;
@@ -42,7 +44,10 @@ pub struct Otlp {
     sampler: Sampler,
     interval: Duration,
     temporality: Temporality,
+    cardinality_limit: usize,
     semconv: Semconv,
+    #[cfg(feature = "prometheus")]
+    prometheus: Option<Prometheus>,
     resource: Resource,
     compat: Vec<Compat>,
     content: Option<ContentPlace>,
@@ -61,7 +66,10 @@ impl Default for Otlp {
             sampler: Sampler::default(),
             interval: Duration::from_secs(60),
             temporality: Temporality::default(),
+            cardinality_limit: DEFAULT_LIMIT,
             semconv: Semconv::default(),
+            #[cfg(feature = "prometheus")]
+            prometheus: None,
             resource: Resource::default(),
             compat: Vec::new(),
             content: None,
@@ -93,7 +101,9 @@ impl Otlp {
     /// | variable | meaning |
     /// |---|---|
     /// | `OTEL_SDK_DISABLED` | `true`: nothing is installed |
-    /// | `OTEL_{TRACES,METRICS,LOGS}_EXPORTER` | `otlp`, or `none` for no export of our own |
+    /// | `OTEL_{TRACES,METRICS,LOGS}_EXPORTER` | `otlp`, or `none` for no export of our own; for metrics also `prometheus`, with the feature of that name |
+    /// | `OTEL_EXPORTER_PROMETHEUS_HOST`, `OTEL_EXPORTER_PROMETHEUS_PORT` | where metrics are served then; `localhost` and 9464 by default |
+    /// | `LLMOBS_SEMCONV` | `latest`, `2026-08` or `both`: which state of the conventions is followed; `latest` by default |
     /// | `OTEL_EXPORTER_OTLP_ENDPOINT` | where to export to, less `/v1/traces`, `/v1/metrics` and `/v1/logs` |
     /// | `OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_ENDPOINT` | the same for one signal, used as it is |
     /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS,LOGS}]_HEADERS` | `name=value` pairs, percent-encoded |
@@ -115,7 +125,8 @@ impl Otlp {
     ///
     /// # Errors
     ///
-    /// When a variable that is needed has a value that cannot be followed.
+    /// When a variable that is needed has a value that cannot be followed, or nothing can listen where
+    /// metrics are to be served.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, OtlpError> {
         env::read(&env::Environment::new(&lookup))
     }
@@ -217,6 +228,38 @@ impl Otlp {
         self
     }
 
+    /// Sets how many sets of attributes each metric may have; what comes after them is added up under
+    /// `otel.metric.overflow`. Zero counts as one. Defaults to 2,000.
+    ///
+    /// An own export counts anew from each delta; for a provider of yours the limit is ours, over the
+    /// life of the recorder, beside the provider's own.
+    pub fn cardinality_limit(mut self, sets: usize) -> Self {
+        self.cardinality_limit = sets.max(1);
+        self
+    }
+
+    /// Serves metrics at `http://{addr}/metrics` for Prometheus to scrape, such as at
+    /// `127.0.0.1:9464`: beside an export or without one. The address is taken here, and given back
+    /// when the recorder has shut down. Defaults to none; see [`Prometheus::bind`].
+    ///
+    /// # Errors
+    ///
+    /// When the address is none, or cannot be had.
+    #[cfg(feature = "prometheus")]
+    pub fn prometheus(self, addr: &str) -> Result<Self, OtlpError> {
+        // What the environment has taken may be the very address.
+        let this = Self { prometheus: None, ..self };
+        Ok(this.scraped_by(&Prometheus::bind(addr)?))
+    }
+
+    /// Shows metrics through `prometheus`, which a router of the service's own may answer with.
+    /// Defaults to none.
+    #[cfg(feature = "prometheus")]
+    pub fn scraped_by(mut self, prometheus: &Prometheus) -> Self {
+        self.prometheus = Some(prometheus.clone());
+        self
+    }
+
     /// Sets which state of the conventions is followed. Defaults to the newest.
     pub fn semconv(mut self, semconv: Semconv) -> Self {
         self.semconv = semconv;
@@ -299,8 +342,17 @@ impl Otlp {
             Some(logger) => builder.sink(LoggerSink::new(style, logger)),
             None => builder,
         };
-        let own = (!to.is_empty()).then_some(OwnMetrics { to, interval, temporality, resource });
-        builder.processor(OtlpMetrics::new(mode, semconv, meter, own))
+        let own = (!to.is_empty()).then_some(OwnMetrics { to, interval, temporality });
+        let plan = MetricsPlan {
+            semconv,
+            limit: self.cardinality_limit,
+            resource,
+            meter,
+            own,
+            #[cfg(feature = "prometheus")]
+            prometheus: self.prometheus,
+        };
+        builder.processor(OtlpMetrics::new(mode, plan))
     }
 
     fn span_sinks(&self, mode: &ModeCell) -> Vec<OtlpSink> {

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("llmobs-macros", &[]),
     ("llmobs-cli", &["llmobs-core", "llmobs-openai"]),
     ("llmobs-testserver", &[]),
+    ("collector", &["llmobs", "llmobs-testserver"]),
     ("without-facade", &["llmobs-core", "llmobs-openai", "llmobs-macros"]),
 ];
 

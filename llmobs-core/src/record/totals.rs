@@ -41,6 +41,14 @@ pub struct Totals {
     /// Calls without a count of tokens: the sums are that much short.
     #[serde(skip_serializing_if = "is_zero")]
     pub uncounted: u64,
+    /// Calls of this very agent that had a model generate, failed ones and each attempt of a fallback
+    /// included, sub-agents' not: for the metric; not part of the line. Live agents only.
+    #[serde(skip)]
+    pub own_inference_calls: Option<u64>,
+    /// Tools that this very agent ran, as steps: for the metric; not part of the line. Live agents
+    /// only.
+    #[serde(skip)]
+    pub own_tools: Option<u64>,
 }
 
 /// Place of a call among the attempts of one logical call.

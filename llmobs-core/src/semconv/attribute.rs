@@ -235,6 +235,12 @@ pub const LLMOBS_REDACTED_PREFIX: &str = "llmobs.redacted.";
 pub const LLMOBS_CUT: &str = "llmobs.cut";
 /// Pieces of content that were captured and then left out as a whole.
 pub const LLMOBS_WITHHELD: &str = "llmobs.withheld";
+/// Why something was lost: a cause of the recorder's account.
+pub const LLMOBS_LOSS_CAUSE: &str = "llmobs.loss.cause";
+/// Sink that lost it; absent where it was lost before all sinks.
+pub const LLMOBS_SINK: &str = "llmobs.sink";
+/// Set, to `true`, on what stands for all attribute sets beyond a limit.
+pub const METRIC_OVERFLOW: &str = "otel.metric.overflow";
 /// Our recorder refused or lost this span's record.
 pub const LLMOBS_LOST: &str = "llmobs.lost";
 /// A tag of the application's; its name follows.

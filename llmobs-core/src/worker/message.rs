@@ -79,7 +79,7 @@ impl fmt::Debug for Message {
     }
 }
 
-/// Somebody waiting until all sinks have flushed.
+/// Somebody waiting until all sinks, and the rules that report elsewhere, have flushed.
 #[derive(Debug, Default)]
 pub(crate) struct FlushRequest {
     state: Mutex<FlushState>,
@@ -88,25 +88,32 @@ pub(crate) struct FlushRequest {
 
 #[derive(Debug, Default)]
 struct FlushState {
-    /// Sinks that have not answered; `None` until their number is known.
+    /// Those that have not answered; `None` until their number is known.
     left: Option<usize>,
     failed: Vec<String>,
 }
 
 impl FlushRequest {
-    /// Sets how many sinks will answer.
-    pub(crate) fn expect(&self, sinks: usize) {
-        lock(&self.state).left = Some(sinks);
+    /// Sets how many will answer.
+    pub(crate) fn expect(&self, answers: usize) {
+        lock(&self.state).left = Some(answers);
         self.wake.notify_all();
     }
 
-    /// One sink's answer: its name when it failed.
+    /// One answer: the name of whoever failed.
     pub(crate) fn done(&self, failed: Option<&String>) {
         let mut state = lock(&self.state);
         state.left = state.left.map(|left| left.saturating_sub(1));
         state.failed.extend(failed.cloned());
         drop(state);
         self.wake.notify_all();
+    }
+
+    /// Waits for all answers, however long they take.
+    pub(crate) fn wait_long(&self) -> Vec<String> {
+        let state = lock(&self.state);
+        let waited = self.wake.wait_while(state, |state| state.left != Some(0));
+        std::mem::take(&mut waited.unwrap_or_else(PoisonError::into_inner).failed)
     }
 
     /// Waits for all answers; `None` when the time is over first.

@@ -2,7 +2,7 @@
 
 use super::{Worker, describe};
 use crate::call::CallShared;
-use crate::group::{Group, Sums, chain};
+use crate::group::{Group, Sums, around};
 use crate::record::{Failure, FallbackAttempt, Kind, Record, StepKind, millis};
 use crate::recorder::contained;
 use crate::step::OpenStep;
@@ -32,9 +32,9 @@ impl Worker {
         let mut record = Record { name: Some(step.name.to_string()), ..Record::default() };
         step.tell(&mut record);
         let OpenStep { scope, group, kind, at, began, ended, failure, outcome, .. } = step;
-        let around = group.as_ref().map_or(scope.group(), |group| group.parent());
-        for (depth, group) in chain(around).enumerate() {
-            group.step(kind, depth == 0);
+        let outer = group.as_ref().map_or(scope.group(), |group| group.parent());
+        for (group, distance) in around(outer) {
+            group.step(kind, distance);
         }
         let mut record = Record {
             kind: Kind::Step,
@@ -58,10 +58,9 @@ impl Worker {
 
 /// Tells the groups around a call that it has ended; gives those that it was the last one of.
 pub(super) fn close_groups(call: &CallShared, record: Option<&Record>) -> Vec<u64> {
-    let groups = chain(call.group()).enumerate();
-    groups
-        .filter(|(depth, group)| group.closed(record, call.fallback_attempt, *depth == 0))
-        .map(|(_, group)| group.number)
+    around(call.group())
+        .filter(|(group, distance)| group.closed(record, call.fallback_attempt, *distance))
+        .map(|(group, _)| group.number)
         .collect()
 }
 

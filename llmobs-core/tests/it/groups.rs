@@ -3,7 +3,7 @@
 use llmobs_core::testing::Recording;
 use llmobs_core::{
     Amount, BodyEnd, Call, CallStart, Capture, Closing, Cost, Decoder, Event, EventFacts, Fold,
-    Outcome, Record, Route, StepKind, Tap, Target, Totals, fallback, scope,
+    OpenCalls, Outcome, Record, Route, StepKind, Tap, Target, Totals, fallback, scope,
 };
 
 const TARGET: Target<'_> =
@@ -106,6 +106,9 @@ fn an_agent_sums_up_its_calls_its_tools_and_its_sub_agents() {
         output_tokens: 225,
         unpriced: 4,
         uncounted: 1,
+        // What the sub-agent did is its own.
+        own_inference_calls: Some(2),
+        own_tools: Some(1),
         ..Totals::default()
     };
     assert_eq!(totals(records.named("outer")), &outer);
@@ -119,6 +122,8 @@ fn an_agent_sums_up_its_calls_its_tools_and_its_sub_agents() {
         output_tokens: 20,
         unpriced: 2,
         uncounted: 1,
+        own_inference_calls: Some(2),
+        own_tools: Some(1),
         ..Totals::default()
     };
     assert_eq!(totals(records.named("inner")), &inner);
@@ -200,10 +205,33 @@ fn a_step_waits_for_the_answers_that_are_still_read() {
 }
 
 #[test]
+fn open_calls_are_counted_at_both_ends_however_they_end() {
+    let recording = recording();
+    let open = |recording: &Recording| {
+        recording.recorder().flush(std::time::Duration::from_secs(20)).expect("it is flushed");
+        let rows = recording.recorder().open_calls();
+        let row = |row: &OpenCalls| {
+            let provider = row.provider.as_deref().unwrap_or_default();
+            format!("{} {} {}", row.operation, provider, row.calls)
+        };
+        rows.iter().map(row).collect::<Vec<_>>()
+    };
+    assert_eq!(open(&recording), [""; 0]);
+    let calls = recording.scope().run_sync(|| (begin("m"), begin("m")));
+    assert_eq!(open(&recording), ["chat somebody 2"]);
+    drop(calls.0);
+    assert_eq!(open(&recording), ["chat somebody 1"]);
+    recording.scope().run_sync(|| ask("m", 200, "panic"));
+    drop(calls.1);
+    assert_eq!(open(&recording), ["chat somebody 0"]);
+}
+
+#[test]
 fn a_call_that_is_lost_holds_nothing_up() {
     let recording = recording();
     recording.scope().run_sync(|| step(StepKind::Agent, "agent", || ask("m", 200, "panic")));
-    assert_eq!(totals(recording.observed().named("agent")), &Totals::default());
+    let nothing = Totals { own_inference_calls: Some(0), own_tools: Some(0), ..Totals::default() };
+    assert_eq!(totals(recording.observed().named("agent")), &nothing);
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod prompts;
 mod propagation;
 mod providers;
 mod redact;
+mod reporting;
 mod sampling;
 mod schema;
 mod sensitive;

@@ -1,7 +1,7 @@
 //! Metrics the same way as spans.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -29,14 +29,16 @@ pub(super) struct Exporter {
     failing: AtomicBool,
     /// What the endpoint had to say of what it took has been passed on.
     noticed: AtomicBool,
+    /// Nothing is sent any more.
+    closed: Arc<AtomicBool>,
 }
 
 impl Exporter {
-    pub(super) fn new(to: Endpoint, temporality: Temporality) -> Self {
+    pub(super) fn new(to: Endpoint, temporality: Temporality, closed: Arc<AtomicBool>) -> Self {
         let name = to.name("otlp_metrics");
         let link = Mutex::new((Transport::new(to), Experience::default()));
         let (failing, noticed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { name, link, temporality, failing, noticed }
+        Self { name, link, temporality, failing, noticed, closed }
     }
 
     fn send(&self, body: &[u8]) -> Result<Settled, ExportError> {
@@ -76,6 +78,9 @@ impl Exporter {
 
 impl PushMetricExporter for Exporter {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        if self.closed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let body = ExportMetricsServiceRequest::from(metrics).encode_to_vec();
         match self.send(&body) {
             Ok(Settled { message: Some(message), taken, .. }) => {

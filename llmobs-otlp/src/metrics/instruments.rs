@@ -1,96 +1,72 @@
 //! The instruments, and what a record adds to them.
 
-use llmobs_core::semconv::{attribute, buckets, metric, modality, operation};
-use llmobs_core::{Kind, Outcome, Record, StepKind};
-use opentelemetry::metrics::{Counter, Histogram, Meter};
-use opentelemetry::{KeyValue, StringValue};
+use llmobs_core::semconv::{attribute, buckets, metric, operation};
+use llmobs_core::{Kind, Record, StepKind};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Histogram;
 
-use crate::attributes::Attributes;
+use super::bounded::{Bounded, Maker};
+use super::labels::{Labels, clock, clocked, ended, text};
+use super::latest::Latest;
+use super::ours::Ours;
+use super::previous::Previous;
 use crate::otlp::Semconv;
-use crate::span::error_type;
 
-const SECONDS: &str = "s";
-const TOKENS: &str = "{token}";
-const MONEY: &str = "{currency_unit}";
-const CALLS: &str = "{call}";
+pub(super) const SECONDS: &str = "s";
+pub(super) const TOKENS: &str = "{token}";
 
+/// All instruments of one meter.
 pub(super) struct Instruments {
-    inference: Histogram<f64>,
-    embeddings: Histogram<f64>,
-    operation: Histogram<f64>,
-    agent: Histogram<f64>,
-    tool: Histogram<f64>,
-    workflow: Histogram<f64>,
-    first_chunk: Histogram<f64>,
-    output_chunk: Histogram<f64>,
-    first_token: Histogram<f64>,
-    output_token: Histogram<f64>,
-    input_tokens: Counter<u64>,
-    output_tokens: Counter<u64>,
-    cache_read: Counter<u64>,
-    cache_write: Counter<u64>,
-    reasoning: Counter<u64>,
-    operation_input: Histogram<u64>,
-    operation_output: Histogram<u64>,
-    embeddings_input: Histogram<u64>,
-    cost: Counter<f64>,
-    unpriced: Counter<u64>,
-    /// Takes the place of all other instruments of tokens.
-    previous_tokens: Option<Histogram<u64>>,
+    latest: Option<Latest>,
+    previous: Option<Previous>,
+    operation: Bounded<Histogram<f64>>,
+    agent: Bounded<Histogram<f64>>,
+    agent_inference_calls: Bounded<Histogram<u64>>,
+    agent_tool_calls: Bounded<Histogram<u64>>,
+    tool: Bounded<Histogram<f64>>,
+    ours: Ours,
 }
 
 impl Instruments {
-    pub(super) fn new(meter: &Meter, semconv: Semconv) -> Self {
-        let seconds = |name, boundaries: &[f64]| {
-            meter
-                .f64_histogram(name)
-                .with_unit(SECONDS)
-                .with_boundaries(boundaries.to_vec())
-                .build()
-        };
-        let sizes = |name| {
-            let boundaries = buckets::TOKENS.to_vec();
-            meter.u64_histogram(name).with_unit(TOKENS).with_boundaries(boundaries).build()
-        };
-        let tokens = |name| meter.u64_counter(name).with_unit(TOKENS).build();
-        let operation = seconds(metric::OPERATION_DURATION, buckets::SECONDS);
-        let previous = semconv == Semconv::V2026_08;
-        let duration = |name| match previous {
-            true => operation.clone(),
-            false => seconds(name, buckets::SECONDS),
-        };
-        let chunk =
-            |latest, before| seconds(if previous { before } else { latest }, buckets::SECONDS);
+    pub(super) fn new(make: Maker<'_>, semconv: Semconv) -> Self {
         Self {
-            inference: duration(metric::INFERENCE_DURATION),
-            embeddings: duration(metric::EMBEDDINGS_DURATION),
-            agent: seconds(metric::INVOKE_AGENT_DURATION, buckets::AGENT_SECONDS),
-            tool: seconds(metric::EXECUTE_TOOL_DURATION, buckets::SECONDS),
-            workflow: seconds(metric::INVOKE_WORKFLOW_DURATION, buckets::WORKFLOW_SECONDS),
-            first_chunk: chunk(metric::TIME_TO_FIRST_CHUNK, metric::PREVIOUS_TIME_TO_FIRST_CHUNK),
-            output_chunk: chunk(
-                metric::TIME_PER_OUTPUT_CHUNK,
-                metric::PREVIOUS_TIME_PER_OUTPUT_CHUNK,
+            latest: (semconv != Semconv::V2026_08).then(|| Latest::new(make)),
+            previous: (semconv != Semconv::Latest).then(|| Previous::new(make)),
+            operation: make.histogram(
+                metric::OPERATION_DURATION,
+                SECONDS,
+                "Duration of client operations.",
+                buckets::SECONDS,
             ),
-            first_token: seconds(metric::LLMOBS_TIME_TO_FIRST_TOKEN, buckets::SECONDS),
-            output_token: seconds(metric::LLMOBS_TIME_PER_OUTPUT_TOKEN, buckets::TOKEN_SECONDS),
-            input_tokens: tokens(metric::USAGE_INPUT_TOKENS),
-            output_tokens: tokens(metric::USAGE_OUTPUT_TOKENS),
-            cache_read: tokens(metric::USAGE_CACHE_READ),
-            cache_write: tokens(metric::USAGE_CACHE_WRITE),
-            reasoning: tokens(metric::USAGE_REASONING),
-            operation_input: sizes(metric::OPERATION_INPUT_TOKENS),
-            operation_output: sizes(metric::OPERATION_OUTPUT_TOKENS),
-            embeddings_input: sizes(metric::EMBEDDINGS_INPUT_TOKENS),
-            // The currency is an attribute: a unit says what is counted, and is the same for all.
-            cost: meter.f64_counter(metric::LLMOBS_COST).with_unit(MONEY).build(),
-            unpriced: meter.u64_counter(metric::LLMOBS_UNPRICED).with_unit(CALLS).build(),
-            previous_tokens: previous.then(|| sizes(metric::PREVIOUS_TOKEN_USAGE)),
-            operation,
+            agent: make.histogram(
+                metric::INVOKE_AGENT_DURATION,
+                SECONDS,
+                "Duration of an agent's run.",
+                buckets::AGENT_SECONDS,
+            ),
+            agent_inference_calls: make.sizes(
+                metric::INVOKE_AGENT_INFERENCE_CALLS,
+                "{inference_call}",
+                "Calls to models that an agent itself made in one run.",
+                buckets::AGENT_CALLS,
+            ),
+            agent_tool_calls: make.sizes(
+                metric::INVOKE_AGENT_TOOL_CALLS,
+                "{tool_call}",
+                "Tools that an agent itself ran in one run.",
+                buckets::AGENT_CALLS,
+            ),
+            tool: make.histogram(
+                metric::EXECUTE_TOOL_DURATION,
+                SECONDS,
+                "Duration of a tool's run.",
+                buckets::SECONDS,
+            ),
+            ours: Ours::new(make),
         }
     }
 
-    pub(super) fn record(&self, record: &Record) {
+    pub(super) fn record(&mut self, record: &Record) {
         match record.kind {
             Kind::Interaction => self.call(record),
             Kind::Step => self.step(record),
@@ -98,193 +74,121 @@ impl Instruments {
         }
     }
 
-    fn step(&self, record: &Record) {
-        let (histogram, operation, name) = match record.step {
-            Some(StepKind::Tool) => (&self.tool, None, Some(attribute::TOOL_NAME)),
-            Some(StepKind::Agent) => (&self.agent, None, Some(attribute::AGENT_NAME)),
-            Some(StepKind::Workflow) => (&self.workflow, None, Some(attribute::WORKFLOW_NAME)),
-            Some(StepKind::Retrieval) => (&self.operation, Some(operation::RETRIEVAL), None),
-            _ => return,
-        };
-        let mut attributes = Attributes::default();
-        if let Some(operation) = operation {
-            attributes.push(attribute::OPERATION_NAME, operation);
-        }
-        if let Some(name) = name {
-            attributes.text(name, crate::span::object(record));
-        }
-        ended(record, &mut attributes);
-        seconds(histogram, record.total_latency_ms, &attributes.into_vec());
-    }
-
-    fn call(&self, record: &Record) {
-        let common = common(record);
-        let mut attributes = Attributes::default();
-        for attribute in &common {
-            attributes.push(attribute.key.clone(), attribute.value.clone());
-        }
-        ended(record, &mut attributes);
-        let kind = record.operation.as_deref();
-        let generates = kind.is_some_and(generates);
-        let duration = match kind {
-            Some(operation::EMBEDDINGS) => &self.embeddings,
-            _ if generates => &self.inference,
-            _ => &self.operation,
-        };
-        seconds(duration, record.total_latency_ms, &attributes.into_vec());
-        self.cost(record, &common);
-        // Counts that contradict each other are no counts.
-        let consistent = !record.usage.as_ref().is_some_and(|usage| usage.inconsistent);
-        match kind {
-            Some(operation::EMBEDDINGS) if consistent && self.previous_tokens.is_some() => {
-                self.usage(record, &common);
+    fn step(&mut self, record: &Record) {
+        let took = record.total_latency_ms;
+        let mut labels = Vec::with_capacity(4);
+        let name = crate::span::object(record);
+        match record.step {
+            Some(StepKind::Tool) => {
+                text(&mut labels, attribute::TOOL_NAME, name);
+                let tool = record.tool.as_ref();
+                let kind = tool.and_then(|tool| tool.kind.as_ref());
+                text(&mut labels, attribute::TOOL_TYPE, kind);
+                let agent = record.agent.as_ref().and_then(|agent| agent.name.as_ref());
+                text(&mut labels, attribute::AGENT_NAME, agent);
+                self.tool.millis(took, &ended(labels, record));
             }
-            Some(operation::EMBEDDINGS) if consistent => {
-                if let Some(tokens) = record.input_tokens {
-                    self.embeddings_input.record(tokens, &common);
+            Some(StepKind::Agent) => {
+                text(&mut labels, attribute::AGENT_NAME, name);
+                if let Some(totals) = &record.totals {
+                    self.agent_inference_calls.record(totals.own_inference_calls, &labels);
+                    self.agent_tool_calls.record(totals.own_tools, &labels);
+                }
+                self.agent.millis(took, &ended(labels, record));
+            }
+            Some(StepKind::Workflow) => {
+                text(&mut labels, attribute::WORKFLOW_NAME, name);
+                let labels = ended(labels, record);
+                if let Some(latest) = &mut self.latest {
+                    latest.workflow.millis(took, &labels);
+                }
+                if let Some(previous) = &mut self.previous {
+                    previous.workflow.millis(took, &labels);
                 }
             }
-            _ if generates => {
-                self.stream(record, &common);
-                if consistent {
-                    self.usage(record, &common);
-                }
+            Some(StepKind::Retrieval) => {
+                labels.push(KeyValue::new(attribute::OPERATION_NAME, operation::RETRIEVAL));
+                self.operation.millis(took, &ended(labels, record));
             }
             _ => {}
         }
     }
 
-    fn cost(&self, record: &Record, common: &[KeyValue]) {
-        match &record.cost {
-            Some(cost) => {
-                let mut attributes = common.to_vec();
-                let currency = StringValue::from(cost.currency.clone());
-                attributes.push(KeyValue::new(attribute::LLMOBS_COST_CURRENCY, currency));
-                self.cost.add(cost.total.units(), &attributes);
+    fn call(&mut self, record: &Record) {
+        let labels = Labels::of(record);
+        let kind = record.operation.as_deref().unwrap_or_default();
+        let inference = operation::is_inference(kind);
+        let embeddings = kind == operation::EMBEDDINGS;
+        let took = record.total_latency_ms;
+        let detailed = clocked(ended(labels.detailed().to_vec(), record), record);
+        if let Some(latest) = &mut self.latest {
+            if inference {
+                latest.inference.millis(took, &detailed);
+            } else if embeddings {
+                // OpenAI adds nothing to this one.
+                let plain = clocked(ended(labels.common().to_vec(), record), record);
+                latest.embeddings.millis(took, &plain);
             }
-            // It is the call that made the answer that costs.
-            None if record.operation.as_deref() == Some(operation::FETCH_RESPONSE) => {}
-            None => self.unpriced.add(1, common),
         }
-    }
-
-    fn stream(&self, record: &Record, common: &[KeyValue]) {
-        seconds(&self.first_token, record.ttft_ms, common);
-        seconds(&self.output_token, record.tpot_ms, common);
-        let Some(latency) = &record.latency else { return };
-        seconds(&self.first_chunk, latency.time_to_first_chunk_ms, common);
-        for gap in &latency.chunk_gaps_ms {
-            seconds(&self.output_chunk, Some(f64::from(*gap)), common);
+        if self.previous.is_some() || !(inference || embeddings) {
+            self.operation.millis(took, &detailed);
         }
-    }
-
-    fn usage(&self, record: &Record, common: &[KeyValue]) {
-        if let Some(histogram) = &self.previous_tokens {
-            let counts = [("input", record.input_tokens), ("output", record.output_tokens)];
-            for (kind, tokens) in counts {
-                if let Some(tokens) = tokens {
-                    let mut attributes = common.to_vec();
-                    attributes.push(KeyValue::new(attribute::PREVIOUS_TOKEN_TYPE, kind));
-                    histogram.record(tokens, &attributes);
-                }
-            }
+        self.ours.call(record, &labels, inference || embeddings);
+        if inference {
+            self.stream(record, &labels);
+        }
+        // Counts that contradict each other are no counts.
+        if record.usage.as_ref().is_some_and(|usage| usage.inconsistent) {
             return;
         }
-        let usage = record.usage.clone().unwrap_or_default();
-        let input = Parts {
-            audio: usage.audio_input_tokens,
-            image: usage.image_input_tokens,
-            text: usage.text_input_tokens,
-        };
-        let output = Parts {
-            audio: usage.audio_output_tokens,
-            image: usage.image_output_tokens,
-            text: usage.text_output_tokens,
-        };
-        by_modality(&self.input_tokens, record.input_tokens, &input, common);
-        by_modality(&self.output_tokens, record.output_tokens, &output, common);
-        let untold = Parts::default();
-        by_modality(&self.cache_read, usage.cache_read_tokens, &untold, common);
-        by_modality(&self.cache_write, usage.cache_write_tokens, &untold, common);
-        by_modality(&self.reasoning, usage.reasoning_tokens, &untold, common);
-        if let Some(tokens) = record.input_tokens {
-            self.operation_input.record(tokens, common);
+        if let Some(latest) = &mut self.latest {
+            if inference {
+                latest.usage(record, &labels);
+            } else if embeddings {
+                latest.embeddings_input.record(record.input_tokens, labels.common());
+            }
         }
-        if let Some(tokens) = record.output_tokens {
-            self.operation_output.record(tokens, common);
+        if inference || embeddings {
+            if let Some(previous) = &mut self.previous {
+                previous.usage(record, &labels);
+            }
+            self.ours.cache(record, &labels);
         }
     }
-}
 
-/// Whether an operation is a model's inference, by the conventions' metrics.
-fn generates(operation: &str) -> bool {
-    use operation::{CHAT, GENERATE_CONTENT, TEXT_COMPLETION, TRANSCRIPTION, TRANSLATION};
-
-    matches!(operation, CHAT | TEXT_COMPLETION | GENERATE_CONTENT | TRANSCRIPTION | TRANSLATION)
-}
-
-/// What all metrics of a call are told apart by. Nothing that is different each time, and nothing
-/// of the application's: prompts, users and sessions are in the records.
-fn common(record: &Record) -> Vec<KeyValue> {
-    let mut out = Attributes::default();
-    out.term(attribute::OPERATION_NAME, record.operation.as_ref());
-    out.term(attribute::PROVIDER_NAME, record.provider.as_ref());
-    out.text(attribute::REQUEST_MODEL, crate::span::call::model(record));
-    out.text(attribute::RESPONSE_MODEL, record.model_version.as_ref());
-    if let Some(server) = &record.server {
-        out.push(attribute::SERVER_ADDRESS, server.address.clone());
-        out.count(attribute::SERVER_PORT, server.port.map(u64::from));
-    }
-    out.into_vec()
-}
-
-/// How the operation ended: what was neither completed nor failed has a label of its own, so that
-/// calls somebody dropped can be kept out of the percentiles.
-fn ended(record: &Record, out: &mut Attributes) {
-    out.term(attribute::ERROR_TYPE, error_type(record).as_ref());
-    let usual = [Outcome::Completed, Outcome::Failed];
-    if let Some(outcome) = record.outcome.filter(|outcome| !usual.contains(outcome)) {
-        out.push(attribute::LLMOBS_OUTCOME, outcome.as_str());
-    }
-}
-
-fn seconds(histogram: &Histogram<f64>, millis: Option<f64>, attributes: &[KeyValue]) {
-    if let Some(millis) = millis {
-        histogram.record(millis / 1_000.0, attributes);
-    }
-}
-
-/// Tokens whose kind is known.
-#[derive(Default)]
-struct Parts {
-    audio: Option<u64>,
-    image: Option<u64>,
-    text: Option<u64>,
-}
-
-/// Adds tokens, those of a known kind apart from the rest, whose kind most providers do not tell.
-fn by_modality(counter: &Counter<u64>, tokens: Option<u64>, parts: &Parts, common: &[KeyValue]) {
-    let Some(tokens) = tokens else { return };
-    let mut attributes = common.to_vec();
-    let mut add = |tokens, modality: &'static str| {
-        attributes.push(KeyValue::new(attribute::TOKEN_MODALITY, modality));
-        counter.add(tokens, &attributes);
-        attributes.pop();
-    };
-    let known = [
-        (parts.audio, modality::AUDIO),
-        (parts.image, modality::IMAGE),
-        (parts.text, modality::TEXT),
-    ];
-    let mut rest = tokens;
-    for (part, modality) in known {
-        // Kinds that add up to more than the whole are not parts of it.
-        if let Some(part) = part.filter(|part| (1..=rest).contains(part)) {
-            add(part, modality);
-            rest -= part;
+    fn stream(&mut self, record: &Record, labels: &Labels) {
+        let common = clocked(labels.common().to_vec(), record);
+        self.ours.stream(record, &common);
+        let Some(latency) = &record.latency else { return };
+        let chunks = [
+            self.latest.as_mut().map(|latest| &mut latest.chunks),
+            self.previous.as_mut().map(|previous| &mut previous.chunks),
+        ];
+        for chunks in chunks.into_iter().flatten() {
+            chunks.first.millis(latency.time_to_first_chunk_ms, &common);
+            // A reader sees items, and when it came to ask for them.
+            if clock(record).is_none() {
+                for gap in &latency.chunk_gaps_ms {
+                    chunks.next.millis(Some(f64::from(*gap)), &common);
+                }
+            }
         }
     }
-    if rest > 0 || tokens == 0 {
-        add(rest, modality::UNKNOWN);
+}
+
+/// The pace of a stream, under the names of one state of the conventions.
+pub(super) struct Chunks {
+    first: Bounded<Histogram<f64>>,
+    next: Bounded<Histogram<f64>>,
+}
+
+impl Chunks {
+    pub(super) fn new(make: Maker<'_>, first: &'static str, next: &'static str) -> Self {
+        let first_about = "Call issued to first chunk of the answer.";
+        let next_about = "End of one chunk of an answer to the end of the next.";
+        Self {
+            first: make.histogram(first, SECONDS, first_about, buckets::SECONDS),
+            next: make.histogram(next, SECONDS, next_about, buckets::SECONDS),
+        }
     }
 }

@@ -5,8 +5,11 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 
 use super::signal::Route;
-use super::{Compression, ContentPlace, Otlp, OtlpError, Protocol, Signal, Temporality};
+use super::{Compression, ContentPlace, Otlp, OtlpError, Protocol, Semconv, Signal, Temporality};
 use crate::backend::{Sampler, Share};
+
+/// An exporter of metrics that is asked, and does not send.
+const PROMETHEUS: &str = "prometheus";
 
 /// The environment; empty values are none.
 pub(super) struct Environment<'a>(&'a dyn Fn(&str) -> Option<String>);
@@ -17,6 +20,8 @@ type Pair = [&'static str; 2];
 /// Names of the variables of one signal.
 struct Names {
     exporter: &'static str,
+    /// What the exporter may be.
+    exporters: &'static str,
     endpoint: Pair,
     headers: Pair,
     timeout: Pair,
@@ -33,6 +38,7 @@ macro_rules! names {
     ($signal:literal) => {
         Names {
             exporter: concat!("OTEL_", $signal, "_EXPORTER"),
+            exporters: "`otlp` and `none`",
             endpoint: names!($signal, "ENDPOINT"),
             headers: names!($signal, "HEADERS"),
             timeout: names!($signal, "TIMEOUT"),
@@ -50,7 +56,7 @@ macro_rules! names {
 }
 
 const TRACES: Names = names!("TRACES");
-const METRICS: Names = names!("METRICS");
+const METRICS: Names = Names { exporters: "`otlp`, `prometheus` and `none`", ..names!("METRICS") };
 const LOGS: Names = names!("LOGS");
 
 impl<'a> Environment<'a> {
@@ -103,6 +109,9 @@ pub(super) fn read(env: &Environment<'_>) -> Result<Otlp, OtlpError> {
     otlp.first.logs = route(env, Signal::Logs, &LOGS)?;
     otlp.content = content(env)?;
     otlp.details = details(env)?;
+    if scraped(env) {
+        otlp = prometheus(otlp, env)?;
+    }
     otlp.resource.service = env.get("OTEL_SERVICE_NAME");
     let attributes = env.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
     otlp.resource.attributes = pairs(&attributes).collect();
@@ -111,7 +120,47 @@ pub(super) fn read(env: &Environment<'_>) -> Result<Otlp, OtlpError> {
         otlp.interval = interval;
     }
     otlp.temporality = temporality(env)?;
+    otlp.semconv = semconv(env)?;
     Ok(otlp)
+}
+
+fn semconv(env: &Environment<'_>) -> Result<Semconv, OtlpError> {
+    let variable = "LLMOBS_SEMCONV";
+    match env.get(variable).as_deref() {
+        None => Ok(Semconv::default()),
+        Some("latest") => Ok(Semconv::Latest),
+        Some("2026-08") => Ok(Semconv::V2026_08),
+        Some("both") => Ok(Semconv::Both),
+        Some(_) => Err(OtlpError::Value { variable, expected: "latest, 2026-08 or both" }),
+    }
+}
+
+/// Whether metrics are to be scraped.
+fn scraped(env: &Environment<'_>) -> bool {
+    let list = env.get(METRICS.exporter).unwrap_or_default();
+    list.split(',').any(|value| value.trim() == PROMETHEUS)
+}
+
+#[cfg(feature = "prometheus")]
+fn prometheus(otlp: Otlp, env: &Environment<'_>) -> Result<Otlp, OtlpError> {
+    let host = env.get("OTEL_EXPORTER_PROMETHEUS_HOST").unwrap_or_else(|| "localhost".to_owned());
+    let variable = "OTEL_EXPORTER_PROMETHEUS_PORT";
+    let port: u16 = match env.get(variable) {
+        Some(port) => {
+            let expected = "a port, a number from 0 to 65535";
+            port.parse().map_err(|_| OtlpError::Value { variable, expected })?
+        }
+        None => 9464,
+    };
+    // An address of IPv6 has colons of its own.
+    let bare = host.parse::<std::net::Ipv6Addr>().is_ok();
+    otlp.prometheus(&if bare { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+}
+
+#[cfg(not(feature = "prometheus"))]
+fn prometheus(_: Otlp, _: &Environment<'_>) -> Result<Otlp, OtlpError> {
+    let (variable, value) = (METRICS.exporter, PROMETHEUS);
+    Err(OtlpError::Feature { variable, value, feature: PROMETHEUS })
 }
 
 fn route(env: &Environment<'_>, signal: Signal, names: &Names) -> Result<Route, OtlpError> {
@@ -204,7 +253,11 @@ fn exporter(env: &Environment<'_>, names: &Names) -> Result<Option<bool>, OtlpEr
         match value {
             "otlp" => export = true,
             "none" => {}
-            _ => return Err(OtlpError::Exporter { variable, value: value.to_owned() }),
+            PROMETHEUS if names.exporter == METRICS.exporter => {}
+            _ => {
+                let (value, known) = (value.to_owned(), names.exporters);
+                return Err(OtlpError::Exporter { variable, value, known });
+            }
         }
     }
     Ok(Some(export))

@@ -49,12 +49,32 @@ pub enum OtlpError {
         value: String,
     },
     /// An exporter that does not exist here.
-    #[error("{variable} asks for `{value}`, and llmobs knows `otlp` and `none`")]
+    #[error("{variable} asks for `{value}`, and llmobs knows {known}")]
     Exporter {
         /// The environment variable.
         variable: &'static str,
         /// What it asks for.
         value: String,
+        /// What it could ask for.
+        known: &'static str,
+    },
+    /// An exporter that this build does not have.
+    #[error("{variable} asks for `{value}`, which needs the feature `{feature}` of llmobs")]
+    Feature {
+        /// The environment variable.
+        variable: &'static str,
+        /// What it asks for.
+        value: &'static str,
+        /// The feature that has it.
+        feature: &'static str,
+    },
+    /// An address that nothing can listen at, such as one that something else listens at.
+    #[error("metrics cannot be served at `{addr}`: {kind}")]
+    Listen {
+        /// The address.
+        addr: String,
+        /// What the system says.
+        kind: std::io::ErrorKind,
     },
     /// A variable whose value is not what it should be.
     #[error("{variable} should be {expected}")]

@@ -166,7 +166,7 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
         message(&[on, ("OTEL_EXPORTER_OTLP_PROTOCOL", "http")]),
         message(&[on, ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/json")]),
         message(&[("OTEL_TRACES_EXPORTER", "otlp,zipkin")]),
-        message(&[("OTEL_METRICS_EXPORTER", "prometheus")]),
+        message(&[("OTEL_METRICS_EXPORTER", "otlp,console")]),
         message(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318")]),
         message(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "ftp://localhost")]),
         message(&[on, ("OTEL_EXPORTER_OTLP_HEADERS", "bad name=s3cret")]),
@@ -184,6 +184,7 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
         message(&[on, ("OTEL_LOGS_EXPORTER", "console")]),
         message(&[on, ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem")]),
         message(&[on, ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "Cargo.toml")]),
+        message(&[("LLMOBS_SEMCONV", "newest")]),
     ];
     let endpoint = "the OTLP endpoint is no http or https URL";
     let expected = [
@@ -194,7 +195,7 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
          and, with the feature `grpc`, grpc: set it to http/protobuf, and the endpoint to the \
          collector's HTTP port, usually 4318",
         "OTEL_TRACES_EXPORTER asks for `zipkin`, and llmobs knows `otlp` and `none`",
-        "OTEL_METRICS_EXPORTER asks for `prometheus`, and llmobs knows `otlp` and `none`",
+        "OTEL_METRICS_EXPORTER asks for `console`, and llmobs knows `otlp`, `prometheus` and `none`",
         endpoint,
         endpoint,
         "the OTLP header `bad name` has a name or a value that HTTP does not allow",
@@ -215,6 +216,7 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
         "OTEL_EXPORTER_OTLP_CERTIFICATE names a file that cannot be read: entity not found",
         "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY should be set beside the other of the client's \
          certificate and key",
+        "LLMOBS_SEMCONV should be latest, 2026-08 or both",
     ];
     assert_eq!(messages, expected);
     // A protocol nothing is sent by is somebody else's.
@@ -337,4 +339,13 @@ fn the_sampler_of_the_environment_decides_in_our_own_pipeline() {
     assert_eq!(sampled(&share("parentbased_traceidratio", "1"), false), ["chat m"]);
     // The counting ids are small: the smallest share keeps them.
     assert_eq!(sampled(&share("traceidratio", "0.001"), false), BOTH);
+}
+
+#[cfg(not(feature = "prometheus"))]
+#[test]
+fn an_exporter_that_this_build_lacks_is_named_with_its_feature() {
+    let err = environment(&[("OTEL_METRICS_EXPORTER", "prometheus")]).expect_err("it is not built");
+    let expected = "OTEL_METRICS_EXPORTER asks for `prometheus`, which needs the feature \
+                    `prometheus` of llmobs";
+    assert_eq!(err.to_string(), expected);
 }

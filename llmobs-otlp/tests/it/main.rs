@@ -25,6 +25,8 @@ mod receiver;
 mod refused;
 mod registry;
 mod scene;
+#[cfg(feature = "prometheus")]
+mod scrape;
 mod span;
 #[cfg(all(feature = "grpc", feature = "tls"))]
 mod tls;

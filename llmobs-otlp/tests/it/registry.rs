@@ -147,6 +147,8 @@ fn every_attribute_and_metric_we_send_is_registered() {
         if let Some(latency) = &mut record.latency {
             latency.chunk_gaps_ms = vec![20.0];
         }
+        let totals = record.totals.get_or_insert_default();
+        (totals.own_inference_calls, totals.own_tools) = (Some(1), Some(2));
         scene.recorder().record(record);
     }
     scene.flush();
@@ -180,5 +182,5 @@ fn every_attribute_and_metric_we_send_is_registered() {
             check(&registry, &attributes, &mut seen);
         }
     }
-    assert_eq!(registered, 16);
+    assert_eq!(registered, 18);
 }

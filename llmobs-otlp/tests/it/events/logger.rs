@@ -2,6 +2,7 @@
 
 use llmobs_core::testing::samples;
 use llmobs_core::{Capture, Evaluation, Record};
+use llmobs_otlp::ContentPlace;
 use opentelemetry_sdk::trace::Sampler;
 use serde_json::json;
 
@@ -62,6 +63,31 @@ fn null_has_no_place_in_a_provider_and_is_left_out_of_objects() {
     };
     assert_eq!(found(&own), messages);
     assert_eq!(found(&told), json!([{"role": "assistant", "parts": ["null"]}]));
+}
+
+#[test]
+fn content_for_events_is_on_no_span_of_a_provider_either() {
+    const CANARY: &str = "canary-5d1e";
+    let receiver = Receiver::start();
+    let (spans, logs) = (provider(&receiver, Sampler::AlwaysOn), logger_provider(&receiver));
+    let scene = Scene::to(
+        receiver,
+        |otlp| {
+            let otlp = otlp.tracer_provider(&spans).logger_provider(&logs);
+            otlp.content(ContentPlace::EventOnly)
+        },
+        |builder| builder.capture(Capture::ALL),
+    );
+    let said = json!({"content": {"output_messages": [{"role": "assistant", "parts": [CANARY]}]}});
+    complete(issue(scene.recorder(), json!({"model": "m"})), 200, said);
+    scene.flush();
+    let heard = |path: &str| {
+        let requests = scene.receiver.requests().into_iter().filter(|it| it.path == path);
+        let bodies: Vec<_> = requests.map(|it| it.body).collect();
+        assert_eq!(bodies.len(), 1, "{path}");
+        bodies[0].windows(CANARY.len()).any(|part| part == CANARY.as_bytes())
+    };
+    assert!(heard("/v1/logs") && !heard("/v1/traces"));
 }
 
 #[test]
