@@ -102,6 +102,10 @@ fn call(millis: u64) -> Record {
     }
 }
 
+fn text(content: &str) -> serde_json::Value {
+    json!({"type": "text", "content": content})
+}
+
 /// A streamed chat that completed, with every field set but its cost, and all content captured.
 pub fn streamed_chat() -> Record {
     Record {
@@ -153,10 +157,10 @@ pub fn streamed_chat() -> Record {
         logprobs: Some(Logprobs { mean: -0.25, entropy: Some(0.5), tokens: 340 }),
         safety: Some(Box::new(Safety { present: true, ..Safety::default() })),
         content: Some(Box::new(Content {
-            input_messages: Some(json!([{"role": "user", "parts": ["hello"]}])),
-            output_messages: Some(json!([{"role": "assistant", "parts": ["hi\r\n"]}])),
+            input_messages: Some(json!([{"role": "user", "parts": [text("hello")]}])),
+            output_messages: Some(json!([{"role": "assistant", "parts": [text("hi\r\n")]}])),
             system_instructions: Some(json!([{"type": "text", "content": "be kind"}])),
-            tool_definitions: Some(json!([{"name": "weather"}])),
+            tool_definitions: Some(json!([{"type": "function", "name": "weather"}])),
             ..Content::default()
         })),
         ..call(1)

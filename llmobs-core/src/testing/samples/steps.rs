@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::operation_of;
 use crate::record::{
-    Agent, Content, Cut, DocumentRef, Failure, Kind, Outcome, Record, Retrieved, StepKind, Tool,
-    Workflow,
+    Agent, Content, Cut, DocumentRef, Failure, Kind, Memory, Outcome, Record, Retrieval, Retrieved,
+    StepKind, Tool, Workflow,
 };
 use crate::semconv::error_type;
 
@@ -32,11 +32,13 @@ pub fn told_step() -> Record {
             name: Some("search".into()),
             call_id: Some("call_1".into()),
             kind: Some("function".into()),
+            description: Some("Searches the handbook.".into()),
         })),
         agent: Some(Box::new(Agent {
             name: Some("support".into()),
             id: Some("agent-1".into()),
             version: Some("2".into()),
+            description: Some("Answers customers.".into()),
         })),
         workflow: Some(Box::new(Workflow { name: Some("refunds".into()) })),
         retrieved: Some(Box::new(Retrieved {
@@ -45,6 +47,15 @@ pub fn told_step() -> Record {
                 DocumentRef { id: Some("kb-7".into()), score: Some(0.875) },
                 DocumentRef { id: None, score: Some(0.5) },
             ],
+        })),
+        retrieval: Some(Box::new(Retrieval {
+            data_source: Some("handbook".into()),
+            top_k: Some(3),
+        })),
+        memory: Some(Box::new(Memory {
+            operation: Some("search_memory".into()),
+            store_id: Some("notes".into()),
+            record_id: Some("note-1".into()),
         })),
         items: Some(3),
         attributes: BTreeMap::from([
@@ -55,6 +66,7 @@ pub fn told_step() -> Record {
         total_latency_ms: Some(8.5),
         outcome: Some(Outcome::Completed),
         content: Some(Box::new(Content {
+            query: Some(json!("refunds")),
             arguments: Some(json!({"question": "refunds?"})),
             result: Some(json!(["within 30 days"])),
             documents: Some(json!([{"id": "kb-7", "score": 0.875, "content": "within 30 days"}])),

@@ -25,6 +25,7 @@ fn full() -> Record {
         output_messages: Some(json!([{"parts": [{"content": format!("pay with {CARD}")}]}])),
         system_instructions: Some(json!([{"content": MAIL}])),
         tool_definitions: Some(json!([{"description": MAIL, MAIL: 1}])),
+        query: Some(json!(MAIL)),
         arguments: Some(json!({"to": MAIL})),
         result: Some(json!([MAIL])),
         documents: Some(json!([{"text": MAIL}])),
