@@ -6,6 +6,7 @@ pub(crate) mod content;
 mod cut;
 mod finish;
 pub(crate) mod limits;
+mod shape;
 mod step;
 
 use llmobs_core::{Kind, Outcome, Record, SpanKind, StepKind, Timestamp};

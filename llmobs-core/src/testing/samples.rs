@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-pub use self::steps::{step, told_step};
+pub use self::steps::{looked_up, step, told_step};
 use crate::id::Ids;
 use crate::record::{
     Amount, AttemptDetail, Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField,
@@ -22,7 +22,7 @@ use crate::time::Clock;
 /// One record of each shape there is, the same in every run: the first line of a file, a streamed
 /// chat with every field set that the wire tells, one that its reader told, one that was cut, a
 /// failed, a dropped and a retried call, one whose cost is known, a step, one that told everything a
-/// step can tell, a call whose answer was counted, and a report of losses.
+/// step can tell, one that told where it looked, a call whose answer was counted, and a report of losses.
 pub fn all() -> Vec<Record> {
     vec![
         file_start(),
@@ -36,6 +36,7 @@ pub fn all() -> Vec<Record> {
         priced(),
         step(),
         told_step(),
+        looked_up(),
         media(),
         loss_report(),
     ]
@@ -102,10 +103,6 @@ fn call(millis: u64) -> Record {
     }
 }
 
-fn text(content: &str) -> serde_json::Value {
-    json!({"type": "text", "content": content})
-}
-
 /// A streamed chat that completed, with every field set but its cost, and all content captured.
 pub fn streamed_chat() -> Record {
     Record {
@@ -157,10 +154,10 @@ pub fn streamed_chat() -> Record {
         logprobs: Some(Logprobs { mean: -0.25, entropy: Some(0.5), tokens: 340 }),
         safety: Some(Box::new(Safety { present: true, ..Safety::default() })),
         content: Some(Box::new(Content {
-            input_messages: Some(json!([{"role": "user", "parts": [text("hello")]}])),
-            output_messages: Some(json!([{"role": "assistant", "parts": [text("hi\r\n")]}])),
+            input_messages: Some(json!([{"role": "user", "parts": ["hello"]}])),
+            output_messages: Some(json!([{"role": "assistant", "parts": ["hi\r\n"]}])),
             system_instructions: Some(json!([{"type": "text", "content": "be kind"}])),
-            tool_definitions: Some(json!([{"type": "function", "name": "weather"}])),
+            tool_definitions: Some(json!([{"name": "weather"}])),
             ..Content::default()
         })),
         ..call(1)

@@ -25,6 +25,9 @@ pub(crate) fn of(record: &Record) -> Vec<Part<'_>> {
             Kind::Step => of_step(record.step, content, &mut parts),
             _ => of_call(content, &mut parts),
         }
+        for part in &mut parts {
+            super::shape::repair(&mut part.value, part.form);
+        }
         let output = parts.iter_mut().find(|part| part.key == attribute::OUTPUT_MESSAGES);
         if let Some(output) = output {
             finished(record, &mut output.value);

@@ -49,7 +49,7 @@ pub(crate) enum Item {
 }
 
 impl Form {
-    fn item(self) -> Self {
+    pub(super) fn item(self) -> Self {
         match self {
             Self::Messages => Self::Item(Item::Message),
             Self::Parts => Self::Item(Item::Part),
