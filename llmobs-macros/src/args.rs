@@ -100,6 +100,19 @@ impl Args {
     }
 }
 
+impl Args {
+    /// The tool's name, where it is written there: the step is then called the same.
+    pub(crate) fn tool_name(&self) -> Option<LitStr> {
+        self.texts.iter().find_map(|(argument, text)| match text {
+            Expr::Lit(literal) if argument == "tool_name" => match &literal.lit {
+                syn::Lit::Str(name) if !name.value().is_empty() => Some(name.clone()),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+}
+
 /// The path for those who depend on the facade.
 pub(crate) fn facade() -> Path {
     let llmobs = Ident::new("llmobs", Span::mixed_site());

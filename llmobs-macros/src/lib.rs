@@ -58,7 +58,8 @@ use proc_macro::TokenStream;
 /// - `kind = "…"`: what the function does, one of `prompt`, `router`, `retriever`, `reranker`,
 ///   `embedding`, `tool`, `agent`, `workflow`, `plan`, `memory`, `chain`, `guardrail`,
 ///   `postprocess`, `evaluator` and `llm`. Defaults to `chain`.
-/// - `name = "…"`: the step's name. Defaults to the function's.
+/// - `name = "…"`: the step's name. Defaults to the tool's, where `tool_name` is a text between
+///   quotes, else to the function's.
 /// - `fields(key = expression, …)`: attributes under names of yours; a key is a word, words with
 ///   dots between, or a text. They are recorded always, like tags: do not put content there. At most
 ///   64 of 1 KiB each are kept.

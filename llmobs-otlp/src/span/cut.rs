@@ -328,3 +328,6 @@ fn boundary(text: &str, at: usize) -> usize {
 fn mark(bytes: usize) -> String {
     format!("… [{bytes} bytes]")
 }
+
+#[cfg(test)]
+mod tests;
