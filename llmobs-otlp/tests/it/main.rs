@@ -9,9 +9,12 @@
 mod attached;
 mod compat;
 mod config;
+mod content;
 mod delivery;
 mod global;
+mod kinds;
 mod kits;
+mod limits;
 mod metrics;
 mod nesting;
 mod own;
