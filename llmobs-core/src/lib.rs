@@ -74,9 +74,9 @@ pub use self::provider::{ProviderNameError, ProviderNames};
 pub use self::record::{
     Agent, Amount, AmountError, AttemptDetail, Consumer, ConsumerEnd, Content, Cost, CostSource,
     Cut, CutField, DocumentRef, ErrorClass, Evaluated, Evaluation, Failure, FallbackAttempt, Kind,
-    Latency, LatencyClock, Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record,
-    Retrieved, SCHEMA, Safety, Sampling, Server, StepKind, Term, Tool, ToolCall, Totals,
-    TpotSource, Usage, UsageSource, Wire, Workflow, millis,
+    Latency, LatencyClock, Logprobs, LossReport, Memory, Meta, Outcome, Params, Prompt, RateLimit,
+    Record, Retrieval, Retrieved, SCHEMA, Safety, Sampling, Server, StepKind, Term, Tool, ToolCall,
+    Totals, TpotSource, Usage, UsageSource, Wire, Workflow, millis,
 };
 pub use self::recorder::{FlushError, Limits, OpenCalls, Recorder, WeakRecorder};
 pub use self::redact::{Detector, Found, Redact, RedactError};

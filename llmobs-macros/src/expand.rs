@@ -95,7 +95,7 @@ impl Step {
         Self {
             rt: notes.rt.clone(),
             kind: Ident::new(args.kind, here),
-            name: args.name.clone().unwrap_or_else(name),
+            name: args.name.clone().or_else(|| args.tool_name()).unwrap_or_else(name),
             step: notes.step.clone(),
             value: notes.value.clone(),
             notes,

@@ -86,6 +86,11 @@ impl Decoder for OpenAi {
         route::deployment(target)
     }
 
+    /// `/v1/responses/ID`, `/v1/vector_stores/ID/search`.
+    fn subject<'a>(&self, target: &Target<'a>) -> Option<&'a str> {
+        route::subject(target)
+    }
+
     fn request(&self, route: &Route, body: &[u8], capture: Capture, record: &mut Record) {
         if is_text(route) {
             request::read(body, capture, record);

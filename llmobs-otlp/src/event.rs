@@ -16,13 +16,13 @@ use llmobs_core::{
 };
 use opentelemetry::KeyValue;
 use opentelemetry::logs::Severity;
-use serde_json::Value;
 
 pub(crate) use self::logger::Emit;
 pub use self::logger::LoggerSink;
 pub use self::sink::EventSink;
-use crate::attributes::{Attributes, LIMIT};
-use crate::span::{call, common, error_type, surroundings, tags};
+use crate::attributes::Attributes;
+use crate::span::content::{self, Part};
+use crate::span::{Form, call, common, error_type, surroundings, tags};
 use crate::style::Style;
 
 /// One event, for both modes.
@@ -39,7 +39,7 @@ pub(crate) struct Event<'r> {
     pub(crate) sampled: bool,
     pub(crate) attributes: Vec<KeyValue>,
     /// Attributes with a structure.
-    pub(crate) content: Vec<(&'static str, &'r Value)>,
+    pub(crate) content: Vec<Part<'r>>,
     pub(crate) dropped: u32,
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn events<'r>(record: &'r Record, style: &Style) -> Vec<Event<'r>> {
             // An answer that stopped without an end marker is an error of the span's: nothing was
             // thrown. A retry that got an answer made the call succeed.
             if record.outcome == Some(Outcome::Failed) {
-                events.push(exception(record));
+                events.push(exception(record, style));
             }
         }
         Kind::Evaluation => {
@@ -103,18 +103,22 @@ fn generates(operation: &str) -> bool {
 
 /// All that the call's span says, but for what only one backend reads.
 fn details<'r>(record: &'r Record, style: &Style) -> Event<'r> {
-    let mut attributes = call::facts(record);
-    let mut content = Vec::new();
+    let mut attributes = call::attributes(record, style.semconv);
+    let mut parts = Vec::new();
     if style.content.on_events() {
-        content.extend(call::structured(record));
-        call::variables(record, &mut attributes);
+        let (texts, structured): (Vec<_>, Vec<_>) =
+            content::of(record).into_iter().partition(|part| part.form == Form::Text);
+        for Part { key, value, .. } in texts {
+            attributes.push(key, value.as_str().unwrap_or_default().to_owned());
+        }
+        parts = structured;
     }
     common(record, &mut attributes);
-    let mut dropped = attributes.dropped();
-    let mut attributes = attributes.into_vec();
+    let (content, cut_off) = style.limits.structured(parts);
+    let (mut attributes, mut dropped) = style.limits.kept(attributes);
     // The content goes before the least important of the rest.
-    let room = LIMIT - content.len();
-    dropped += attributes.drain(room.min(attributes.len())..).len() as u32;
+    let room = style.limits.count.saturating_sub(content.len());
+    dropped += cut_off + attributes.drain(room.min(attributes.len())..).len() as u32;
     let body = format!("{}: {}", call::name(record), ending(record));
     let name = event::OPERATION_DETAILS;
     let ended = ended(record);
@@ -122,19 +126,19 @@ fn details<'r>(record: &'r Record, style: &Style) -> Event<'r> {
         .with(attributes)
 }
 
-fn exception(record: &Record) -> Event<'_> {
+fn exception<'r>(record: &'r Record, style: &Style) -> Event<'r> {
     let mut out = Attributes::default();
     out.term(attribute::EXCEPTION_TYPE, error_type(record).as_ref());
     let message = record.error.as_ref().and_then(|error| error.message.as_ref());
     out.text(attribute::EXCEPTION_MESSAGE, message);
-    let facts = call::facts(record).into_vec().into_iter();
+    let facts = call::attributes(record, style.semconv).into_vec().into_iter();
     for fact in facts.filter(|fact| IDENTITY.contains(&fact.key.as_str())) {
         out.push(fact.key, fact.value);
     }
     tags(record, &mut out);
     let body = format!("{}: {}", call::name(record), ending(record));
     let name = event::OPERATION_EXCEPTION;
-    Event::new(record, name, Some(Severity::Warn), body, ended(record)).with(out.into_vec())
+    Event::new(record, name, Some(Severity::Warn), body, ended(record)).within(out, style)
 }
 
 fn judgement<'r>(record: &'r Record, evaluation: &Evaluation, style: &Style) -> Event<'r> {
@@ -152,7 +156,7 @@ fn judgement<'r>(record: &'r Record, evaluation: &Evaluation, style: &Style) -> 
     out.text(attribute::REQUEST_MODEL, call::model(record));
     out.text(attribute::RESPONSE_MODEL, record.model_version.as_ref());
     surroundings(record, &mut out);
-    call::prompt(record, &mut out);
+    call::judged_prompt(record, &mut out);
     common(record, &mut out);
     let mut body = format!("{}:", evaluation.name);
     match (evaluation.score, &evaluation.label, &evaluation.error_type) {
@@ -163,7 +167,7 @@ fn judgement<'r>(record: &'r Record, evaluation: &Evaluation, style: &Style) -> 
         (None, None, None) => body += " no result",
     }
     let at = record.timestamp;
-    Event::new(record, event::EVALUATION_RESULT, None, body, at).with(out.into_vec())
+    Event::new(record, event::EVALUATION_RESULT, None, body, at).within(out, style)
 }
 
 impl<'r> Event<'r> {
@@ -190,6 +194,11 @@ impl<'r> Event<'r> {
 
     fn with(self, attributes: Vec<KeyValue>) -> Self {
         Self { attributes, ..self }
+    }
+
+    fn within(self, attributes: Attributes, style: &Style) -> Self {
+        let (attributes, dropped) = style.limits.kept(attributes);
+        Self { dropped, ..self.with(attributes) }
     }
 }
 

@@ -29,6 +29,7 @@ use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::prometheus::Prometheus;
 use crate::resource::Resource;
 use crate::sink::OtlpSink;
+use crate::span::Limits;
 use crate::transport::Endpoint;
 
 /// Where spans, metrics and events go.
@@ -52,6 +53,7 @@ pub struct Otlp {
     compat: Vec<Compat>,
     content: Option<ContentPlace>,
     details: Option<bool>,
+    limits: Limits,
     tracer: Option<BoxedTracer>,
     meter: Option<Meter>,
     logger: Option<Box<dyn Emit>>,
@@ -74,6 +76,7 @@ impl Default for Otlp {
             compat: Vec::new(),
             content: None,
             details: None,
+            limits: Limits::default(),
             tracer: None,
             meter: None,
             logger: None,
@@ -118,6 +121,8 @@ impl Otlp {
     /// | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | which spans of our own pipeline are exported; `parentbased_always_on` by default |
     /// | `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` | where captured content goes: `NO_CONTENT`, `SPAN_ONLY`, `EVENT_ONLY`, `SPAN_AND_EVENT`; `llmobs::init` also captures by it |
     /// | `OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT` | `true`: [`details`](Self::details) as events |
+    /// | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT` | attributes of one span of our own pipeline; 128 by default |
+    /// | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | see [`attribute_limit`](Self::attribute_limit) |
     /// | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the resource |
     ///
     /// Without an endpoint nothing is exported, unless an exporter is set to `otlp` by name: then
@@ -296,6 +301,29 @@ impl Otlp {
     /// one, else to our own export.
     pub fn meter_provider(mut self, provider: &dyn MeterProvider) -> Self {
         self.meter = Some(provider.meter_with_scope(instrumentation_scope()));
+        self
+    }
+
+    /// Sets how long the value of one attribute of a span may be, in bytes. Defaults to no limit.
+    ///
+    /// What is longer is cut so that it stays what it is: of a JSON text the longest texts in it are
+    /// shortened, and only then items left out, the oldest messages first; a list loses its last
+    /// items, and a text its end. Where something was cut, it says how much there was, as in
+    /// `… [12345 bytes]`. An attribute that nothing of can be kept is dropped.
+    ///
+    /// Whatever is set here, a span is never larger than 4 MiB, and the ids of sessions, users and
+    /// conversations never longer than 250 characters, since some backends refuse a whole batch
+    /// over a longer one: of such an id the beginning is kept and a hash of all of it, the same for
+    /// the same id. Control characters other than tabs and ends of lines are replaced.
+    pub fn attribute_limit(mut self, bytes: usize) -> Self {
+        self.limits.bytes = Some(bytes);
+        self
+    }
+
+    /// Sets the same for one attribute, in place of the limit for all. Defaults to that.
+    pub fn attribute_limit_of(mut self, name: impl Into<String>, bytes: usize) -> Self {
+        let own = self.limits.of.iter().cloned().chain([(name.into(), bytes)]);
+        self.limits.of = own.collect();
         self
     }
 

@@ -39,6 +39,7 @@ fn every_shape_of_version_1_reads_and_writes_as_it_was_published() {
     check("media", &samples::media());
     check("told_step", &samples::told_step());
     check("evaluation", &samples::evaluation());
+    check("looked_up", &samples::looked_up());
 }
 
 #[test]

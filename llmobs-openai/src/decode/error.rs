@@ -137,7 +137,10 @@ impl Inside<'_> {
         let mut filters = Filters::default();
         filters.add(self.inner);
         ErrorFacts {
-            kind: named(self.kind, capture).or_else(|| named(self.status, capture)),
+            // A number there is the HTTP status once more, of which a code says more.
+            kind: named(self.kind, capture)
+                .or_else(|| named(text(self.status).and(self.status), capture))
+                .filter(|kind| kind.parse::<u16>().is_err()),
             code: named(self.code, capture),
             message: said(text(self.message), capture),
             filters,

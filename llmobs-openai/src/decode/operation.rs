@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::error::ErrorFacts;
-use super::json::{Few, Maybe, Raw, flag, has_members, has_text, number, object, text};
+use super::json::{Few, Maybe, Raw, count, flag, has_members, has_text, number, object, text};
 use super::kept::{Budget, Text, identifier};
 use super::messages;
 use super::usage::{Place, UsageFold};
@@ -19,6 +19,8 @@ object! {
     struct Asked<'a> {
         stream_format: Raw<'a> = "stream_format",
         response_format: Raw<'a> = "response_format",
+        query: Raw<'a> = "query",
+        max_num_results: Raw<'a> = "max_num_results",
     }
 }
 
@@ -68,9 +70,31 @@ pub(super) fn request(route: &Route, body: &[u8], capture: Capture, record: &mut
     if text(asked.stream_format).is_some_and(|format| format == "sse") {
         record.stream = Some(true);
     }
+    if route.operation == operation::RETRIEVAL {
+        asked.search(capture, record);
+    }
     if let Some(format) = text(asked.response_format).and_then(|format| identifier(&format)) {
         let params = record.params.get_or_insert_with(|| Box::new(Params::default()));
         params.response_format = Some(format);
+    }
+}
+
+impl Asked<'_> {
+    /// What a store is searched for: a text, or several.
+    fn search(&self, capture: Capture, record: &mut Record) {
+        if let Some(most) = count(self.max_num_results) {
+            record.retrieval.get_or_insert_default().top_k = Some(most);
+        }
+        if !capture.has_input() {
+            return;
+        }
+        let many: Few<Raw<'_>> = super::json::list(self.query);
+        let texts = std::iter::once(self.query).chain(many.iter().copied());
+        let texts: Vec<_> = texts.filter_map(text).collect();
+        if !texts.is_empty() {
+            let query = Value::String(texts.join("\n"));
+            record.content.get_or_insert_default().query = Some(query);
+        }
     }
 }
 

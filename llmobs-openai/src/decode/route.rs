@@ -63,6 +63,15 @@ pub(super) fn deployment<'a>(target: &Target<'a>) -> Option<&'a str> {
     after.split_once('/').map(|(name, _)| name).filter(|name| is_name(name))
 }
 
+/// The answer that is read, or the store that is searched.
+pub(super) fn subject<'a>(target: &Target<'a>) -> Option<&'a str> {
+    let after = |name: &str| {
+        let mut segments = target.path.split('/').skip_while(|segment| *segment != name);
+        segments.nth(1).filter(|id| is_name(id))
+    };
+    after("responses").or_else(|| after("vector_stores"))
+}
+
 /// Whether a segment of a path is a name as it stands.
 fn is_name(segment: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);

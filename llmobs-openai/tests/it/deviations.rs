@@ -305,6 +305,12 @@ fn errors_are_read_in_all_their_shapes() {
         r#""INVALID" "400" "no""#,
     );
     check(400, r#"[{"error":{"code":400,"message":"no"}}]"#, r#""400" "400" "no""#);
+    // Azure's, of a prompt that its filter refused.
+    check(
+        400,
+        r#"{"error":{"message":"no","type":null,"code":"content_filter","status":400}}"#,
+        r#""content_filter" "content_filter" "no""#,
+    );
     check(400, r#"{"code":"bad","error":"no"}"#, r#""bad" "bad" "no""#);
     check(401, r#"{"detail":"no"}"#, r#""401" null "no""#);
     check(422, r#"{"detail":[{"msg":"no"}]}"#, r#""422" null "[{\"msg\":\"no\"}]""#);

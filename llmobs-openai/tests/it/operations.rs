@@ -275,3 +275,27 @@ fn what_is_no_text_is_read_where_only_text_can_be() {
     let line = Exchange { headers, response, ..Exchange::default() }.line();
     assert_eq!(line["model_version"], "m-1");
 }
+
+#[test]
+fn a_search_in_a_store_tells_which_store_how_much_and_what_for_only_with_leave() {
+    let path = "/v1/vector_stores/vs_1/search";
+    let request = r#"{"query":["opening hours","rust"],"max_num_results":3}"#;
+    let search = Exchange { path, request, response: r#"{"data":[]}"#, ..Exchange::default() };
+    let line = search.line();
+    assert_eq!(line["operation"], "retrieval");
+    assert_eq!(line["retrieval"], json!({"data_source": "vs_1", "top_k": 3}));
+    assert_eq!(line["content"], json!({"query": "opening hours\nrust"}));
+    let line = Exchange { capture: Capture::NONE, ..search }.line();
+    assert_eq!(line.get("content"), None);
+}
+
+#[test]
+fn an_answer_that_could_not_be_read_is_told_by_its_id() {
+    let path = "/v1/responses/resp_1";
+    let fetch = Exchange { method: "GET", path, status: 404, request: "", ..Exchange::default() };
+    let line = fetch.line();
+    assert_eq!(
+        (&line["operation"], &line["response_id"]),
+        (&json!("fetch_response"), &json!("resp_1"))
+    );
+}

@@ -16,9 +16,9 @@ pub(super) fn log_records(record: &Record, style: &Style) -> impl Iterator<Item 
 
 fn log_record(event: Event<'_>) -> LogRecord {
     let plain = event.attributes.iter().map(Into::into);
-    let structured = event.content.iter().map(|(key, value)| KeyValue {
-        key: (*key).to_owned(),
-        value: Some(wire(value)),
+    let structured = event.content.iter().map(|part| KeyValue {
+        key: part.key.clone().into_owned(),
+        value: Some(wire(&part.value)),
         ..KeyValue::default()
     });
     LogRecord {

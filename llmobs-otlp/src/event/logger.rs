@@ -38,7 +38,8 @@ impl<L: Logger + Send + Sync> Emit for L {
             record.set_trace_context(trace_id, span_id.unwrap_or(SpanId::INVALID), Some(flags));
         }
         record.add_attributes(event.attributes.into_iter().map(|it| (it.key, plain(it.value))));
-        record.add_attributes(event.content.into_iter().map(|(key, value)| (key, logged(value))));
+        record
+            .add_attributes(event.content.into_iter().map(|part| (part.key, logged(&part.value))));
         Logger::emit(self, record);
     }
 }

@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 use super::signal::Route;
 use super::{Compression, ContentPlace, Otlp, OtlpError, Protocol, Semconv, Signal, Temporality};
 use crate::backend::{Sampler, Share};
+use crate::span::Limits;
 
 /// An exporter of metrics that is asked, and does not send.
 const PROMETHEUS: &str = "prometheus";
@@ -109,6 +110,7 @@ pub(super) fn read(env: &Environment<'_>) -> Result<Otlp, OtlpError> {
     otlp.first.logs = route(env, Signal::Logs, &LOGS)?;
     otlp.content = content(env)?;
     otlp.details = details(env)?;
+    otlp.limits = limits(env, otlp.first.traces.has_endpoint())?;
     if scraped(env) {
         otlp = prometheus(otlp, env)?;
     }
@@ -319,6 +321,24 @@ fn temporality(env: &Environment<'_>) -> Result<Temporality, OtlpError> {
         "lowmemory" => Ok(Temporality::LowMemory),
         _ => Err(OtlpError::Value { variable, expected: "cumulative, delta or lowmemory" }),
     }
+}
+
+/// How much of a span leaves. Where spans are another exporter's, a value that cannot be followed is
+/// that one's to refuse.
+fn limits(env: &Environment<'_>, needed: bool) -> Result<Limits, OtlpError> {
+    let number = |names: [&'static str; 2]| {
+        let Some((variable, value)) = env.first(names) else { return Ok(None) };
+        match value.parse::<usize>() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) if needed => Err(OtlpError::Value { variable, expected: "a whole number" }),
+            Err(_) => Ok(None),
+        }
+    };
+    let count = number(["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"])?;
+    const LENGTH: [&str; 2] =
+        ["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"];
+    let limits = Limits { bytes: number(LENGTH)?, ..Limits::default() };
+    Ok(Limits { count: count.unwrap_or(limits.count), ..limits })
 }
 
 /// `name=value,name=value`, percent-encoded; what is no pair is skipped.

@@ -54,10 +54,14 @@ impl Otlp {
     pub(super) fn style(&self) -> Style {
         let content = self.content.unwrap_or_default();
         let asked = self.content.is_some_and(ContentPlace::on_events);
+        let mut limits = self.limits.clone();
+        let taken = self.compat.iter().filter_map(|backend| backend.value_bytes());
+        limits.bytes = limits.bytes.into_iter().chain(taken).min();
         Style {
             compat: self.compat.as_slice().into(),
             semconv: self.semconv,
             content,
+            limits,
             details: self.details.unwrap_or(asked),
         }
     }

@@ -9,13 +9,16 @@
 mod attached;
 mod compat;
 mod config;
+mod content;
 mod delivery;
 mod destinations;
 mod events;
 mod global;
 #[cfg(feature = "grpc")]
 mod grpc;
+mod kinds;
 mod kits;
+mod limits;
 mod metrics;
 mod nesting;
 mod notice;

@@ -69,6 +69,10 @@ impl Decoder for Estimate {
         self.0.counts(route, content_type)
     }
 
+    fn subject<'a>(&self, target: &Target<'a>) -> Option<&'a str> {
+        self.0.subject(target)
+    }
+
     fn deployment<'a>(&self, target: &Target<'a>) -> Option<&'a str> {
         self.0.deployment(target)
     }

@@ -23,6 +23,7 @@ fn sung() -> [Record; 2] {
         arguments: Some(song.clone()),
         result: Some(song.clone()),
         documents: Some(song),
+        query: Some(json!(CANARY)),
     };
     let mut call = Record { content: Some(Box::new(content)), ..samples::streamed_chat() };
     call.outcome = samples::failed().outcome;
@@ -52,7 +53,7 @@ fn heard(place: Option<ContentPlace>) -> (bool, bool) {
     };
     // What was captured is in the record, wherever it goes.
     let lines = serde_json::to_string(&scene.recording.records()).expect("JSON");
-    assert_eq!(lines.matches(CANARY).count(), 9);
+    assert_eq!(lines.matches(CANARY).count(), 10);
     (heard("/v1/traces"), heard("/v1/logs"))
 }
 
