@@ -56,6 +56,16 @@ impl Bounded<Histogram<f64>> {
         }
     }
 
+    /// Takes many times with the same attributes, which are looked at once.
+    pub(super) fn all_millis(&mut self, all: &[f32], attributes: &[KeyValue]) {
+        let times = all.iter().filter(|millis| millis.is_finite() && **millis >= 0.0);
+        let mut times = times.map(|millis| f64::from(*millis) / 1_000.0).peekable();
+        if times.peek().is_some() {
+            let attributes = self.admitted(attributes);
+            times.for_each(|seconds| self.instrument.record(seconds, attributes));
+        }
+    }
+
     /// Takes a time, as records have them.
     pub(super) fn millis(&mut self, millis: Option<f64>, attributes: &[KeyValue]) {
         if let Some(millis) = millis {

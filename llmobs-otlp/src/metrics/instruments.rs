@@ -168,9 +168,7 @@ impl Instruments {
             chunks.first.millis(latency.time_to_first_chunk_ms, &common);
             // A reader sees items, and when it came to ask for them.
             if clock(record).is_none() {
-                for gap in &latency.chunk_gaps_ms {
-                    chunks.next.millis(Some(f64::from(*gap)), &common);
-                }
+                chunks.next.all_millis(&latency.chunk_gaps_ms, &common);
             }
         }
     }
