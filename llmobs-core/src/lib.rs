@@ -37,6 +37,7 @@ pub mod semconv;
 mod sensitive;
 mod sink;
 mod span;
+mod spool;
 mod step;
 mod stream;
 #[cfg(feature = "testing")]

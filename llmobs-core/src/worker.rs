@@ -17,8 +17,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use self::fold::CallFold;
-pub(crate) use self::message::{FlushRequest, Message};
+pub(crate) use self::message::{FlushRequest, Flushed, Message};
 use self::steps::close_groups;
+use crate::delivery::{Sized, size};
 use crate::group::chain;
 use crate::loss::LossCause;
 use crate::pricing::PriceTable;
@@ -228,10 +229,11 @@ impl Worker {
         if self.ready.is_empty() {
             return;
         }
+        let ready = self.ready.drain(..).map(|record| Sized { size: size(&record), record });
+        let ready: Vec<_> = ready.collect();
         for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
-            delivery.push(&self.ready);
+            delivery.push(&ready);
         }
-        self.ready.clear();
     }
 
     fn flush(&mut self, request: &Arc<FlushRequest>) {
