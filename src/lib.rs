@@ -72,8 +72,8 @@ pub mod testing;
 pub use llmobs_core::__private;
 pub use llmobs_core::{
     Agent, Amount, AmountError, AsAgent, AsDocument, AsDocuments, AsToolCall, AsWorkflow, Attempt,
-    AttemptDetail, Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console,
-    Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField, Decoder, Detector,
+    AttemptDetail, Backoff, Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing,
+    Console, Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField, Decoder, Detector,
     DocumentRef, ErrorClass, Event, EventFacts, Failure, Fallback, FallbackAttempt, FlushError,
     Fold, Found, Headers, IdError, Ids, InScope, InStep, Innermost, IterInStep, JsonLines,
     JsonLinesError, Kind, Latency, LatencyClock, Limits, Llmobs, LocalBackend, Logprobs, LossCause,

@@ -29,7 +29,7 @@ use crate::spool::Spool;
 use crate::worker::{FlushRequest, untraced};
 
 /// Records a sink is offered at once, at most.
-const BATCH: usize = 512;
+const BATCH: usize = 2_048;
 /// Memory that the records of a batch take, at most, unless it is one record alone.
 const BATCH_BYTES: usize = 4 << 20;
 

@@ -298,11 +298,14 @@ impl Builder {
             threads.push(thread);
         }
         let _ = recorder.shared().deliveries.set(deliveries.clone());
+        let (reports, thread) = delivering.reports().map_err(|err| failed(&deliveries, err))?;
+        threads.extend(thread);
         let (of, prices, processors) = (recorder.clone(), self.prices, self.processors);
         let spawned = std::thread::Builder::new().name("llmobs-worker".into()).spawn(move || {
             // The built-in table is read here, where nobody waits for it.
             let prices = prices.unwrap_or_else(PriceTable::builtin);
-            crate::worker::untraced(|| Worker::new(of, prices, processors).run());
+            let worker = Worker::new(of, prices, processors).reporting(reports);
+            crate::worker::untraced(|| worker.run());
         });
         threads.push(spawned.map_err(|err| failed(&deliveries, err))?);
         if self.process_wide {

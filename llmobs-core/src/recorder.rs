@@ -90,7 +90,8 @@ pub struct Limits {
     /// Records that may wait for one sink in memory. Defaults to 65,536.
     pub sink_records: usize,
     /// Memory that the records waiting for one sink may take, in bytes, as far as it can be told from
-    /// outside; a single larger record still finds room. Defaults to 64 MiB.
+    /// outside; a single larger record still finds room. A record without content takes about 2.5 KiB.
+    /// Defaults to 64 MiB.
     pub sink_bytes: usize,
 }
 

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use crate::record::Record;
 
-/// What is not looked at one by one: the record itself, the parts it has in boxes, and short texts
-/// such as ids and names of models.
-const FIXED: usize = size_of::<Record>() + 2 * 1024;
+/// The record itself, with what is not looked at one by one: ids and names of models, providers and
+/// hosts, each of a few bytes.
+const FIXED: usize = size_of::<Record>() + 512;
 /// A string's own room, or that of an entry in a map.
 const ENTRY: usize = 48;
 
@@ -14,6 +14,24 @@ const ENTRY: usize = 48;
 pub(crate) fn size(record: &Record) -> usize {
     let mut size = FIXED;
     let mut add = |n: usize| size = size.saturating_add(n);
+    boxed(&record.params, &mut add);
+    boxed(&record.cost, &mut add);
+    boxed(&record.latency, &mut add);
+    boxed(&record.consumer, &mut add);
+    boxed(&record.error, &mut add);
+    boxed(&record.rate_limit, &mut add);
+    boxed(&record.wire, &mut add);
+    boxed(&record.safety, &mut add);
+    boxed(&record.content, &mut add);
+    boxed(&record.totals, &mut add);
+    boxed(&record.cut, &mut add);
+    boxed(&record.meta, &mut add);
+    boxed(&record.tool, &mut add);
+    boxed(&record.agent, &mut add);
+    boxed(&record.workflow, &mut add);
+    boxed(&record.retrieved, &mut add);
+    record.server_timing.keys().for_each(|key| add(2 * ENTRY + key.len()));
+    record.redacted.keys().for_each(|key| add(2 * ENTRY + key.len()));
     record.tags.iter().for_each(|(key, value)| add(2 * ENTRY + key.len() + value.len()));
     record.attributes.iter().for_each(|(key, of)| add(ENTRY + key.len() + value(of)));
     let texts = [&record.name, &record.session_id, &record.user_id, &record.model];
@@ -55,6 +73,13 @@ pub(crate) fn size(record: &Record) -> usize {
         parts.into_iter().flatten().for_each(|part| add(value(part)));
     }
     size
+}
+
+fn boxed<T>(part: &Option<Box<T>>, add: &mut impl FnMut(usize)) {
+    if part.is_some() {
+        // Its own texts are as short as those of the record.
+        add(size_of::<T>() + 2 * ENTRY);
+    }
 }
 
 /// A value of JSON, which was read or built with a bound on its depth.

@@ -1,18 +1,23 @@
 //! How records reach their sinks: what is set for it, and how it begins and ends.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
 use super::Builder;
 use crate::delivery::{Backoff, Delivery, Pauses, Settings};
+use crate::loss::Losses;
 use crate::record::Record;
 use crate::recorder::Limits;
 use crate::sink::Sink;
 use crate::spool::{self, Spool};
 #[cfg(feature = "testing")]
 use crate::testing::FakePauses;
+use crate::worker::Reports;
 
 /// What a builder was told of it.
 #[derive(Debug)]
@@ -21,6 +26,16 @@ pub(super) struct Delivering {
     pub(super) pauses: Pauses,
     spool: Option<PathBuf>,
     spool_bytes: u64,
+    on_loss: Option<OnLoss>,
+}
+
+/// What the application does about losses.
+struct OnLoss(Box<dyn FnMut(&Losses) + Send>);
+
+impl fmt::Debug for OnLoss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnLoss")
+    }
 }
 
 impl Default for Delivering {
@@ -30,6 +45,7 @@ impl Default for Delivering {
             pauses: Pauses::default(),
             spool: None,
             spool_bytes: spool::DEFAULT_BYTES,
+            on_loss: None,
         }
     }
 }
@@ -66,6 +82,26 @@ impl Builder {
         self
     }
 
+    /// Sets what is called when records are lost, with the whole account: to log it, to count it, to
+    /// raise an alarm. It is called at the first loss, then at most once a minute while there are
+    /// new ones, and at the end, on a thread of its own: it may block, and a panic of its goes no
+    /// further. Defaults to nothing.
+    ///
+    /// ```
+    /// use llmobs_core::Builder;
+    ///
+    /// let builder = Builder::new().on_loss(|losses| {
+    ///     for (cause, count) in losses.by_cause() {
+    ///         eprintln!("{count} records lost: {cause}");
+    ///     }
+    /// });
+    /// # drop(builder);
+    /// ```
+    pub fn on_loss(mut self, on_loss: impl FnMut(&Losses) + Send + 'static) -> Self {
+        self.delivering.on_loss = Some(OnLoss(Box::new(on_loss)));
+        self
+    }
+
     /// Sets the time that pauses between offers to sinks, and between reports of losses, are measured
     /// in. Defaults to the machine's.
     #[cfg(feature = "testing")]
@@ -76,6 +112,21 @@ impl Builder {
 }
 
 impl Delivering {
+    /// How losses are reported, and the thread that tells the application.
+    pub(super) fn reports(self) -> std::io::Result<(Reports, Option<JoinHandle<()>>)> {
+        let Some(OnLoss(mut on_loss)) = self.on_loss else {
+            return Ok((Reports::new(self.pauses, None), None));
+        };
+        let (hook, reports) = sync_channel::<Losses>(1);
+        // Not the worker's thread, which has no `tracing` subscriber: what is logged here is to be seen.
+        let thread = std::thread::Builder::new().name("llmobs-losses".into()).spawn(move || {
+            for losses in reports {
+                let _ = catch_unwind(AssertUnwindSafe(|| on_loss(&losses)));
+            }
+        })?;
+        Ok((Reports::new(self.pauses, Some(hook)), Some(thread)))
+    }
+
     /// Starts the thread of one sink; `names` are those of the sinks before it.
     pub(super) fn start(
         &self,

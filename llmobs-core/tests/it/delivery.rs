@@ -4,6 +4,7 @@ mod bounds;
 mod lifecycle;
 mod outage;
 mod sinks;
+mod spool;
 mod warnings;
 
 use std::collections::BTreeMap;
@@ -121,8 +122,10 @@ impl Backend {
         self.0.lock().expect("no test panics with it")
     }
 
+    /// What it has taken, without the recorder's own reports.
     fn names(&self) -> Vec<String> {
-        self.get().names.clone()
+        let names = self.get().names.clone();
+        names.into_iter().filter(|name| name != "report").collect()
     }
 }
 
