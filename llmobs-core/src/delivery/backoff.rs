@@ -69,6 +69,8 @@ impl Backoff {
 
 /// A pause that a destination asked for is kept up to this length.
 const LONGEST_ASKED: Duration = Duration::from_secs(5 * 60);
+/// Whatever is set, a sink that is down is not hammered.
+const SHORTEST_PROBE: Duration = Duration::from_millis(100);
 /// A flush may have a sink that is down tried again after this time.
 const HURRIED: Duration = Duration::from_secs(1);
 
@@ -107,9 +109,13 @@ impl Circuit {
     /// The sink asks for the batch to be offered again.
     pub(super) fn failed(&mut self, now: Duration, asked: Option<Duration>) {
         self.failed = self.failed.saturating_add(1);
-        let longest = if self.is_down() { self.backoff.probe } else { self.backoff.longest };
+        let Backoff { first, longest, probe, .. } = self.backoff;
+        let (first, longest) = match self.is_down() {
+            true => (first.max(SHORTEST_PROBE), probe.max(SHORTEST_PROBE)),
+            false => (first, longest),
+        };
         let doubled = 2u32.saturating_pow(self.failed - 1);
-        let ours = self.backoff.first.saturating_mul(doubled).min(longest);
+        let ours = first.saturating_mul(doubled).min(longest);
         let ours = ours.mul_f64(1.0 - self.random.f64() / 2.0);
         self.asked = now.saturating_add(asked.unwrap_or_default().min(LONGEST_ASKED));
         self.last = now;

@@ -1,6 +1,8 @@
 //! From the recorder to its sinks: nothing is lost without a number.
 
 mod bounds;
+mod crash;
+mod faults;
 mod lifecycle;
 mod outage;
 mod sinks;

@@ -88,10 +88,12 @@ fn an_outage_of_a_minute_loses_what_finds_no_room_and_nothing_else_without_a_spo
     let (delivered, waiting, lost) = only_sink(&exact(&llmobs));
     let full = lost.get(&LossCause::SinkQueueFull).copied().unwrap_or(0);
     assert_eq!((waiting, lost.len()), (0, 1));
-    // The batch in the sink's hand is not in the queue; a report may be among what is delivered.
-    assert!((10_000..=12_049).contains(&delivered), "{delivered}");
+    // The batch in the sink's hand is not in the queue.
     let names = backend.names();
-    assert_eq!(names.len() as u64 + full, 60_000, "each is delivered or counted");
+    assert!((10_000..=12_048).contains(&names.len()), "{}", names.len());
+    // A report of the losses may be among what is delivered or lost.
+    assert!(matches!(delivered + full, 60_000 | 60_001), "{delivered} and {full}");
+    assert!(matches!(delivered - names.len() as u64, 0 | 1), "{delivered}");
     same(&names, &numbers(0..names.len() as u64));
 }
 
@@ -204,7 +206,6 @@ fn a_shutdown_makes_one_last_offer_and_leaves_the_rest_on_disk() {
     next.shutdown(LONG).expect("the backend is back");
     assert_eq!(backend.names(), ["a", "b", "c"], "older ones first");
     let losses = exact(&next);
-    // The report of what was recovered is a record as well.
-    assert_eq!(only_sink(&losses), (4, 0, BTreeMap::new()));
-    assert_eq!((losses.recorded, losses.sinks[0].recovered), (2, 2));
+    assert_eq!((only_sink(&losses).2.len(), losses.sinks[0].waiting), (0, 0));
+    assert_eq!(losses.sinks[0].recovered, 2);
 }
