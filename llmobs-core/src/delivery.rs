@@ -8,6 +8,7 @@
 //! the state's, which never is.
 
 mod backoff;
+mod offer;
 mod pauses;
 mod run;
 mod size;
@@ -192,17 +193,29 @@ impl Delivery {
             self.lose_spooled(&mut state, &spool, LossCause::SpoolFull, appended.evicted);
             self.lose_spooled(&mut state, &spool, LossCause::SpoolDamaged, appended.damaged);
             if !appended.written {
-                if state.abandoned && !in_hand {
-                    state.settled += batch.len() as u64;
-                    self.lost.add(LossCause::SinkTooSlow, batch.len() as u64);
-                } else if !in_hand {
-                    state.put_back(&batch);
+                if !in_hand {
+                    self.put_back(&mut state, &batch);
                 }
                 return false;
             }
             if in_hand && let Some(hand) = &mut state.hand {
                 hand.spooled = true;
             }
+        }
+    }
+
+    /// Puts a batch back to where it was taken from; nothing is lost for want of room, since it had
+    /// that before.
+    fn put_back(&self, state: &mut State, batch: &[Sized]) {
+        if state.abandoned {
+            let lost = batch.len() as u64;
+            state.settled += lost;
+            self.lost.add(LossCause::SinkTooSlow, lost);
+            return;
+        }
+        for record in batch.iter().rev() {
+            state.bytes = state.bytes.saturating_add(record.size);
+            state.queue.push_front(record.clone());
         }
     }
 
@@ -321,15 +334,6 @@ impl State {
         }
         self.bytes = self.bytes.saturating_sub(size);
         self.queue.drain(..n).collect()
-    }
-
-    /// Puts a batch back to where it was taken from; nothing is lost for want of room, since it had
-    /// that before.
-    fn put_back(&mut self, batch: &[Sized]) {
-        for record in batch.iter().rev() {
-            self.bytes = self.bytes.saturating_add(record.size);
-            self.queue.push_front(record.clone());
-        }
     }
 
     fn has_work(&self) -> bool {

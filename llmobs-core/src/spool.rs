@@ -175,6 +175,11 @@ impl Spool {
         0
     }
 
+    /// Leaves the batch in hand where it is, to be read again.
+    pub(crate) fn put_down(&mut self) {
+        self.hand = None;
+    }
+
     /// Makes what was written durable.
     ///
     /// # Errors

@@ -7,7 +7,10 @@ use std::time::Duration;
 /// After [`offers`](Self::offers) in a row the sink is taken to be down. From then on nothing is
 /// given up: records wait, in the [spool](crate::Builder::spool) where there is one and in memory
 /// where not, and the sink is offered one batch at growing intervals until it takes it. What finds no
-/// room meanwhile is lost and counted, and nothing else; no record is too old to wait.
+/// room meanwhile is lost and counted; no record is too old to wait. A batch that is refused again and
+/// again while others might be taken is offered in ever smaller parts, until the record that it is
+/// about stands alone: that one is given up, and counted as
+/// [`SinkFailed`](crate::LossCause::SinkFailed), when the one after it is taken.
 ///
 /// Intervals are shortened by up to half at random, so that processes that lost the same backend do
 /// not come back as one.
@@ -130,6 +133,11 @@ impl Circuit {
     /// Whether the batch that has just failed is to be given up.
     pub(super) fn gives_up(&self) -> bool {
         self.backoff.give_up && self.is_down()
+    }
+
+    /// Offers in a row that were not taken since the sink is down.
+    pub(super) fn probes(&self) -> u32 {
+        self.failed.saturating_sub(self.backoff.offers.max(1))
     }
 
     /// When the next offer may be made; earlier where somebody waits for it.

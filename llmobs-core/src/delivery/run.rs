@@ -1,15 +1,14 @@
 //! What the thread of a sink does.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::backoff::Circuit;
-use super::{BATCH, BATCH_BYTES, Delivery, Hand, Sized, guarded};
+use super::offer::Offers;
+use super::{Delivery, guarded};
 use crate::loss::LossCause;
 use crate::queue::lock;
 use crate::record::Record;
-use crate::sink::{Batch, Sink, SinkError};
+use crate::sink::Sink;
 use crate::worker::FlushRequest;
 
 /// What there is to do.
@@ -27,7 +26,7 @@ enum Next {
 
 /// What the thread knows of its own doing.
 struct Doing {
-    circuit: Circuit,
+    offers: Offers,
     /// The disk did not take what is in memory: it is asked again after the next offer.
     unsaved: bool,
     /// An offer has been made since the end was announced.
@@ -39,13 +38,13 @@ struct Doing {
 impl Delivery {
     pub(super) fn run(&self, sink: &mut dyn Sink, meta: &dyn Fn() -> Record) {
         self.adopt();
-        let circuit = Circuit::new(self.settings.backoff, self.settings.pauses.seed());
-        let mut doing = Doing { circuit, unsaved: false, last_offer: false, reported: 0 };
+        let offers = Offers::new(&self.settings);
+        let mut doing = Doing { offers, unsaved: false, last_offer: false, reported: 0 };
         loop {
             match self.next(&doing) {
                 Next::Offer => {
                     doing.last_offer = lock(&self.state).closed;
-                    self.offer(sink, &mut doing.circuit, meta);
+                    self.offer(sink, &mut doing.offers, meta);
                     doing.unsaved = false;
                 }
                 Next::Spill => doing.unsaved = !self.spill(),
@@ -86,7 +85,7 @@ impl Delivery {
 
     /// Waits until there is something to do.
     fn next(&self, doing: &Doing) -> Next {
-        let circuit = &doing.circuit;
+        let circuit = &doing.offers.circuit;
         let pauses = &self.settings.pauses;
         let mut state = lock(&self.state);
         loop {
@@ -140,118 +139,5 @@ impl Delivery {
         for request in requests {
             request.done((!durable || !whole).then_some(&self.name), waiting);
         }
-    }
-
-    /// Offers a batch once.
-    fn offer(&self, sink: &mut dyn Sink, circuit: &mut Circuit, meta: &dyn Fn() -> Record) {
-        let Some(hand) = self.pick() else { return };
-        let n = hand.len() as u64;
-        let Some(meta) = guarded(meta) else { return self.settle(Some((LossCause::Panicked, n))) };
-        let records: Vec<_> = hand.iter().map(|sized| Arc::clone(&sized.record)).collect();
-        let batch = Batch { records: &records, meta: &meta };
-        let (cause, lost, err) = match guarded(|| sink.deliver(&batch)) {
-            Some(Ok(())) => {
-                circuit.answered();
-                return self.settle(None);
-            }
-            None => (LossCause::SinkPanicked, n, None),
-            Some(Err(err)) if !err.is_retryable() => {
-                (LossCause::SinkRefused, err.refused(n), Some(err))
-            }
-            Some(Err(err)) => {
-                let up = !circuit.is_down();
-                circuit.failed(self.settings.pauses.elapsed(), err.asked());
-                if circuit.gives_up() {
-                    (LossCause::SinkFailed, n, Some(err))
-                } else if self.keep() {
-                    if up && circuit.is_down() {
-                        self.warn_down(&err);
-                    }
-                    return;
-                } else {
-                    (LossCause::SinkTooSlow, n, Some(err))
-                }
-            }
-        };
-        circuit.answered();
-        self.settle(Some((cause, lost)));
-        self.warn(cause, err.as_ref());
-    }
-
-    /// Takes the oldest batch in hand.
-    fn pick(&self) -> Option<Arc<Vec<Sized>>> {
-        let mut spool = self.spool.as_ref().map(lock);
-        let mut state = lock(&self.state);
-        if state.abandoned {
-            return None;
-        }
-        if let Some(hand) = &mut state.hand {
-            hand.offered = true;
-            return Some(Arc::clone(&hand.records));
-        }
-        let mut records = Vec::new();
-        if let Some(spool) = spool.as_mut().filter(|_| state.spooled > 0) {
-            drop(state);
-            let read = spool.read(BATCH, BATCH_BYTES);
-            records = read.records;
-            state = lock(&self.state);
-            self.lose_spooled(&mut state, spool, LossCause::SpoolDamaged, read.damaged);
-        }
-        let spooled = !records.is_empty();
-        if !spooled {
-            records = state.take(BATCH, BATCH_BYTES);
-        }
-        if records.is_empty() {
-            return None;
-        }
-        let records = Arc::new(records);
-        state.hand = Some(Hand { records: Arc::clone(&records), spooled, offered: true });
-        Some(records)
-    }
-
-    /// Lets go of the batch in hand: it has been delivered, but for what was lost.
-    fn settle(&self, lost: Option<(LossCause, u64)>) {
-        let mut spool = self.spool.as_ref().map(lock);
-        let Some(hand) = lock(&self.state).hand.take() else { return };
-        let n = hand.records.len() as u64;
-        let damaged = match &mut spool {
-            Some(spool) if hand.spooled => spool.commit(),
-            _ => 0,
-        };
-        let mut state = lock(&self.state);
-        state.settled += n;
-        if let Some(spool) = &spool {
-            self.lose_spooled(&mut state, spool, LossCause::SpoolDamaged, damaged);
-        }
-        drop(state);
-        let (cause, lost) = lost.unwrap_or((LossCause::SinkFailed, 0));
-        self.delivered.fetch_add(n - lost, Ordering::Release);
-        self.lost.add(cause, lost);
-    }
-
-    /// Keeps the batch in hand for the next offer; `false` when there will be none.
-    fn keep(&self) -> bool {
-        let mut state = lock(&self.state);
-        let abandoned = state.abandoned;
-        match &mut state.hand {
-            Some(hand) if !abandoned || hand.spooled => {
-                hand.offered = false;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Says that a sink is down: once, at the beginning.
-    fn warn_down(&self, err: &SinkError) {
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            tracing::warn!(
-                target: "llmobs",
-                sink = %self.name,
-                kept = if self.spools() { "on disk" } else { "in memory" },
-                error = err as &(dyn std::error::Error + 'static),
-                "a sink is down; records wait for it"
-            );
-        }));
     }
 }

@@ -143,6 +143,95 @@ fn the_pause_that_a_destination_asks_for_is_made() {
     llmobs.flush(LONG).expect("it has been taken");
 }
 
+/// Lets pauses pass, until all has been delivered or lost; gives the names that were delivered.
+fn settled(llmobs: &Llmobs, pauses: &FakePauses, backend: &Backend) -> Vec<String> {
+    until(|| {
+        pauses.advance(SECOND);
+        exact(llmobs).sinks.iter().all(|sink| sink.waiting == 0)
+    });
+    backend.names()
+}
+
+#[test]
+fn a_record_that_is_never_taken_does_not_stop_the_others() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for spool in [false, true] {
+        for poison in [0, 500, 999] {
+            let backend = Backend::default();
+            backend.get().poison = Some(poison.to_string());
+            let (llmobs, pauses) = start(&backend, |b| match spool {
+                true => b.spool(directory.path()),
+                false => b,
+            });
+            for name in numbers(0..1_000) {
+                step(&llmobs, name);
+            }
+            handed_over(&llmobs);
+            until(|| {
+                pauses.advance(SECOND);
+                backend.names().len() >= poison
+            });
+            // Nobody can tell a record that is refused from a sink that is down until there is another.
+            step(&llmobs, "last");
+            let mut expected = numbers(0..1_000);
+            expected.remove(poison);
+            expected.push("last".into());
+            let names = settled(&llmobs, &pauses, &backend);
+            same(&names, &expected);
+            let lost = exact(&llmobs).sinks[0].lost.clone();
+            assert_eq!(lost, BTreeMap::from([(LossCause::SinkFailed, 1)]));
+        }
+    }
+}
+
+#[test]
+fn a_record_alone_in_its_file_that_is_never_taken_stops_nobody_either() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let away = Backend::away();
+    let configure = |b: Builder| b.spool(directory.path()).backoff(Backoff::new().offers(1));
+    let (first, pauses) = start(&away, configure);
+    step(&first, "poison");
+    pauses.pause();
+    first.shutdown(LONG).expect_err("the sink is away");
+
+    let backend = Backend::default();
+    backend.get().poison = Some("poison".into());
+    let (llmobs, pauses) = start(&backend, configure);
+    for name in numbers(0..10) {
+        step(&llmobs, name);
+    }
+    until(|| llmobs.losses().recorded >= 10 && exact(&llmobs).sinks[0].recovered == 1);
+    assert_eq!(settled(&llmobs, &pauses, &backend).len(), 10);
+    let losses = exact(&llmobs);
+    assert_eq!(losses.sinks[0].lost, BTreeMap::from([(LossCause::SinkFailed, 1)]));
+}
+
+#[test]
+fn an_outage_of_hours_keeps_the_order() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for spool in [false, true] {
+        let backend = Backend::away();
+        let (llmobs, pauses) = start(&backend, |b| match spool {
+            true => b.spool(directory.path()),
+            false => b,
+        });
+        for name in numbers(0..3_000) {
+            step(&llmobs, name);
+        }
+        handed_over(&llmobs);
+        // Long enough that no more than one record is offered at once.
+        until(|| {
+            pauses.advance(60 * SECOND);
+            backend.get().offers > 40
+        });
+        backend.get().away = false;
+        same(&settled(&llmobs, &pauses, &backend), &numbers(0..3_000));
+        assert_eq!(exact(&llmobs).total(), 0);
+        let largest = backend.get().batches.iter().max().copied();
+        assert!(largest > Some(500), "batches grow again: {largest:?}");
+    }
+}
+
 #[test]
 fn a_flush_does_not_wait_for_a_sink_that_is_down() {
     let backend = Backend::away();
