@@ -27,6 +27,8 @@ pub(crate) struct Environment {
     pub(crate) providers: Option<ProviderNames>,
     pub(crate) prices: Option<PathBuf>,
     pub(crate) limits: Limits,
+    pub(crate) spool: Option<PathBuf>,
+    pub(crate) spool_bytes: Option<u64>,
     pub(crate) shutdown_timeout: Option<Duration>,
 }
 
@@ -74,6 +76,9 @@ impl Environment {
         if let Some(n) = number(&text, "LLMOBS_MAX_PAYLOAD_BYTES")? {
             limits.payload_bytes = n;
         }
+        if let Some(n) = number(&text, "LLMOBS_MAX_SINK_BYTES")? {
+            limits.sink_bytes = n;
+        }
         let disabled = text("OTEL_SDK_DISABLED").is_some_and(|v| v.eq_ignore_ascii_case("true"));
         let file = text("LLMOBS_FILE").map(|path| match path.as_str() {
             "none" => FileSetting::None,
@@ -104,6 +109,8 @@ impl Environment {
             providers: providers(&text)?,
             prices: text("LLMOBS_PRICES").map(PathBuf::from),
             limits,
+            spool: text("LLMOBS_SPOOL_DIR").map(PathBuf::from),
+            spool_bytes: number(&text, "LLMOBS_SPOOL_MAX_BYTES")?,
             shutdown_timeout: number(&text, "LLMOBS_SHUTDOWN_TIMEOUT_MS")?
                 .map(Duration::from_millis),
         })

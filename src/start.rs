@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use llmobs_core::{
-    Capture, Decoder, JsonLines, JsonLinesError, Limits, Llmobs, PriceError, PriceTable, Processor,
-    Redact, Rotation, Sink, StartError, TailSampling, TraceBackend, UsagePolicy,
+    Backoff, Capture, Decoder, JsonLines, JsonLinesError, Limits, Llmobs, Losses, PriceError,
+    PriceTable, Processor, Redact, Rotation, Sink, StartError, TailSampling, TraceBackend,
+    UsagePolicy,
 };
 
 use crate::environment::{Environment, EnvironmentError, FileSetting};
@@ -40,6 +41,9 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_PROVIDERS` | a list of `host=name`: who answers at hosts of your own; a leading dot means all below, a port may follow | |
 /// | `LLMOBS_PRICES` | a table of prices that goes before the built-in one, entry by entry | |
 /// | `LLMOBS_MAX_OPERATIONS`, `LLMOBS_MAX_PAYLOAD_BYTES` | bounds of the queue | 65,536, 128 MiB |
+/// | `LLMOBS_MAX_SINK_BYTES` | memory that records waiting for one sink may take | 64 MiB |
+/// | `LLMOBS_SPOOL_DIR` | records wait here for sinks that are down, also over restarts | in memory alone |
+/// | `LLMOBS_SPOOL_MAX_BYTES` | what the spool may take on disk, for each sink | 256 MiB |
 /// | `LLMOBS_SHUTDOWN_TIMEOUT_MS` | how long the drop may wait | 5,000 |
 ///
 /// Without an OTLP endpoint the file is written also where a global OpenTelemetry provider takes the
@@ -165,6 +169,12 @@ impl Builder {
         }
         if let Some(names) = &environment.providers {
             core = core.providers(names.clone());
+        }
+        if let Some(directory) = &environment.spool {
+            core = core.spool(directory);
+        }
+        if let Some(bytes) = environment.spool_bytes {
+            core = core.spool_bytes(bytes);
         }
         if let Some(timeout) = environment.shutdown_timeout {
             core = core.shutdown_timeout(timeout);
@@ -326,6 +336,29 @@ impl Builder {
     /// Sets the bounds of what is held in memory.
     pub fn limits(self, limits: Limits) -> Self {
         self.core(|core| core.limits(limits))
+    }
+
+    /// Sets a directory where records wait for sinks that are down, over restarts of the process, and
+    /// where those wait that find no room in memory; see
+    /// [there](llmobs_core::Builder::spool). Defaults to none.
+    pub fn spool(self, directory: impl Into<PathBuf>) -> Self {
+        self.core(|core| core.spool(directory))
+    }
+
+    /// Sets how many bytes the spool may take on disk for each sink. Defaults to 256 MiB.
+    pub fn spool_bytes(self, bytes: u64) -> Self {
+        self.core(|core| core.spool_bytes(bytes))
+    }
+
+    /// Sets how often a sink that fails is tried again. Defaults to [`Backoff::new`].
+    pub fn backoff(self, backoff: Backoff) -> Self {
+        self.core(|core| core.backoff(backoff))
+    }
+
+    /// Sets what is called when records are lost: at the first loss, then at most once a minute.
+    /// Defaults to nothing.
+    pub fn on_loss(self, on_loss: impl FnMut(&Losses) + Send + 'static) -> Self {
+        self.core(|core| core.on_loss(on_loss))
     }
 
     /// Whether anything is observed at first. Defaults to yes.

@@ -1,68 +1,38 @@
-//! One sink and the thread that feeds it.
+//! One sink: what waits for it, and the thread that feeds it.
+//!
+//! Records wait in three places, oldest first: in the hand of the thread, on disk, in memory. What is
+//! on disk is always older than what is in memory: a batch is taken from memory only while nothing is
+//! on disk, and moves to disk before anything that came after it.
+//!
+//! Two locks, always in this order: the spool's, which is held over reads and writes of files, and
+//! the state's, which never is.
+
+mod backoff;
+mod offer;
+mod pauses;
+mod run;
+mod size;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
+pub use self::backoff::Backoff;
+pub(crate) use self::pauses::Pauses;
+pub(crate) use self::size::size;
 use crate::loss::{LossCause, LossCounts, SinkLosses};
 use crate::queue::lock;
 use crate::record::Record;
-use crate::sink::{Batch, Sink, SinkError};
+use crate::sink::{Sink, SinkError};
+use crate::spool::Spool;
 use crate::worker::{FlushRequest, untraced};
 
-/// Records a sink is offered at once.
-const BATCH: usize = 512;
-
-/// How often, and at what intervals, a batch is offered again to a sink that asks for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub struct Backoff {
-    offers: u32,
-    first: Duration,
-    longest: Duration,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Backoff {
-    /// The defaults: five offers within about three seconds.
-    pub const fn new() -> Self {
-        let (first, longest) = (Duration::from_millis(200), Duration::from_secs(10));
-        Self { offers: 5, first, longest }
-    }
-
-    /// Times a batch is offered before it is given up and counted as lost; at least once. Defaults
-    /// to 5.
-    pub const fn offers(mut self, offers: u32) -> Self {
-        self.offers = offers;
-        self
-    }
-
-    /// Pause before the second offer; each later one is twice as long. Defaults to 200 ms.
-    pub const fn first_pause(mut self, pause: Duration) -> Self {
-        self.first = pause;
-        self
-    }
-
-    /// Longest pause. Defaults to 10 seconds.
-    pub const fn longest_pause(mut self, pause: Duration) -> Self {
-        self.longest = pause;
-        self
-    }
-
-    /// Pause after so many offers; `None` when there is to be no other.
-    fn pause(&self, offers: u32) -> Option<Duration> {
-        let doubled = 2u32.saturating_pow(offers.saturating_sub(1));
-        (offers < self.offers).then(|| self.first.saturating_mul(doubled).min(self.longest))
-    }
-}
+/// Records a sink is offered at once, at most.
+const BATCH: usize = 2_048;
+/// Memory that the records of a batch take, at most, unless it is one record alone.
+const BATCH_BYTES: usize = 4 << 20;
 
 /// The worker's end of one sink.
 #[derive(Debug)]
@@ -70,9 +40,10 @@ pub(crate) struct Delivery {
     name: String,
     state: Mutex<State>,
     wake: Condvar,
-    limit: usize,
-    backoff: Backoff,
+    settings: Settings,
+    spool: Option<Mutex<Spool>>,
     delivered: AtomicU64,
+    recovered: AtomicU64,
     lost: LossCounts,
     /// Batches given up so far.
     given_up: AtomicU64,
@@ -80,17 +51,49 @@ pub(crate) struct Delivery {
     unflushed: AtomicBool,
 }
 
+/// What holds for the deliveries of a recorder.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// Records, and bytes of them, that may wait in memory.
+    pub(crate) records: usize,
+    pub(crate) bytes: usize,
+    pub(crate) backoff: Backoff,
+    pub(crate) pauses: Pauses,
+}
+
+/// A record and the memory it takes.
+#[derive(Clone, Debug)]
+pub(crate) struct Sized {
+    pub(crate) record: Arc<Record>,
+    pub(crate) size: usize,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    records: VecDeque<Arc<Record>>,
-    /// Records that have ever entered the queue, and that have left it.
+    queue: VecDeque<Sized>,
+    /// Memory of what is in the queue.
+    bytes: usize,
+    hand: Option<Hand>,
+    /// Records on disk, those in hand that are there as well included.
+    spooled: u64,
+    /// Records that have ever come in to stay, and that have been delivered or lost since.
     entered: u64,
-    left: u64,
-    /// Who waits for a flush, and how many records must have left the queue before it.
+    settled: u64,
+    /// Who waits for a flush, and how many records must have been settled before it.
     flushes: VecDeque<(u64, Arc<FlushRequest>)>,
     closed: bool,
     /// The time for the shutdown is over: no more offers.
     abandoned: bool,
+}
+
+/// The batch that is offered, or will be again.
+#[derive(Debug)]
+struct Hand {
+    records: Arc<Vec<Sized>>,
+    /// It is on disk as well.
+    spooled: bool,
+    /// It is with the sink at this moment.
+    offered: bool,
 }
 
 impl Delivery {
@@ -101,21 +104,33 @@ impl Delivery {
     /// When the system has no thread to give.
     pub(crate) fn start(
         mut sink: Box<dyn Sink>,
-        limit: usize,
-        backoff: Backoff,
+        name: String,
+        settings: Settings,
+        spool: Option<Spool>,
         meta: impl Fn() -> Record + Send + 'static,
     ) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
         let delivery = Arc::new(Self {
-            name: sink.name().to_owned(),
+            name,
             state: Mutex::default(),
             wake: Condvar::new(),
-            limit,
-            backoff,
+            settings,
+            spool: spool.map(Mutex::new),
             delivered: AtomicU64::new(0),
+            recovered: AtomicU64::new(0),
             lost: LossCounts::default(),
             given_up: AtomicU64::new(0),
             unflushed: AtomicBool::new(false),
         });
+        #[cfg(feature = "testing")]
+        if let Pauses::Fake(fake) = &delivery.settings.pauses {
+            let of = Arc::downgrade(&delivery);
+            fake.on_advance(move || {
+                let Some(delivery) = of.upgrade() else { return };
+                // Whoever has looked at the time under the lock waits by now.
+                drop(lock(&delivery.state));
+                delivery.wake.notify_all();
+            });
+        }
         let ours = Arc::clone(&delivery);
         let thread = std::thread::Builder::new().name("llmobs-sink".into());
         let thread = thread.spawn(move || {
@@ -126,19 +141,94 @@ impl Delivery {
     }
 
     /// Hands records over; what finds no room is counted.
-    pub(crate) fn push(&self, records: &[Arc<Record>]) {
+    pub(crate) fn push(&self, records: &[Sized]) {
+        let (mut rest, abandoned) = self.admit(records);
+        if !rest.is_empty() && !abandoned && self.spool.is_some() {
+            self.spill();
+            (rest, _) = self.admit(rest);
+        }
+        let cause = if abandoned { LossCause::SinkTooSlow } else { LossCause::SinkQueueFull };
+        self.lost.add(cause, rest.len() as u64);
+        self.wake.notify_all();
+    }
+
+    /// Takes in as much as there is room for; gives the rest back, and whether it is all over.
+    fn admit<'a>(&self, mut records: &'a [Sized]) -> (&'a [Sized], bool) {
         let mut state = lock(&self.state);
-        let room = if state.closed { 0 } else { self.limit.saturating_sub(state.records.len()) };
-        let (kept, refused) = records.split_at(room.min(records.len()));
-        state.records.extend(kept.iter().cloned());
-        state.entered += kept.len() as u64;
-        let cause = match state.abandoned {
-            true => LossCause::SinkTooSlow,
-            false => LossCause::SinkQueueFull,
-        };
-        drop(state);
-        self.lost.add(cause, refused.len() as u64);
-        self.wake.notify_one();
+        while let Some((first, rest)) = records.split_first() {
+            let bytes = state.bytes.saturating_add(first.size);
+            // One record finds room however large it is.
+            let room = state.queue.is_empty() || bytes <= self.settings.bytes;
+            if state.closed || state.queue.len() >= self.settings.records || !room {
+                break;
+            }
+            state.queue.push_back(first.clone());
+            state.bytes = bytes;
+            state.entered += 1;
+            records = rest;
+        }
+        (records, state.abandoned)
+    }
+
+    /// Moves everything in memory to disk; whether all of it is there now.
+    pub(crate) fn spill(&self) -> bool {
+        let Some(spool) = &self.spool else { return false };
+        let mut spool = lock(spool);
+        loop {
+            let mut state = lock(&self.state);
+            let busy = state.hand.as_ref().is_some_and(|hand| hand.offered);
+            let (batch, in_hand) = match &state.hand {
+                Some(hand) if !hand.spooled => (Arc::clone(&hand.records), true),
+                _ => (Arc::new(state.take(BATCH, BATCH_BYTES)), false),
+            };
+            drop(state);
+            if batch.is_empty() {
+                return true;
+            }
+            let appended = spool.append(&batch, in_hand, busy);
+            let mut state = lock(&self.state);
+            if appended.took_hand {
+                state.hand = None;
+            }
+            self.lose_spooled(&mut state, &spool, LossCause::SpoolFull, appended.evicted);
+            self.lose_spooled(&mut state, &spool, LossCause::SpoolDamaged, appended.damaged);
+            if !appended.written {
+                if !in_hand {
+                    self.put_back(&mut state, &batch);
+                }
+                return false;
+            }
+            if in_hand && let Some(hand) = &mut state.hand {
+                hand.spooled = true;
+            }
+        }
+    }
+
+    /// Puts a batch back to where it was taken from; nothing is lost for want of room, since it had
+    /// that before.
+    fn put_back(&self, state: &mut State, batch: &[Sized]) {
+        if state.abandoned {
+            let lost = batch.len() as u64;
+            state.settled += lost;
+            self.lost.add(LossCause::SinkTooSlow, lost);
+            return;
+        }
+        for record in batch.iter().rev() {
+            state.bytes = state.bytes.saturating_add(record.size);
+            state.queue.push_front(record.clone());
+        }
+    }
+
+    /// Counts what was on disk and is no more.
+    fn lose_spooled(&self, state: &mut State, spool: &Spool, cause: LossCause, lost: u64) {
+        state.spooled = spool.waiting();
+        state.settled += lost;
+        self.lost.add(cause, lost);
+    }
+
+    /// Moves everything to disk and makes it durable there; whether that could be done.
+    pub(crate) fn save(&self) -> bool {
+        self.spill() && self.spool.as_ref().is_some_and(|spool| lock(spool).sync().is_ok())
     }
 
     /// Asks the sink to make durable what was pushed before.
@@ -146,46 +236,58 @@ impl Delivery {
         let mut state = lock(&self.state);
         if state.closed {
             drop(state);
-            request.done(Some(&self.name));
+            request.done(Some(&self.name), true);
             return;
         }
         let entered = state.entered;
         state.flushes.push_back((entered, request));
         drop(state);
-        self.wake.notify_one();
+        self.wake.notify_all();
     }
 
-    /// Lets the thread end once the queue is empty.
+    /// Lets the thread end once nothing waits, or all that waits is on disk and the sink is down.
     pub(crate) fn close(&self) {
         lock(&self.state).closed = true;
-        self.wake.notify_one();
+        self.wake.notify_all();
     }
 
-    /// Makes the thread end now; what it has not delivered is counted. A batch the sink is busy
-    /// with stays in the account as waiting for as long as it is.
+    /// Makes the thread end now; what it has not delivered, and is not on disk, is counted. A batch
+    /// the sink is busy with stays in the account as waiting for as long as it is.
     pub(crate) fn abandon(&self) {
         let mut state = lock(&self.state);
         state.closed = true;
         state.abandoned = true;
-        let waiting = std::mem::take(&mut state.records).len() as u64;
-        state.left += waiting;
+        let mut lost = std::mem::take(&mut state.queue).len() as u64;
+        state.bytes = 0;
+        if let Some(hand) = state.hand.take_if(|hand| !hand.offered && !hand.spooled) {
+            lost += hand.records.len() as u64;
+        }
+        state.settled += lost;
         drop(state);
-        self.lost.add(LossCause::SinkTooSlow, waiting);
-        self.wake.notify_one();
+        self.lost.add(LossCause::SinkTooSlow, lost);
+        self.wake.notify_all();
     }
 
     /// What became of the records so far; `waiting` is left to whoever knows how many there were.
     pub(crate) fn account(&self) -> SinkLosses {
+        let (delivered, lost) = (self.delivered.load(Ordering::Acquire), self.lost.snapshot());
         SinkLosses {
             sink: self.name.clone(),
-            delivered: self.delivered.load(Ordering::Acquire),
+            delivered,
             waiting: 0,
-            lost: self.lost.snapshot(),
+            spooled: lock(&self.state).spooled,
+            lost,
+            recovered: self.recovered.load(Ordering::Acquire),
         }
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether what cannot be delivered is kept on disk.
+    pub(crate) fn spools(&self) -> bool {
+        self.spool.is_some()
     }
 
     /// Records lost so far.
@@ -198,97 +300,49 @@ impl Delivery {
         !self.unflushed.load(Ordering::Acquire)
     }
 
-    fn run(&self, sink: &mut dyn Sink, meta: &dyn Fn() -> Record) {
-        let mut batch = Vec::with_capacity(BATCH);
-        // Records lost since the last flush that was answered.
-        let mut reported = 0;
-        loop {
-            let mut state = lock(&self.state);
-            while state.records.is_empty() && state.flushes.is_empty() && !state.closed {
-                state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
-            if state.records.is_empty() && state.flushes.is_empty() {
-                break;
-            }
-            let n = state.records.len().min(BATCH);
-            batch.extend(state.records.drain(..n));
-            state.left += n as u64;
-            // Not "until the queue is empty": under steady traffic it never is.
-            let left = state.left;
-            let due = state.flushes.partition_point(|(before, _)| *before <= left);
-            let flushes: Vec<_> = state.flushes.drain(..due).collect();
-            drop(state);
-            if !batch.is_empty() {
-                self.offer(sink, &batch, meta);
-                batch.clear();
-            }
-            if !flushes.is_empty() {
-                let flushed = matches!(guarded(|| sink.flush()), Some(Ok(())));
-                let lost = self.lost.total();
-                let whole = lost == std::mem::replace(&mut reported, lost);
-                for (_, request) in flushes {
-                    request.done((!flushed || !whole).then_some(&self.name));
-                }
-            }
-        }
-        if !matches!(guarded(|| sink.flush()), Some(Ok(()))) {
-            self.unflushed.store(true, Ordering::Release);
-        }
-    }
-
-    fn offer(&self, sink: &mut dyn Sink, records: &[Arc<Record>], meta: &dyn Fn() -> Record) {
-        let n = records.len() as u64;
-        let Some(meta) = guarded(meta) else {
-            self.lost.add(LossCause::Panicked, n);
-            return;
-        };
-        let batch = Batch { records, meta: &meta };
-        for offers in 1.. {
-            let (cause, lost, err) = match guarded(|| sink.deliver(&batch)) {
-                Some(Ok(())) => {
-                    self.delivered.fetch_add(n, Ordering::Release);
-                    return;
-                }
-                None => (LossCause::SinkPanicked, n, None),
-                Some(Err(err)) if !err.is_retryable() => {
-                    (LossCause::SinkRefused, err.refused(n), Some(err))
-                }
-                Some(Err(err)) => match self.backoff.pause(offers) {
-                    None => (LossCause::SinkFailed, n, Some(err)),
-                    Some(pause) if self.pause(err.pause_of(pause)) => continue,
-                    Some(_) => (LossCause::SinkTooSlow, n, Some(err)),
-                },
-            };
-            self.delivered.fetch_add(n - lost, Ordering::Release);
-            self.lost.add(cause, lost);
-            // A subscriber of the application's may panic.
-            let _ = catch_unwind(AssertUnwindSafe(|| self.warn(cause, err.as_ref())));
-            return;
-        }
-    }
-
     /// Says that records are being lost: at the first ones, then each time their number has
-    /// doubled, since a sink that is down stays down for a while.
+    /// doubled, since a sink that refuses goes on refusing for a while.
     fn warn(&self, cause: LossCause, err: Option<&SinkError>) {
         let batches = self.given_up.fetch_add(1, Ordering::Relaxed) + 1;
-        if batches.is_power_of_two() {
-            tracing::warn!(
-                target: "llmobs",
-                sink = %self.name,
-                cause = cause.as_str(),
-                batches,
-                error = err.map(|err| err as &(dyn std::error::Error + 'static)),
-                "records were lost"
-            );
+        // A subscriber of the application's may panic.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            if batches.is_power_of_two() {
+                tracing::warn!(
+                    target: "llmobs",
+                    sink = %self.name,
+                    cause = cause.as_str(),
+                    batches,
+                    error = err.map(|err| err as &(dyn std::error::Error + 'static)),
+                    "records were lost"
+                );
+            }
+        }));
+    }
+}
+
+impl State {
+    /// Takes a batch from the front of the queue.
+    fn take(&mut self, records: usize, bytes: usize) -> Vec<Sized> {
+        let (mut n, mut size) = (0, 0_usize);
+        for record in self.queue.iter().take(records) {
+            size = size.saturating_add(record.size);
+            if n > 0 && size > bytes {
+                size -= record.size;
+                break;
+            }
+            n += 1;
         }
+        self.bytes = self.bytes.saturating_sub(size);
+        self.queue.drain(..n).collect()
     }
 
-    /// Waits before the next offer; `false` when there is to be none.
-    fn pause(&self, pause: Duration) -> bool {
-        let state = lock(&self.state);
-        let waited = self.wake.wait_timeout_while(state, pause, |state| !state.abandoned);
-        let state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        !state.abandoned
+    fn has_work(&self) -> bool {
+        self.hand.is_some() || self.spooled > 0 || !self.queue.is_empty()
+    }
+
+    /// Whether all that waits is on disk.
+    fn is_saved(&self) -> bool {
+        self.queue.is_empty() && self.hand.as_ref().is_none_or(|hand| hand.spooled)
     }
 }
 

@@ -38,6 +38,7 @@ pub mod semconv;
 mod sensitive;
 mod sink;
 mod span;
+mod spool;
 mod step;
 mod stream;
 #[cfg(feature = "testing")]

@@ -1,5 +1,7 @@
 //! Starting and stopping a recorder.
 
+mod delivering;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
@@ -7,9 +9,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use self::delivering::{Delivering, save};
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::Decoder;
-use crate::delivery::{Backoff, Delivery};
+use crate::delivery::Delivery;
 use crate::enabled::Enabled;
 use crate::hosts::HostPattern;
 use crate::id::{Ids, RandomIds};
@@ -51,7 +54,7 @@ pub struct Builder {
     prices: Option<PriceTable>,
     tail_sampling: Option<TailSampling>,
     limits: Limits,
-    backoff: Backoff,
+    delivering: Delivering,
     enabled: bool,
     process_wide: bool,
     shutdown_timeout: Duration,
@@ -79,7 +82,7 @@ impl Default for Builder {
             prices: None,
             tail_sampling: None,
             limits: Limits::default(),
-            backoff: Backoff::new(),
+            delivering: Delivering::default(),
             enabled: true,
             process_wide: true,
             shutdown_timeout: Duration::from_secs(5),
@@ -226,12 +229,6 @@ impl Builder {
         self
     }
 
-    /// Sets how often a failing sink is tried again. Defaults to [`Backoff::new`].
-    pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
-        self
-    }
-
     /// Whether anything is observed at first. Defaults to yes.
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;
@@ -303,21 +300,25 @@ impl Builder {
             deliveries.iter().for_each(|delivery| delivery.close());
             StartError(Cause::Thread(err))
         };
+        let delivering = self.delivering;
+        let mut names = BTreeMap::new();
         for sink in self.sinks {
             let of = recorder.clone();
-            let meta = move || meta(&of);
-            let started = Delivery::start(sink, self.limits.sink_records, self.backoff, meta);
+            let started = delivering.start(sink, self.limits, &mut names, move || meta(&of));
             let (delivery, thread) = started.map_err(|err| failed(&deliveries, err))?;
             deliveries.push(delivery);
             threads.push(thread);
         }
         let _ = recorder.shared().deliveries.set(deliveries.clone());
+        let (reports, thread) = delivering.reports().map_err(|err| failed(&deliveries, err))?;
+        threads.extend(thread);
         let (of, prices, processors) = (recorder.clone(), self.prices, self.processors);
         let sampling = self.tail_sampling;
         let spawned = std::thread::Builder::new().name("llmobs-worker".into()).spawn(move || {
             // The built-in table is read here, where nobody waits for it.
             let prices = prices.unwrap_or_else(PriceTable::builtin);
-            let worker = Worker::new(of, prices, processors).sampled(sampling);
+            let worker = Worker::new(of, prices, processors);
+            let worker = worker.sampled(sampling).reporting(reports);
             crate::worker::untraced(|| worker.run());
         });
         threads.push(spawned.map_err(|err| failed(&deliveries, err))?);
@@ -376,18 +377,20 @@ impl Llmobs {
         self.recorder.queue().close();
         let threads = std::mem::take(&mut *lock(&self.threads));
         if threads.is_empty() {
-            let sinks = self.recorder.losses().sinks;
-            return match sinks.iter().map(|sink| sink.waiting).max() {
-                None | Some(0) => Ok(()),
-                Some(waiting) => Err(FlushError::new(waiting, Vec::new())),
-            };
+            let waits = self.recorder.sinks_wait();
+            return if waits { Err(self.recorder.left(Vec::new())) } else { Ok(()) };
         }
         let done = || threads.iter().all(JoinHandle::is_finished);
+        let mut saving = false;
         while !done() && began.elapsed() < timeout {
+            if !saving && began.elapsed() > timeout / 4 * 3 {
+                saving = true;
+                save(deliveries);
+            }
             std::thread::sleep(Duration::from_millis(1));
         }
         let in_time = done();
-        let waiting = self.recorder.waiting();
+        let left = self.recorder.left(Vec::new());
         if !in_time {
             deliveries.iter().for_each(|delivery| delivery.abandon());
         }
@@ -398,10 +401,8 @@ impl Llmobs {
         let mut sinks: Vec<_> = deliveries.iter().zip(lost_before).filter_map(lost).collect();
         let rules = self.recorder.shared().unflushed.get();
         sinks.extend(rules.into_iter().flatten().cloned());
-        match in_time && sinks.is_empty() {
-            true => Ok(()),
-            false => Err(FlushError::new(waiting, sinks)),
-        }
+        let whole = in_time && sinks.is_empty() && !self.recorder.sinks_wait();
+        if whole { Ok(()) } else { Err(left.with(sinks)) }
     }
 }
 

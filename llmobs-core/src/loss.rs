@@ -21,16 +21,20 @@ pub enum LossCause {
     SinkQueueFull,
     /// A sink refused the record for good.
     SinkRefused,
-    /// A sink kept failing until it was given up.
+    /// A sink kept failing until the record was given up.
     SinkFailed,
     /// A sink panicked.
     SinkPanicked,
     /// A sink had not taken the record when the time for the shutdown was over.
     SinkTooSlow,
+    /// The spool was full, and the record the oldest in it.
+    SpoolFull,
+    /// The record was in the spool, and could not be read from there any more.
+    SpoolDamaged,
 }
 
 impl LossCause {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::QueueFull,
         Self::ShutDown,
         Self::Panicked,
@@ -39,6 +43,8 @@ impl LossCause {
         Self::SinkFailed,
         Self::SinkPanicked,
         Self::SinkTooSlow,
+        Self::SpoolFull,
+        Self::SpoolDamaged,
     ];
 
     /// The name in `meta` records.
@@ -52,6 +58,8 @@ impl LossCause {
             Self::SinkFailed => "sink_failed",
             Self::SinkPanicked => "sink_panicked",
             Self::SinkTooSlow => "sink_too_slow",
+            Self::SpoolFull => "spool_full",
+            Self::SpoolDamaged => "spool_damaged",
         }
     }
 }
@@ -86,7 +94,7 @@ impl LossCounts {
 /// Where everything the recorder took on has gone, so far.
 ///
 /// `accepted` = `open` + `refused_by_rule` + `lost` + `recorded`, and for each sink
-/// `recorded` = `delivered` + `lost` + `waiting`: exactly, whenever it is asked for. The recorder's
+/// `recorded` + `recovered` = `delivered` + `lost` + `waiting`: exactly, whenever it is asked for. The recorder's
 /// own reports of losses are records like all others and counted with them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -133,8 +141,13 @@ pub struct SinkLosses {
     pub sink: String,
     /// Records it has taken.
     pub delivered: u64,
-    /// Records waiting for it, or that it is busy with.
+    /// Records waiting for it, or that it is busy with, wherever they are.
     pub waiting: u64,
+    /// Those of the waiting that are in the spool on disk.
+    pub spooled: u64,
+    /// Records that earlier processes had left in the spool, and that are delivered, lost or waiting
+    /// here like this one's own.
+    pub recovered: u64,
     /// Records it has not taken, by cause.
     pub lost: BTreeMap<LossCause, u64>,
 }

@@ -70,7 +70,7 @@ impl Flushing {
 
 impl Drop for Flushing {
     fn drop(&mut self) {
-        self.request.done(self.failed.then_some(&self.rule));
+        self.request.done(self.failed.then_some(&self.rule), false);
     }
 }
 

@@ -18,7 +18,7 @@ use crate::delivery::Delivery;
 use crate::enabled::Enabled;
 use crate::hosts::HostPattern;
 use crate::id::Ids;
-use crate::loss::{LossCause, LossCounts, Losses};
+use crate::loss::{LossCause, LossCounts, Losses, SinkLosses};
 use crate::prompt::Renderings;
 use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
@@ -29,7 +29,7 @@ use crate::span::{OpenSpan, TraceBackend};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::usage::UsagePolicy;
 use crate::user_id::UserIdKey;
-use crate::worker::{FlushRequest, Message};
+use crate::worker::{FlushRequest, Flushed, Message};
 
 /// A handle to a running recorder: cheap to clone, good for any thread.
 ///
@@ -96,8 +96,12 @@ pub struct Limits {
     pub body_bytes: usize,
     /// One server-sent event, in bytes. Defaults to 1 MiB.
     pub event_bytes: usize,
-    /// Records that may wait for one sink. Defaults to 65,536.
+    /// Records that may wait for one sink in memory. Defaults to 65,536.
     pub sink_records: usize,
+    /// Memory that the records waiting for one sink may take, in bytes, as far as it can be told from
+    /// outside; a single larger record still finds room. A record without content takes about 2.5 KiB.
+    /// Defaults to 64 MiB.
+    pub sink_bytes: usize,
 }
 
 impl Default for Limits {
@@ -108,6 +112,7 @@ impl Default for Limits {
             body_bytes: 8 << 20,
             event_bytes: 1 << 20,
             sink_records: 65_536,
+            sink_bytes: 64 << 20,
         }
     }
 }
@@ -219,7 +224,8 @@ impl Recorder {
         let accepted = counts.accepted.load(Ordering::Acquire);
         for sink in &mut sinks {
             let settled = sink.delivered + sink.lost.values().sum::<u64>();
-            sink.waiting = recorded.saturating_sub(settled);
+            sink.waiting = (recorded + sink.recovered).saturating_sub(settled);
+            sink.spooled = sink.spooled.min(sink.waiting);
         }
         let settled = recorded + refused_by_rule + lost.values().sum::<u64>();
         Losses {
@@ -257,6 +263,9 @@ impl Recorder {
 
     /// Waits until everything observed so far has been taken by the sinks and made durable.
     ///
+    /// For a sink that is down it does not wait: what is on its way there goes to the
+    /// [spool](crate::Builder::spool), if there is one, is made durable there, and the error says so.
+    ///
     /// Blocks the thread: inside an async runtime, call it from a blocking task.
     ///
     /// # Errors
@@ -266,21 +275,34 @@ impl Recorder {
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let request = Arc::new(FlushRequest::default());
         if self.0.queue.push(Message::Flush(Arc::clone(&request))).is_err() {
-            return match self.waiting() {
-                0 => Ok(()),
-                waiting => Err(FlushError { waiting, sinks: Vec::new() }),
+            return match self.left(Vec::new()) {
+                FlushError { waiting: 0, .. } => Ok(()),
+                left => Err(left),
             };
         }
         match request.wait(timeout) {
-            Some(failed) if failed.is_empty() => Ok(()),
-            Some(sinks) => Err(FlushError { waiting: self.waiting(), sinks }),
-            None => Err(FlushError { waiting: self.waiting().max(1), sinks: Vec::new() }),
+            Some(Flushed { failed, waiting: false }) if failed.is_empty() => Ok(()),
+            Some(Flushed { failed, .. }) => Err(self.left(failed)),
+            None => {
+                let left = self.left(Vec::new());
+                Err(FlushError { waiting: left.waiting.max(1), ..left })
+            }
         }
     }
 
-    pub(crate) fn waiting(&self) -> u64 {
+    /// Whether a sink has not been given everything.
+    pub(crate) fn sinks_wait(&self) -> bool {
+        self.losses().sinks.iter().any(|sink| sink.waiting > 0)
+    }
+
+    /// What has not been delivered, at the sink that has most before it.
+    pub(crate) fn left(&self, sinks: Vec<String>) -> FlushError {
         let losses = self.losses();
-        losses.open + losses.sinks.iter().map(|sink| sink.waiting).max().unwrap_or(0)
+        let most = |of: fn(&SinkLosses) -> u64| losses.sinks.iter().map(of).max().unwrap_or(0);
+        let waiting = most(|sink| sink.waiting);
+        let in_memory = most(|sink| sink.waiting.saturating_sub(sink.spooled));
+        let spooled = waiting.saturating_sub(in_memory);
+        FlushError { waiting: losses.open + waiting, spooled, sinks }
     }
 
     /// Whether two handles are of the same recorder.
@@ -436,10 +458,22 @@ pub(crate) fn contained<R>(run: impl FnOnce() -> R) -> Option<R> {
 
 /// A flush or shutdown that could not bring everything out in time.
 #[derive(Debug, thiserror::Error)]
-#[error("not everything was delivered: {waiting} records are waiting{}", failed(sinks))]
+#[error(
+    "not everything was delivered: {waiting} records are waiting{}{}",
+    in_spool(*spooled),
+    failed(sinks)
+)]
 pub struct FlushError {
     waiting: u64,
+    spooled: u64,
     sinks: Vec<String>,
+}
+
+fn in_spool(records: u64) -> String {
+    match records {
+        0 => String::new(),
+        records => format!(" ({records} of them on disk)"),
+    }
 }
 
 fn failed(sinks: &[String]) -> String {
@@ -450,13 +484,19 @@ fn failed(sinks: &[String]) -> String {
 }
 
 impl FlushError {
-    pub(crate) fn new(waiting: u64, sinks: Vec<String>) -> Self {
-        Self { waiting, sinks }
+    pub(crate) fn with(self, sinks: Vec<String>) -> Self {
+        Self { sinks, ..self }
     }
 
     /// Records that had not reached every sink.
     pub fn waiting(&self) -> u64 {
         self.waiting
+    }
+
+    /// Those of the waiting that are safe in the spool: when that is all of them, and no sink has
+    /// failed, nothing is lost should the process end now.
+    pub fn spooled(&self) -> u64 {
+        self.spooled
     }
 
     /// Names of the sinks that have lost records, or could not make them durable, and of rules that

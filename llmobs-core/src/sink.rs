@@ -20,7 +20,8 @@ pub trait Sink: fmt::Debug + Send + 'static {
     ///
     /// # Errors
     ///
-    /// [`SinkError::retryable`] makes the recorder offer the same batch again after a pause;
+    /// [`SinkError::retryable`] makes the recorder offer the same batch again after a pause, until it
+    /// is taken: see [`Backoff`](crate::Backoff);
     /// [`SinkError::permanent`] makes it count the batch as lost, [`SinkError::partial`] a part.
     fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), SinkError>;
 
@@ -74,8 +75,8 @@ impl SinkError {
         Self { refused: Some(refused), ..Self::permanent(message) }
     }
 
-    /// Asks for a pause of at least this length before the batch is offered again; the recorder
-    /// waits for at most 30 seconds.
+    /// Asks for a pause of at least this length before the batch is offered again; up to five minutes
+    /// the recorder keeps to it.
     #[must_use]
     pub fn retry_after(mut self, pause: Duration) -> Self {
         self.retry_after = Some(pause);
@@ -97,10 +98,9 @@ impl SinkError {
         self.retryable
     }
 
-    /// The pause before the next offer: `ours`, or the longer one that the destination asked for.
-    pub(crate) fn pause_of(&self, ours: Duration) -> Duration {
-        const LONGEST: Duration = Duration::from_secs(30);
-        self.retry_after.map_or(ours, |asked| asked.min(LONGEST).max(ours))
+    /// The pause that the destination asked for.
+    pub(crate) fn asked(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// Records that were refused, of `offered`.

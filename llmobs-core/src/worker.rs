@@ -7,6 +7,7 @@ mod fold;
 mod message;
 mod outcome;
 mod reader;
+mod report;
 mod room;
 mod steps;
 
@@ -14,11 +15,13 @@ use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use self::fold::CallFold;
-pub(crate) use self::message::{FlushRequest, Message};
+pub(crate) use self::message::{FlushRequest, Flushed, Message};
+pub(crate) use self::report::Reports;
 use self::steps::close_groups;
+use crate::delivery::{Sized, size};
 use crate::group::chain;
 use crate::loss::LossCause;
 use crate::pricing::PriceTable;
@@ -35,8 +38,6 @@ use crate::step::OpenStep;
 const IDLE: Duration = Duration::from_secs(5);
 /// Pause after work, so that a busy service wakes the worker at most this often.
 const LINGER: Duration = Duration::from_millis(5);
-/// How often losses are reported, when there are new ones.
-const REPORT: Duration = Duration::from_secs(60);
 
 /// Runs our own work in a thread whose `tracing` events and spans go nowhere: what we export is
 /// never observed in turn.
@@ -56,7 +57,7 @@ pub(crate) struct Worker {
     traces: Option<Traces>,
     /// Records of this round, not yet handed to the sinks.
     ready: Vec<Arc<Record>>,
-    reported: u64,
+    reports: Reports,
 }
 
 impl Worker {
@@ -73,7 +74,7 @@ impl Worker {
             held: HashMap::new(),
             traces: None,
             ready: Vec::new(),
-            reported: 0,
+            reports: Reports::default(),
         }
     }
 
@@ -81,6 +82,11 @@ impl Worker {
     pub(crate) fn sampled(mut self, sampling: Option<TailSampling>) -> Self {
         self.traces = sampling.map(Traces::new);
         self
+    }
+
+    /// Reports losses in this way.
+    pub(crate) fn reporting(self, reports: Reports) -> Self {
+        Self { reports, ..self }
     }
 
     /// Handles all that waits, on this thread, and gives the records that came of it away.
@@ -100,7 +106,6 @@ impl Worker {
         }
         drop(recorder);
         let mut items = VecDeque::with_capacity(256);
-        let mut last_report = Instant::now();
         loop {
             let recorder = self.recorder.clone();
             // Asked before, since what is pushed after an idle wait may be the last before the end.
@@ -122,10 +127,7 @@ impl Worker {
             for request in flushes {
                 self.flush(&request);
             }
-            if last_report.elapsed() >= REPORT {
-                last_report = Instant::now();
-                self.report();
-            }
+            self.report(false);
             if closed && !worked {
                 break;
             }
@@ -136,7 +138,7 @@ impl Worker {
         self.end_open_calls();
         self.sample(|traces, _, out| traces.decide_all(out));
         self.hand_over();
-        self.report();
+        self.report(true);
         // Sinks end while processors report: a slow one of these holds up none of those.
         for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
             delivery.close();
@@ -275,10 +277,11 @@ impl Worker {
         if self.ready.is_empty() {
             return;
         }
+        let ready = self.ready.drain(..).map(|record| Sized { size: size(&record), record });
+        let ready: Vec<_> = ready.collect();
         for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
-            delivery.push(&self.ready);
+            delivery.push(&ready);
         }
-        self.ready.clear();
     }
 
     fn flush(&mut self, request: &Arc<FlushRequest>) {
@@ -297,27 +300,6 @@ impl Worker {
                 processor.flush_with(flushing);
             }));
         }
-    }
-
-    /// Writes what was lost since the last report, if anything was.
-    fn report(&mut self) {
-        let losses = self.recorder.losses();
-        if losses.total() == self.reported {
-            return;
-        }
-        self.reported = losses.total();
-        let mut record = meta(&self.recorder);
-        if let Some(meta) = &mut record.meta {
-            meta.losses = Some(crate::record::LossReport {
-                accepted: losses.accepted,
-                lost: losses.by_cause().into_iter().map(|(c, n)| (c.to_string(), n)).collect(),
-            });
-        }
-        let counts = &self.recorder.shared().counts;
-        counts.accepted.fetch_add(1, Ordering::Relaxed);
-        counts.recorded.fetch_add(1, Ordering::Release);
-        self.ready.push(Arc::new(record));
-        self.hand_over();
     }
 
     fn end_open_calls(&mut self) {

@@ -99,7 +99,8 @@ pub(crate) fn header() -> Record {
 pub(crate) fn losses(accepted: u64, lost: &[(&str, u64)]) -> Record {
     let mut record = header();
     let lost: BTreeMap<_, _> = lost.iter().map(|(cause, n)| ((*cause).to_owned(), *n)).collect();
-    record.meta.as_mut().expect("a header has facts").losses = Some(LossReport { accepted, lost });
+    record.meta.as_mut().expect("a header has facts").losses =
+        Some(LossReport { accepted, lost, ..LossReport::default() });
     record
 }
 

@@ -102,6 +102,12 @@ fn line(out: &mut String, record: &Record) {
     for (cause, n) in losses.iter().flat_map(|losses| &losses.lost) {
         words.word(&format!("lost {cause}={n}"));
     }
+    for (sink, n) in losses.iter().flat_map(|losses| &losses.waiting) {
+        words.word(&format!("waiting {sink}={n}"));
+    }
+    for (sink, n) in losses.iter().flat_map(|losses| &losses.recovered) {
+        words.word(&format!("recovered {sink}={n}"));
+    }
     out.push('\n');
 }
 

@@ -69,7 +69,7 @@ pub fn loss_report() -> Record {
     let mut record = file_start();
     if let Some(meta) = &mut record.meta {
         let lost = BTreeMap::from([("queue_full".into(), 3), ("sink_failed".into(), 12)]);
-        meta.losses = Some(LossReport { accepted: 1_000, lost });
+        meta.losses = Some(LossReport { accepted: 1_000, lost, ..LossReport::default() });
     }
     record
 }

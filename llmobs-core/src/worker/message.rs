@@ -90,7 +90,16 @@ pub(crate) struct FlushRequest {
 struct FlushState {
     /// Those that have not answered; `None` until their number is known.
     left: Option<usize>,
-    failed: Vec<String>,
+    answers: Flushed,
+}
+
+/// What the sinks have answered to a flush.
+#[derive(Debug, Default)]
+pub(crate) struct Flushed {
+    /// Names of those that have lost something, or could not make everything durable.
+    pub(crate) failed: Vec<String>,
+    /// Some sink is down, and records wait for it.
+    pub(crate) waiting: bool,
 }
 
 impl FlushRequest {
@@ -100,11 +109,12 @@ impl FlushRequest {
         self.wake.notify_all();
     }
 
-    /// One answer: the name of whoever failed.
-    pub(crate) fn done(&self, failed: Option<&String>) {
+    /// One answer: the name of a sink or a rule when it failed, and whether records wait for it.
+    pub(crate) fn done(&self, failed: Option<&String>, waiting: bool) {
         let mut state = lock(&self.state);
         state.left = state.left.map(|left| left.saturating_sub(1));
-        state.failed.extend(failed.cloned());
+        state.answers.failed.extend(failed.cloned());
+        state.answers.waiting |= waiting;
         drop(state);
         self.wake.notify_all();
     }
@@ -113,14 +123,14 @@ impl FlushRequest {
     pub(crate) fn wait_long(&self) -> Vec<String> {
         let state = lock(&self.state);
         let waited = self.wake.wait_while(state, |state| state.left != Some(0));
-        std::mem::take(&mut waited.unwrap_or_else(PoisonError::into_inner).failed)
+        std::mem::take(&mut waited.unwrap_or_else(PoisonError::into_inner).answers.failed)
     }
 
     /// Waits for all answers; `None` when the time is over first.
-    pub(crate) fn wait(&self, timeout: Duration) -> Option<Vec<String>> {
+    pub(crate) fn wait(&self, timeout: Duration) -> Option<Flushed> {
         let state = lock(&self.state);
         let waited = self.wake.wait_timeout_while(state, timeout, |state| state.left != Some(0));
         let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        (!timeout.timed_out()).then(|| std::mem::take(&mut state.failed))
+        (!timeout.timed_out()).then(|| std::mem::take(&mut state.answers))
     }
 }

@@ -1,11 +1,17 @@
 //! From the recorder to its sinks: nothing is lost without a number.
 
+mod bounds;
+mod crash;
+mod faults;
 mod lifecycle;
+mod outage;
 mod sinks;
+mod spool;
 mod warnings;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use llmobs_core::testing::CountingIds;
@@ -92,6 +98,73 @@ fn step(recorder: &Recorder, name: impl Into<String>) {
     recorder.step(StepKind::Tool, name.into()).end();
 }
 
+/// A sink that can be away; it keeps the names of what it takes, in order. Clones share it.
+#[derive(Clone, Debug, Default)]
+struct Backend(Arc<Mutex<Taken>>);
+
+#[derive(Debug, Default)]
+struct Taken {
+    away: bool,
+    offers: u64,
+    batches: Vec<usize>,
+    names: Vec<String>,
+    /// A batch with a record of this name is refused for now, each time.
+    poison: Option<String>,
+    retry_after: Option<Duration>,
+}
+
+impl Backend {
+    fn away() -> Self {
+        let backend = Self::default();
+        backend.get().away = true;
+        backend
+    }
+
+    fn get(&self) -> MutexGuard<'_, Taken> {
+        self.0.lock().expect("no test panics with it")
+    }
+
+    /// What it has taken, without the recorder's own reports.
+    fn names(&self) -> Vec<String> {
+        let names = self.get().names.clone();
+        names.into_iter().filter(|name| name != "report").collect()
+    }
+}
+
+impl Sink for Backend {
+    fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
+        let mut taken = self.get();
+        taken.offers += 1;
+        let names: Vec<_> = batch.records.iter().map(|record| name(record)).collect();
+        if taken.away || taken.poison.as_ref().is_some_and(|poison| names.contains(poison)) {
+            let err = SinkError::retryable("nobody is there");
+            return Err(taken.retry_after.into_iter().fold(err, SinkError::retry_after));
+        }
+        taken.batches.push(names.len());
+        taken.names.extend(names);
+        Ok(())
+    }
+
+    fn name(&self) -> &str {
+        "backend"
+    }
+}
+
+/// Waits until something is so, which it must become.
+#[track_caller]
+fn until(mut so: impl FnMut() -> bool) {
+    let began = std::time::Instant::now();
+    while !so() {
+        assert!(began.elapsed() < 3 * LONG, "it never came to be");
+        std::thread::yield_now();
+    }
+}
+
+/// Numbers as names.
+fn numbers(range: std::ops::Range<u64>) -> Vec<String> {
+    range.map(|n| n.to_string()).collect()
+}
+
 /// The two sums hold; gives the counts for a look at them.
 #[track_caller]
 fn exact(recorder: &Recorder) -> Losses {
@@ -99,9 +172,10 @@ fn exact(recorder: &Recorder) -> Losses {
     let Losses { accepted, open, refused_by_rule, recorded, ref lost, ref sinks, .. } = losses;
     let lost: u64 = lost.values().sum();
     assert_eq!(accepted, open + refused_by_rule + lost + recorded, "{losses:?}");
-    for SinkLosses { delivered, waiting, lost, .. } in sinks {
+    for SinkLosses { delivered, waiting, spooled, recovered, lost, .. } in sinks {
         let lost: u64 = lost.values().sum();
-        assert_eq!(recorded, delivered + lost + waiting, "{losses:?}");
+        assert_eq!(recorded + recovered, delivered + lost + waiting, "{losses:?}");
+        assert!(spooled <= waiting, "{losses:?}");
     }
     losses
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use llmobs_core::testing::Memory;
 use llmobs_core::{
-    Batch, Limits, Llmobs, LossCause, Processor, Record, Recorder, Sink, SinkError, Verdict,
+    Backoff, Batch, Limits, Llmobs, LossCause, Processor, Record, Recorder, Sink, SinkError,
+    Verdict,
 };
 
 use super::{Answer, LONG, Script, builder, exact, name, only_sink, scripted, step};
@@ -62,8 +64,10 @@ fn a_batch_asked_for_later_is_offered_again_and_counted_once() {
 }
 
 #[test]
-fn a_batch_is_given_up_after_as_many_offers_as_were_set() {
-    let (llmobs, script) = start();
+fn a_batch_is_given_up_after_as_many_offers_as_were_set_where_that_is_asked_for() {
+    let (sink, script) = scripted();
+    let at_once = Backoff::new().offers(3).first_pause(Duration::ZERO).give_up(true);
+    let llmobs = builder().backoff(at_once).sink(sink).start().expect("threads");
     step(&llmobs, "a");
     for _ in 0..3 {
         assert_eq!(script.offered(), ["a"]);

@@ -1,0 +1,260 @@
+//! Offering batches, and what follows from the answers.
+//!
+//! A sink that takes nothing is down, or there is something in the batch that it will never take
+//! although it asks for it again. After a while a batch is offered in ever smaller parts: a single
+//! record that is refused while the one after it is taken is given up, so that it stops nobody else.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::backoff::Circuit;
+use super::{BATCH, BATCH_BYTES, Delivery, Hand, Settings, Sized, guarded};
+use crate::loss::LossCause;
+use crate::queue::lock;
+use crate::record::Record;
+use crate::sink::{Batch, Sink, SinkError};
+
+/// Offers of a whole batch to a sink that is down, before a smaller one is tried.
+const PATIENCE: u32 = 8;
+
+/// What has come of the offers so far.
+pub(super) struct Offers {
+    pub(super) circuit: Circuit,
+    /// Records to offer at once.
+    limit: usize,
+}
+
+impl Offers {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let circuit = Circuit::new(settings.backoff, settings.pauses.seed());
+        Self { circuit, limit: BATCH }
+    }
+
+    /// The sink has answered, be it with a refusal: it is there.
+    fn answered(&mut self) {
+        self.circuit.answered();
+        self.limit = self.limit.saturating_mul(2).min(BATCH);
+    }
+
+    /// Whether to take less the next time.
+    fn narrow(&mut self, offered: usize) -> bool {
+        let narrow = self.limit < BATCH || self.circuit.probes() > PATIENCE;
+        if narrow {
+            self.limit = (offered.min(self.limit) / 2).max(1);
+        }
+        narrow
+    }
+}
+
+/// What a sink says to an offer.
+enum Answer {
+    Taken,
+    Lost(LossCause, u64, Option<SinkError>),
+    Later(SinkError),
+}
+
+impl Answer {
+    fn loss(&self) -> Option<(LossCause, u64)> {
+        match self {
+            Self::Taken => None,
+            Self::Lost(cause, n, _) => Some((*cause, *n)),
+            Self::Later(_) => Some((LossCause::SinkFailed, 1)),
+        }
+    }
+}
+
+impl Delivery {
+    /// Offers a batch once.
+    pub(super) fn offer(
+        &self,
+        sink: &mut dyn Sink,
+        offers: &mut Offers,
+        meta: &dyn Fn() -> Record,
+    ) {
+        let Some(hand) = self.pick(offers.limit) else { return };
+        let n = hand.len() as u64;
+        let Some(meta) = guarded(meta) else { return self.settle(&[(LossCause::Panicked, n)]) };
+        let (cause, lost, err) = match give(sink, &hand, &meta) {
+            Answer::Taken => {
+                offers.answered();
+                return self.settle(&[]);
+            }
+            Answer::Lost(cause, lost, err) => (cause, lost, err),
+            Answer::Later(err) => {
+                if hand.len() == 1 && offers.limit == 1 && self.passed(sink, offers, &meta, &err) {
+                    return;
+                }
+                let up = !offers.circuit.is_down();
+                offers.circuit.failed(self.settings.pauses.elapsed(), err.asked());
+                if offers.circuit.gives_up() {
+                    (LossCause::SinkFailed, n, Some(err))
+                } else if self.keep() {
+                    if up && offers.circuit.is_down() {
+                        self.warn_down(&err);
+                    }
+                    if offers.narrow(hand.len()) {
+                        self.put_down();
+                    }
+                    return;
+                } else {
+                    (LossCause::SinkTooSlow, n, Some(err))
+                }
+            }
+        };
+        offers.answered();
+        self.settle(&[(cause, lost)]);
+        self.warn(cause, err.as_ref());
+    }
+
+    /// Sees whether the record after the one in hand is taken, while that one is not: then it is given
+    /// up. `false` when the sink takes neither, or there is no other.
+    fn passed(
+        &self,
+        sink: &mut dyn Sink,
+        offers: &mut Offers,
+        meta: &Record,
+        err: &SinkError,
+    ) -> bool {
+        self.put_down();
+        let Some(both) = self.pick(2) else { return false };
+        let [first, second] = both.as_slice() else {
+            self.move_back();
+            return false;
+        };
+        let next = match give(sink, std::slice::from_ref(second), meta) {
+            Answer::Later(_) => return false,
+            answer => answer.loss(),
+        };
+        // The sink may have come back between the two.
+        let again = give(sink, std::slice::from_ref(first), meta);
+        let losses: Vec<_> = next.into_iter().chain(again.loss()).collect();
+        offers.answered();
+        self.settle(&losses);
+        if let Some((cause, _)) = losses.last() {
+            self.warn(*cause, Some(err));
+        }
+        true
+    }
+
+    /// Takes the oldest batch in hand.
+    fn pick(&self, limit: usize) -> Option<Arc<Vec<Sized>>> {
+        let mut spool = self.spool.as_ref().map(lock);
+        let mut state = lock(&self.state);
+        if state.abandoned {
+            return None;
+        }
+        if let Some(hand) = &mut state.hand {
+            hand.offered = true;
+            return Some(Arc::clone(&hand.records));
+        }
+        let mut records = Vec::new();
+        if let Some(spool) = spool.as_mut().filter(|_| state.spooled > 0) {
+            drop(state);
+            let read = spool.read(limit, BATCH_BYTES);
+            records = read.records;
+            state = lock(&self.state);
+            self.lose_spooled(&mut state, spool, LossCause::SpoolDamaged, read.damaged);
+        }
+        let spooled = !records.is_empty();
+        if !spooled {
+            records = state.take(limit, BATCH_BYTES);
+        }
+        if records.is_empty() {
+            return None;
+        }
+        let records = Arc::new(records);
+        state.hand = Some(Hand { records: Arc::clone(&records), spooled, offered: true });
+        Some(records)
+    }
+
+    /// Lets go of the batch in hand: it has been delivered, but for what was lost.
+    fn settle(&self, lost: &[(LossCause, u64)]) {
+        let mut spool = self.spool.as_ref().map(lock);
+        let Some(hand) = lock(&self.state).hand.take() else { return };
+        let n = hand.records.len() as u64;
+        let damaged = match &mut spool {
+            Some(spool) if hand.spooled => spool.commit(),
+            _ => 0,
+        };
+        let mut state = lock(&self.state);
+        state.settled += n;
+        if let Some(spool) = &spool {
+            self.lose_spooled(&mut state, spool, LossCause::SpoolDamaged, damaged);
+        }
+        drop(state);
+        let all = lost.iter().map(|(_, lost)| lost).sum();
+        self.delivered.fetch_add(n.saturating_sub(all), Ordering::Release);
+        lost.iter().for_each(|(cause, lost)| self.lost.add(*cause, *lost));
+    }
+
+    /// Keeps the batch in hand for the next offer; `false` when there will be none.
+    fn keep(&self) -> bool {
+        let mut state = lock(&self.state);
+        let abandoned = state.abandoned;
+        match &mut state.hand {
+            Some(hand) if abandoned && !hand.spooled => false,
+            Some(hand) => {
+                hand.offered = false;
+                true
+            }
+            None => true,
+        }
+    }
+
+    /// Lays the batch in hand back to where it came from, to take another part of it.
+    fn put_down(&self) {
+        let mut spool = self.spool.as_ref().map(lock);
+        let mut state = lock(&self.state);
+        let Some(hand) = state.hand.take() else { return };
+        match &mut spool {
+            Some(spool) if hand.spooled => spool.put_down(),
+            _ => self.put_back(&mut state, &hand.records),
+        }
+    }
+
+    /// Puts the batch in hand, which is the last of its file, behind all others on disk: there is one
+    /// after it then.
+    fn move_back(&self) {
+        let Some(spool) = &self.spool else { return };
+        let mut spool = lock(spool);
+        let mut state = lock(&self.state);
+        let Some(hand) = state.hand.take_if(|hand| hand.spooled) else { return };
+        drop(state);
+        let appended = spool.append(&hand.records, false, true);
+        let mut damaged = appended.damaged;
+        match appended.written {
+            true => damaged += spool.commit(),
+            false => spool.put_down(),
+        }
+        let mut state = lock(&self.state);
+        self.lose_spooled(&mut state, &spool, LossCause::SpoolFull, appended.evicted);
+        self.lose_spooled(&mut state, &spool, LossCause::SpoolDamaged, damaged);
+    }
+
+    /// Says that a sink is down: once, at the beginning.
+    fn warn_down(&self, err: &SinkError) {
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            tracing::warn!(
+                target: "llmobs",
+                sink = %self.name,
+                kept = if self.spools() { "on disk" } else { "in memory" },
+                error = err as &(dyn std::error::Error + 'static),
+                "a sink is down; records wait for it"
+            );
+        }));
+    }
+}
+
+/// Offers records to a sink, which may do what it likes.
+fn give(sink: &mut dyn Sink, hand: &[Sized], meta: &Record) -> Answer {
+    let n = hand.len() as u64;
+    let records: Vec<_> = hand.iter().map(|sized| Arc::clone(&sized.record)).collect();
+    let batch = Batch { records: &records, meta };
+    match guarded(|| sink.deliver(&batch)) {
+        Some(Ok(())) => Answer::Taken,
+        None => Answer::Lost(LossCause::SinkPanicked, n, None),
+        Some(Err(err)) if err.is_retryable() => Answer::Later(err),
+        Some(Err(err)) => Answer::Lost(LossCause::SinkRefused, err.refused(n), Some(err)),
+    }
+}

@@ -1,0 +1,143 @@
+//! What the thread of a sink does.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::offer::Offers;
+use super::{Delivery, guarded};
+use crate::loss::LossCause;
+use crate::queue::lock;
+use crate::record::Record;
+use crate::sink::Sink;
+use crate::worker::FlushRequest;
+
+/// What there is to do.
+enum Next {
+    /// A batch may be offered.
+    Offer,
+    /// What is in memory is better kept on disk.
+    Spill,
+    /// All that came before these has been settled.
+    Flush(Vec<Arc<FlushRequest>>),
+    /// The sink is down, and these are not to wait for it.
+    Waiting(Vec<Arc<FlushRequest>>),
+    End,
+}
+
+/// What the thread knows of its own doing.
+struct Doing {
+    offers: Offers,
+    /// The disk did not take what is in memory: it is asked again after the next offer.
+    unsaved: bool,
+    /// An offer has been made since the end was announced.
+    last_offer: bool,
+    /// Records lost when the last flush was answered.
+    reported: u64,
+}
+
+impl Delivery {
+    pub(super) fn run(&self, sink: &mut dyn Sink, meta: &dyn Fn() -> Record) {
+        self.adopt();
+        let offers = Offers::new(&self.settings);
+        let mut doing = Doing { offers, unsaved: false, last_offer: false, reported: 0 };
+        loop {
+            match self.next(&doing) {
+                Next::Offer => {
+                    doing.last_offer = lock(&self.state).closed;
+                    self.offer(sink, &mut doing.offers, meta);
+                    doing.unsaved = false;
+                }
+                Next::Spill => doing.unsaved = !self.spill(),
+                Next::Flush(requests) => {
+                    let flushed = matches!(guarded(|| sink.flush()), Some(Ok(())));
+                    self.answer(requests, &mut doing.reported, flushed, false);
+                }
+                Next::Waiting(requests) => {
+                    let saved = self.save();
+                    self.answer(requests, &mut doing.reported, saved, true);
+                }
+                Next::End => break,
+            }
+        }
+        if !matches!(guarded(|| sink.flush()), Some(Ok(()))) {
+            self.unflushed.store(true, Ordering::Release);
+        }
+        let left = std::mem::take(&mut lock(&self.state).flushes);
+        left.into_iter().for_each(|(_, request)| request.done(Some(&self.name), true));
+        if let Some(spool) = &self.spool {
+            lock(spool).close();
+        }
+    }
+
+    /// Takes over what earlier processes have left.
+    fn adopt(&self) {
+        let Some(spool) = &self.spool else { return };
+        let mut spool = lock(spool);
+        let adopted = spool.open();
+        self.recovered.fetch_add(adopted.whole + adopted.damaged, Ordering::Release);
+        self.lost.add(LossCause::SpoolDamaged, adopted.damaged);
+        let mut state = lock(&self.state);
+        state.spooled = spool.waiting();
+        // It goes before everything that is here.
+        state.entered += adopted.whole;
+        state.flushes.iter_mut().for_each(|(before, _)| *before += adopted.whole);
+    }
+
+    /// Waits until there is something to do.
+    fn next(&self, doing: &Doing) -> Next {
+        let circuit = &doing.offers.circuit;
+        let pauses = &self.settings.pauses;
+        let mut state = lock(&self.state);
+        loop {
+            let settled = state.settled;
+            let due = state.flushes.partition_point(|(before, _)| *before <= settled);
+            if state.abandoned {
+                return Next::End;
+            }
+            if due > 0 {
+                return Next::Flush(
+                    state.flushes.drain(..due).map(|(_, request)| request).collect(),
+                );
+            }
+            if !state.has_work() {
+                if state.closed {
+                    return Next::End;
+                }
+                state = pauses.wait(&self.wake, state, None);
+                continue;
+            }
+            let (down, saved) = (circuit.is_down(), state.is_saved());
+            if down && self.spools() && !saved && !doing.unsaved {
+                return Next::Spill;
+            }
+            if state.closed && doing.last_offer && down && self.spools() && saved {
+                return Next::End;
+            }
+            let hurried = state.closed || !state.flushes.is_empty();
+            let next = circuit.next(hurried);
+            if pauses.elapsed() >= next || (state.closed && !doing.last_offer) {
+                return Next::Offer;
+            }
+            if down && !state.flushes.is_empty() {
+                return Next::Waiting(
+                    state.flushes.drain(..).map(|(_, request)| request).collect(),
+                );
+            }
+            state = pauses.wait(&self.wake, state, Some(next));
+        }
+    }
+
+    fn answer(
+        &self,
+        requests: Vec<Arc<FlushRequest>>,
+        reported: &mut u64,
+        durable: bool,
+        waiting: bool,
+    ) {
+        let lost = self.lost.total();
+        let whole = lost == std::mem::replace(reported, lost);
+        for request in requests {
+            request.done((!durable || !whole).then_some(&self.name), waiting);
+        }
+    }
+}

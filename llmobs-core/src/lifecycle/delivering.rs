@@ -1,0 +1,167 @@
+//! How records reach their sinks: what is set for it, and how it begins and ends.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
+
+use super::Builder;
+use crate::delivery::{Backoff, Delivery, Pauses, Settings};
+use crate::loss::Losses;
+use crate::record::Record;
+use crate::recorder::Limits;
+use crate::sink::Sink;
+use crate::spool::{self, Spool};
+#[cfg(feature = "testing")]
+use crate::testing::FakePauses;
+use crate::worker::Reports;
+
+/// What a builder was told of it.
+#[derive(Debug)]
+pub(super) struct Delivering {
+    backoff: Backoff,
+    pub(super) pauses: Pauses,
+    spool: Option<PathBuf>,
+    spool_bytes: u64,
+    on_loss: Option<OnLoss>,
+}
+
+/// What the application does about losses.
+struct OnLoss(Box<dyn FnMut(&Losses) + Send>);
+
+impl fmt::Debug for OnLoss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnLoss")
+    }
+}
+
+impl Default for Delivering {
+    fn default() -> Self {
+        Self {
+            backoff: Backoff::new(),
+            pauses: Pauses::default(),
+            spool: None,
+            spool_bytes: spool::DEFAULT_BYTES,
+            on_loss: None,
+        }
+    }
+}
+
+impl Builder {
+    /// Sets how often a failing sink is tried again. Defaults to [`Backoff::new`].
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.delivering.backoff = backoff;
+        self
+    }
+
+    /// Sets a directory where records wait for sinks that are down, over restarts of the process, and
+    /// where those wait that find no room in memory. Defaults to none: they wait in memory alone.
+    ///
+    /// Records go there as the sink would have been given them, with content only where that is
+    /// captured, in files that nobody but this user can read; each sink has its own. When the sink is
+    /// back they are delivered before all newer ones, in order. What a process leaves there is taken
+    /// over by the next that starts with the same directory; processes that run at the same time do
+    /// not touch each other's. A crash between a delivery and the note of it makes one batch go out
+    /// twice at most.
+    ///
+    /// A directory that cannot be used is no error: records wait in memory then, and a warning says
+    /// so.
+    pub fn spool(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.delivering.spool = Some(directory.into());
+        self
+    }
+
+    /// Sets how many bytes the spool may take on disk for each sink. When it is full, the oldest
+    /// records go first, and are counted as [`SpoolFull`](crate::LossCause::SpoolFull). Defaults to
+    /// 256 MiB.
+    pub fn spool_bytes(mut self, bytes: u64) -> Self {
+        self.delivering.spool_bytes = bytes;
+        self
+    }
+
+    /// Sets what is called when records are lost, with the whole account: to log it, to count it, to
+    /// raise an alarm. It is called at the first loss, then at most once a minute while there are
+    /// new ones, and at the end, on a thread of its own: it may block, and a panic of its goes no
+    /// further. Defaults to nothing.
+    ///
+    /// ```
+    /// use llmobs_core::Builder;
+    ///
+    /// let builder = Builder::new().on_loss(|losses| {
+    ///     for (cause, count) in losses.by_cause() {
+    ///         eprintln!("{count} records lost: {cause}");
+    ///     }
+    /// });
+    /// # drop(builder);
+    /// ```
+    pub fn on_loss(mut self, on_loss: impl FnMut(&Losses) + Send + 'static) -> Self {
+        self.delivering.on_loss = Some(OnLoss(Box::new(on_loss)));
+        self
+    }
+
+    /// Sets the time that pauses between offers to sinks, and between reports of losses, are measured
+    /// in. Defaults to the machine's.
+    #[cfg(feature = "testing")]
+    pub fn pauses(mut self, pauses: &FakePauses) -> Self {
+        self.delivering.pauses = Pauses::Fake(pauses.clone());
+        self
+    }
+}
+
+impl Delivering {
+    /// How losses are reported, and the thread that tells the application.
+    pub(super) fn reports(self) -> std::io::Result<(Reports, Option<JoinHandle<()>>)> {
+        let Some(OnLoss(mut on_loss)) = self.on_loss else {
+            return Ok((Reports::new(self.pauses, None), None));
+        };
+        let (hook, reports) = sync_channel::<Losses>(1);
+        // Not the worker's thread, which has no `tracing` subscriber: what is logged here is to be seen.
+        let thread = std::thread::Builder::new().name("llmobs-losses".into()).spawn(move || {
+            for losses in reports {
+                let _ = catch_unwind(AssertUnwindSafe(|| on_loss(&losses)));
+            }
+        })?;
+        Ok((Reports::new(self.pauses, Some(hook)), Some(thread)))
+    }
+
+    /// Starts the thread of one sink; `names` are those of the sinks before it.
+    pub(super) fn start(
+        &self,
+        sink: Box<dyn Sink>,
+        limits: Limits,
+        names: &mut BTreeMap<String, u32>,
+        meta: impl Fn() -> Record + Send + 'static,
+    ) -> std::io::Result<(Arc<Delivery>, JoinHandle<()>)> {
+        let settings = Settings {
+            records: limits.sink_records,
+            bytes: limits.sink_bytes,
+            backoff: self.backoff,
+            pauses: self.pauses.clone(),
+        };
+        let name = sink.name().to_owned();
+        let same = names.entry(name.clone()).and_modify(|n| *n += 1).or_insert(1);
+        let spool = self.spool.as_ref().map(|directory| {
+            let place = if *same > 1 { format!("{name}-{same}") } else { name.clone() };
+            Spool::new(directory, &place, self.spool_bytes)
+        });
+        Delivery::start(sink, name, settings, spool, meta)
+    }
+}
+
+/// Brings what waits to disk, where there is a spool: for when a sink does not come to an end. On a
+/// thread of its own, since a disk may not come to an end either.
+pub(super) fn save(deliveries: &[Arc<Delivery>]) {
+    let deliveries: Vec<_> =
+        deliveries.iter().filter(|delivery| delivery.spools()).map(Arc::clone).collect();
+    if !deliveries.is_empty() {
+        let thread = std::thread::Builder::new().name("llmobs-spool".into());
+        let _ = thread.spawn(move || {
+            for delivery in deliveries {
+                delivery.save();
+            }
+        });
+    }
+}

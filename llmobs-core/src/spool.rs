@@ -1,0 +1,324 @@
+//! What waits for one sink on disk.
+//!
+//! ```text
+//! <directory>/<sink>/<time>-<process>-<n>/lock             held by the process it belongs to
+//!                                        /0000000000000001.spool    records, a line each
+//!                                        /progress         how far the first of them is delivered
+//! ```
+//!
+//! Files are appended to, read from the front, and deleted as a whole. A process writes to a directory
+//! of its own, and at its start takes over those whose lock nobody holds any more.
+
+mod directory;
+mod frame;
+mod segment;
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use self::directory::{Directory, in_place};
+use self::segment::Segment;
+use crate::delivery::Sized;
+
+/// Bytes a spool may take for one sink, unless it was said otherwise.
+pub(crate) const DEFAULT_BYTES: u64 = 256 << 20;
+/// Longest name of a directory made from a sink's.
+const MAX_NAME: usize = 64;
+/// A buffer that has grown beyond this is not kept for the next batch.
+const KEEP: usize = 1 << 20;
+
+/// The files of one sink.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    root: PathBuf,
+    max_bytes: u64,
+    own: Option<Arc<Directory>>,
+    /// Oldest first; the last one may be written to.
+    segments: VecDeque<Segment>,
+    /// The last segment, while it may be written to.
+    active: Option<File>,
+    /// Number of the last segment of our own.
+    number: u64,
+    /// Where the batch in hand ends in the first segment, and how many records it has.
+    hand: Option<(u64, u64)>,
+    buffer: Vec<u8>,
+    /// A failure has been told of, and nothing has been written since.
+    failing: bool,
+    closed: bool,
+}
+
+/// What was found of earlier processes.
+#[derive(Debug, Default)]
+pub(crate) struct Adopted {
+    pub(crate) whole: u64,
+    pub(crate) damaged: u64,
+}
+
+/// What became of a batch, and of what was there before.
+#[derive(Debug, Default)]
+pub(crate) struct Appended {
+    /// The batch is on disk; if not, nothing of it is.
+    pub(crate) written: bool,
+    /// Records that had to go, since there was no more room.
+    pub(crate) evicted: u64,
+    /// Records whose file is gone.
+    pub(crate) damaged: u64,
+    /// The batch in hand was among those that had to go.
+    pub(crate) took_hand: bool,
+}
+
+/// The next batch.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    pub(crate) records: Vec<Sized>,
+    /// Records that could not be read.
+    pub(crate) damaged: u64,
+}
+
+impl Spool {
+    /// A spool for the sink of this name, below `directory`; touches nothing yet.
+    pub(crate) fn new(directory: &Path, sink: &str, max_bytes: u64) -> Self {
+        let safe = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' };
+        let name: String = sink.chars().map(safe).take(MAX_NAME).collect();
+        // A later change of the working directory must not move it.
+        let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+        Self {
+            root: directory.join(name),
+            max_bytes,
+            own: None,
+            segments: VecDeque::new(),
+            active: None,
+            number: 0,
+            hand: None,
+            buffer: Vec::new(),
+            failing: false,
+            closed: false,
+        }
+    }
+
+    /// Takes over what earlier processes have left, and sees whether files can be written.
+    pub(crate) fn open(&mut self) -> Adopted {
+        let mut adopted = Adopted::default();
+        let mut found = VecDeque::new();
+        let entries = std::fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+        paths.sort_unstable();
+        let ours = self.own.as_ref().map(|own| own.path().to_owned());
+        for path in paths.into_iter().filter(|path| Some(path) != ours.as_ref()) {
+            let Ok(Some(directory)) = Directory::take(&path, false) else { continue };
+            for (segment, damaged) in Segment::all(&Arc::new(directory)) {
+                adopted.damaged += damaged;
+                adopted.whole += segment.records;
+                match segment.records {
+                    0 => drop(segment.delete()),
+                    _ => found.push_back(segment),
+                }
+            }
+        }
+        found.append(&mut self.segments);
+        self.segments = found;
+        let made = self.own().map(drop);
+        self.tell(&made);
+        adopted
+    }
+
+    /// Records on disk.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.records).sum()
+    }
+
+    /// Writes a batch behind all others. `in_hand` says that it is the one in hand, and so before all
+    /// others; `busy` that the batch in hand is with the sink now, so that it must stay.
+    pub(crate) fn append(&mut self, batch: &[Sized], in_hand: bool, busy: bool) -> Appended {
+        let mut appended = Appended::default();
+        let written = self.write(batch, busy, &mut appended);
+        appended.written = written.is_ok();
+        if in_hand && appended.written {
+            self.hand = self.segments.front().map(|first| (first.len, first.records));
+        }
+        self.tell(&written);
+        appended
+    }
+
+    /// The oldest batch that has not been delivered; nothing only when there is none.
+    pub(crate) fn read(&mut self, records: usize, bytes: usize) -> Read {
+        let mut damaged = 0;
+        while let Some(first) = self.segments.front() {
+            let piece = first.piece(records, bytes);
+            let n = piece.records.len() as u64;
+            if n > 0 && n <= first.records {
+                self.hand = Some((piece.end, n));
+                return Read { records: piece.records, damaged };
+            }
+            // Nothing whole is left of it, or more than we have written: it is not ours any more.
+            damaged += self.delete_first();
+        }
+        Read { records: Vec::new(), damaged }
+    }
+
+    /// Takes the batch in hand out; gives the number of records that turned out to be damaged.
+    pub(crate) fn commit(&mut self) -> u64 {
+        let (Some((end, n)), Some(first)) = (self.hand.take(), self.segments.front_mut()) else {
+            return 0;
+        };
+        first.read = end;
+        first.records = first.records.saturating_sub(n);
+        if first.read >= first.len {
+            return self.delete_first();
+        }
+        // Without the note a crash sends some records twice, which is better than to stop here.
+        let _ = first.directory.note(first.number, first.read);
+        0
+    }
+
+    /// Leaves the batch in hand where it is, to be read again.
+    pub(crate) fn put_down(&mut self) {
+        self.hand = None;
+    }
+
+    /// Makes what was written durable.
+    ///
+    /// # Errors
+    ///
+    /// When the system cannot.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        let synced = self.active.as_ref().map_or(Ok(()), File::sync_data);
+        synced.and_then(|()| self.own.as_ref().map_or(Ok(()), |own| own.sync()))
+    }
+
+    /// Leaves what is there to whoever comes next.
+    pub(crate) fn close(&mut self) {
+        let _ = self.sync();
+        self.closed = true;
+        (self.active, self.hand) = (None, None);
+        self.segments.clear();
+        self.own = None;
+    }
+
+    fn write(&mut self, batch: &[Sized], busy: bool, appended: &mut Appended) -> io::Result<()> {
+        if self.closed {
+            return Err(io::Error::other("the spool is closed"));
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        buffer.shrink_to(KEEP);
+        let encoded = batch.iter().try_for_each(|sized| frame::write(&mut buffer, &sized.record));
+        let written = encoded.and_then(|()| {
+            self.make_room(buffer.len() as u64, busy, appended)?;
+            appended.damaged += self.activate()?;
+            self.write_all(&buffer, batch.len() as u64)
+        });
+        self.buffer = buffer;
+        written
+    }
+
+    fn write_all(&mut self, bytes: &[u8], records: u64) -> io::Result<()> {
+        let (Some(file), Some(last)) = (&mut self.active, self.segments.back_mut()) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        if let Err(err) = file.write_all(bytes) {
+            // Nothing is ever written behind half a batch.
+            let taken_back = file
+                .set_len(last.len)
+                .and_then(|()| std::io::Seek::seek(file, io::SeekFrom::Start(last.len)).map(drop));
+            if taken_back.is_err() {
+                self.active = None;
+            }
+            return Err(err);
+        }
+        last.len += bytes.len() as u64;
+        last.records += records;
+        Ok(())
+    }
+
+    /// Deletes the oldest files until there is room.
+    fn make_room(&mut self, more: u64, busy: bool, appended: &mut Appended) -> io::Result<()> {
+        if more > self.max_bytes {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "a batch is larger than the spool",
+            ));
+        }
+        let bytes = |spool: &Self| spool.segments.iter().map(|segment| segment.len).sum::<u64>();
+        while bytes(self).saturating_add(more) > self.max_bytes {
+            let kept = usize::from(busy && self.hand.is_some());
+            let Some(oldest) = self.segments.remove(kept) else {
+                return Err(io::Error::other("the spool is full of what is being delivered"));
+            };
+            if self.segments.len() == kept {
+                self.active = None;
+            }
+            if kept == 0 && self.hand.take().is_some() {
+                appended.took_hand = true;
+            }
+            appended.evicted += oldest.delete();
+        }
+        Ok(())
+    }
+
+    /// Sees that there is a file to write to; gives the number of records that went with one that
+    /// somebody has deleted.
+    fn activate(&mut self) -> io::Result<u64> {
+        let mut damaged = 0;
+        if let (Some(file), Some(last)) = (&self.active, self.segments.back()) {
+            if !in_place(&last.path, file) {
+                self.active = None;
+                // The batch in hand may be in it: that one still counts as waiting.
+                if self.segments.len() > 1 || self.hand.is_none() {
+                    damaged = self.segments.pop_back().map_or(0, |last| last.records);
+                }
+            } else if last.len >= (self.max_bytes / 8).clamp(64 << 10, 8 << 20) {
+                file.sync_data()?;
+                self.active = None;
+            }
+        }
+        if self.active.is_none() {
+            let own = self.own()?;
+            let segment = Segment::new(&own, self.number + 1);
+            self.active = Some(directory::open(&segment.path, true)?);
+            self.number += 1;
+            self.segments.push_back(segment);
+        }
+        Ok(damaged)
+    }
+
+    /// The directory of our own, made anew where somebody has deleted it.
+    fn own(&mut self) -> io::Result<Arc<Directory>> {
+        match &self.own {
+            Some(own) if own.is_in_place() => Ok(Arc::clone(own)),
+            _ => Ok(Arc::clone(self.own.insert(Arc::new(Directory::create(&self.root)?)))),
+        }
+    }
+
+    /// Deletes the first file; gives the number of records that were still in it.
+    fn delete_first(&mut self) -> u64 {
+        self.hand = None;
+        if self.segments.len() == 1 {
+            self.active = None;
+        }
+        self.segments.pop_front().map_or(0, Segment::delete)
+    }
+
+    /// Says that files cannot be written: once, until one could be again.
+    fn tell(&mut self, written: &io::Result<()>) {
+        let Err(err) = written else {
+            self.failing = false;
+            return;
+        };
+        if !std::mem::replace(&mut self.failing, true) && !self.closed {
+            // A subscriber of the application's may panic.
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                tracing::warn!(
+                    target: "llmobs",
+                    directory = %self.root.display(),
+                    error = err as &(dyn std::error::Error + 'static),
+                    "the spool cannot be written; records wait in memory"
+                );
+            }));
+        }
+    }
+}
