@@ -72,7 +72,7 @@ impl Answer {
     }
 
     pub(super) fn finish(self, refused: bool, record: &mut Record) {
-        record.response_id = self.id.get();
+        record.response_id = self.id.get().or(record.response_id.take());
         record.model_version = self.model.get();
         self.headers.finish(record);
         record.service_tier = self.tier.get();
