@@ -348,10 +348,19 @@ impl Recorder {
 
     /// Begins an operation there is room for; when a backend or what gives ids panics, it is lost.
     pub(crate) fn begin<R>(&self, begin: impl FnOnce() -> R) -> Option<R> {
-        if !self.reserve() {
+        self.begin_in(None, |_| begin())
+    }
+
+    /// The same, where a span is open for the operation already, and room was set aside for it.
+    pub(crate) fn begin_in<R>(
+        &self,
+        taken: Option<OpenSpan>,
+        begin: impl FnOnce(Option<OpenSpan>) -> R,
+    ) -> Option<R> {
+        if taken.is_none() && !self.reserve() {
             return None;
         }
-        let begun = contained(begin);
+        let begun = contained(|| begin(taken));
         if begun.is_none() {
             self.0.counts.lost.add(LossCause::Panicked, 1);
             self.0.queue.release();

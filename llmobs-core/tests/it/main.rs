@@ -5,6 +5,7 @@ mod console;
 mod delivery;
 mod encoding;
 mod foreign;
+mod gen_ai;
 mod golden;
 mod groups;
 mod hot_path;
