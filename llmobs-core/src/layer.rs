@@ -5,10 +5,9 @@ mod fields;
 mod foreign;
 mod span;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tracing::Dispatch;
-use tracing::dispatcher::WeakDispatch;
 use tracing::span::{Attributes, Id, Record};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
@@ -16,7 +15,7 @@ use tracing_subscriber::registry::LookupSpan;
 pub(crate) use self::fields::Fields;
 use self::foreign::Below;
 pub(crate) use self::foreign::{Foreign, SpanEnd};
-use self::span::Is;
+use self::span::{Home, Is};
 pub(crate) use self::span::TracingSpan;
 use crate::id::{Ids, RandomIds};
 use crate::record::{Outcome, StepKind};
@@ -55,14 +54,21 @@ use crate::worker::Message;
 /// });
 /// ```
 pub fn layer() -> Layer {
-    Layer { clock: SystemClock::default(), subscriber: OnceLock::new() }
+    Layer { clock: SystemClock::default(), subscriber: Home::default() }
 }
 
 /// See [`layer`].
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Layer {
     clock: SystemClock,
-    subscriber: OnceLock<WeakDispatch>,
+    subscriber: Home,
+}
+
+impl Clone for Layer {
+    fn clone(&self) -> Self {
+        // It may be put into another subscriber.
+        layer()
+    }
 }
 
 /// What the layer keeps in a span.
@@ -108,7 +114,7 @@ impl Layer {
         let recorder =
             recorder.or_else(Recorder::process_wide).filter(|recorder| recorder.is_enabled())?;
         let of_tracing = |id: &Id| {
-            let subscriber = self.subscriber.get()?.upgrade()?;
+            let subscriber = self.subscriber.get()?;
             contained(|| recorder.backend().of_tracing(&subscriber, id)).flatten()
         };
         let mut around = place.scope.clone().unwrap_or_default();
@@ -156,6 +162,18 @@ impl Layer {
         }
         Foreign::begin(&recorder, attributes, around, below)
     }
+
+    /// Finds the subscriber where nobody told of it, as lists of layers do not.
+    fn look_around(&self) {
+        if !self.subscriber.is_known() {
+            tracing::dispatcher::get_default(|current| {
+                let layer = current.downcast_ref::<Self>();
+                if layer.is_some_and(|layer| layer.subscriber.is(&self.subscriber)) {
+                    self.subscriber.set(current);
+                }
+            });
+        }
+    }
 }
 
 impl<S> tracing_subscriber::Layer<S> for Layer
@@ -163,7 +181,7 @@ where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_register_dispatch(&self, subscriber: &Dispatch) {
-        let _ = self.subscriber.set(subscriber.downgrade());
+        self.subscriber.set(subscriber);
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
@@ -191,9 +209,8 @@ where
             Some(foreign) => Is::Foreign(Arc::new(foreign)),
             None => self.any(&place, parent.as_deref(), contextual),
         };
-        let subscriber = self.subscriber.get().cloned();
         let kept = Kept {
-            span: Arc::new(TracingSpan::new(id.clone(), subscriber, is, parent)),
+            span: Arc::new(TracingSpan::new(id.clone(), self.subscriber.clone(), is, parent)),
             at: self.clock.now(),
             began: self.clock.elapsed(),
             scope: place.scope.filter(|_| contextual),
@@ -204,6 +221,7 @@ where
     fn on_record(&self, id: &Id, values: &Record<'_>, cx: Context<'_, S>) {
         let Some(span) = kept(&cx, id) else { return };
         if let Some(foreign) = span.foreign() {
+            self.look_around();
             foreign.resolve(&span);
             foreign.record(values);
         }
@@ -211,6 +229,7 @@ where
 
     fn on_enter(&self, id: &Id, cx: Context<'_, S>) {
         let Some(entered) = kept(&cx, id) else { return };
+        self.look_around();
         if let Some(foreign) = entered.foreign() {
             foreign.resolve(&entered);
         }
@@ -228,6 +247,7 @@ where
         let Some(span) = cx.span(&id) else { return };
         let Some(kept) = span.extensions_mut().remove::<Kept>() else { return };
         if let Some(foreign) = kept.span.foreign() {
+            self.look_around();
             return Arc::clone(foreign).close(&kept.span);
         }
         let Some(recorder) = kept.span.recorder() else { return };

@@ -165,6 +165,7 @@ impl TraceBackend for OtelBackend {
             Source::Layer(identity) if !self.mode.is_attached() => {
                 Some(OpenSpan { identity, parent_span_id: None, handle: None })
             }
+            Source::Foreign => innermost.tracing.cloned(),
             Source::Layer(_) | Source::Scope => innermost.scope.cloned(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use tracing::Dispatch;
 use tracing::dispatcher::WeakDispatch;
 use tracing::span::Id;
 
@@ -10,11 +11,33 @@ use crate::id::SpanId;
 use crate::recorder::{Recorder, contained};
 use crate::span::{OpenSpan, SpanIdentity};
 
+/// The subscriber a layer is in, once it knows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Home(Arc<OnceLock<WeakDispatch>>);
+
+impl Home {
+    pub(super) fn get(&self) -> Option<Dispatch> {
+        self.0.get()?.upgrade()
+    }
+
+    pub(super) fn set(&self, subscriber: &Dispatch) {
+        let _ = self.0.set(subscriber.downgrade());
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        self.0.get().is_some()
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 /// A `tracing` span with ids of ours, or with those of what another crate observes itself.
 #[derive(Debug)]
 pub(crate) struct TracingSpan {
     pub(super) id: Id,
-    pub(super) subscriber: Option<WeakDispatch>,
+    subscriber: Home,
     pub(super) is: Is,
     pub(super) parent: Option<Arc<TracingSpan>>,
     /// Set at the first operation below.
@@ -41,7 +64,7 @@ struct Used {
 impl TracingSpan {
     pub(super) fn new(
         id: Id,
-        subscriber: Option<WeakDispatch>,
+        subscriber: Home,
         is: Is,
         parent: Option<Arc<Self>>,
     ) -> Self {
@@ -73,7 +96,7 @@ impl TracingSpan {
 
     /// Ids that something else gave to the span.
     pub(super) fn known(&self, recorder: &Recorder) -> Option<SpanIdentity> {
-        let subscriber = self.subscriber.as_ref()?.upgrade()?;
+        let subscriber = self.subscriber.get()?;
         contained(|| recorder.backend().of_tracing(&subscriber, &self.id)).flatten()
     }
 

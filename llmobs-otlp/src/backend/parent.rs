@@ -22,6 +22,8 @@ pub(super) enum Source {
     OpenTelemetry,
     /// A `tracing` span that only `llmobs::layer()` knows.
     Layer(SpanIdentity),
+    /// A `tracing` span of another crate's that a span of ours was started for.
+    Foreign,
     /// The innermost scope, or nobody: then there is no parent.
     Scope,
 }
@@ -42,7 +44,7 @@ impl Parent {
             && here.map(|here| here.span_id)
                 == innermost.tracing.and_then(|span| span.parent_span_id)
         {
-            return Self { context: context.clone(), source: Source::Scope };
+            return Self { context: context.clone(), source: Source::Foreign };
         }
         let newer = here.is_some_and(|here| Some(here.span_id) != scope);
         // A remote parent is where this process was called from: every span in here is newer.
@@ -57,7 +59,7 @@ impl Parent {
         }
         if let Some(tracing) = innermost.tracing {
             return match handle(tracing) {
-                Some(handle) => Self { context: handle.context.clone(), source: Source::Scope },
+                Some(handle) => Self { context: handle.context.clone(), source: Source::Foreign },
                 None => Self { context: current, source: Source::Layer(tracing.identity) },
             };
         }
