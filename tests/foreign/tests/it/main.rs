@@ -6,6 +6,8 @@
 )]
 
 mod genai;
+mod logfire;
 mod rig;
+mod service;
 mod wire;
 mod world;

@@ -41,6 +41,18 @@ fn setups() -> impl Iterator<Item = Setup> {
     })
 }
 
+impl Setup {
+    /// Those with tracing-opentelemetry.
+    pub(crate) fn bridged() -> impl Iterator<Item = Self> {
+        setups().filter(|setup| setup.bridge.is_some())
+    }
+
+    /// Whether a `tracing` span that is entered is OpenTelemetry's current one.
+    pub(crate) fn activates(self) -> bool {
+        self.bridge == Some(true)
+    }
+}
+
 /// A span as a backend has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
@@ -178,6 +190,10 @@ impl Told {
             backends.push(&self.service);
         }
         assert_eq!(self.backend().calls().len(), calls.len(), "{at}");
+        if self.setup.bridge.is_some() {
+            // Every call of these tests is made in a span of another crate's.
+            assert_eq!(self.service.calls().len(), calls.len(), "{at}");
+        }
         if self.setup.attached {
             assert!(self.own.0.is_empty(), "{at}");
         }
