@@ -33,7 +33,7 @@ use crate::id::RequestId;
 use crate::queue::lock;
 use crate::recorder::{Recorder, contained};
 #[cfg(feature = "layer")]
-use crate::scope::here;
+use crate::scope::foreign_here;
 use crate::scope::{Place, Scope};
 use crate::span::{Innermost, OpenSpan, SpanKind, SpanStart};
 use crate::time::Timestamp;
@@ -132,8 +132,7 @@ impl Recorder {
     pub(crate) fn take_place(&self, route: &Route) -> Option<OpenSpan> {
         #[cfg(feature = "layer")]
         {
-            let scope = here().scope?;
-            let foreign = scope.foreign().filter(|foreign| foreign.recorder.is(self))?;
+            let foreign = foreign_here().filter(|foreign| foreign.recorder.is(self))?;
             foreign.take(route.operation)
         }
         #[cfg(not(feature = "layer"))]

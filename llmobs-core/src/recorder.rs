@@ -72,6 +72,8 @@ pub(crate) struct Counts {
     pub(crate) refused_by_rule: AtomicU64,
     pub(crate) payload_bytes: AtomicU64,
     pub(crate) withheld: AtomicU64,
+    /// How often content was forbidden.
+    pub(crate) forbidden: AtomicU64,
     pub(crate) lost: LossCounts,
 }
 
@@ -167,6 +169,7 @@ impl Recorder {
     pub fn forbid_content(&self, forbid: bool) {
         self.0.capture.forbid(forbid);
         if forbid {
+            self.0.counts.forbidden.fetch_add(1, Ordering::Release);
             self.send(Message::Forget);
         }
     }

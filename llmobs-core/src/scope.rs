@@ -12,7 +12,7 @@ pub use self::future::{InScope, ScopeExt};
 pub(crate) use self::propagation::traceparent;
 pub(crate) use self::stack::{Place, enter, here};
 #[cfg(feature = "layer")]
-pub(crate) use self::stack::{enter_tracing, exit_tracing};
+pub(crate) use self::stack::{enter_tracing, exit_tracing, foreign_here};
 use self::tags::Tags;
 use crate::capture::Capture;
 use crate::group::Group;

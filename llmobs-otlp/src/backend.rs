@@ -143,10 +143,7 @@ impl TraceBackend for OtelBackend {
         subscriber: &tracing::Dispatch,
         span: &tracing::span::Id,
     ) -> Option<SpanIdentity> {
-        let identity = tracing_span::identity_of(subscriber, span)?;
-        // Its spans never come by here: without this nobody would know whose they are.
-        tracing_span::decide(&self.mode);
-        Some(identity)
+        tracing_span::identity_of(subscriber, span)
     }
 
     fn current(&self, innermost: &Innermost<'_>) -> Option<OpenSpan> {
@@ -186,6 +183,11 @@ impl TraceBackend for OtelBackend {
     }
 
     fn finish(&self, span: OpenSpan, record: Option<&Record>) {
+        #[cfg(feature = "tracing-opentelemetry")]
+        if self.mode.get().is_none() {
+            // A span of tracing-opentelemetry's, and none of ours so far: whose are they to be?
+            tracing_span::decide(&self.mode);
+        }
         let Some(Handle { context, started: true, named, described }) = handle(&span) else {
             return;
         };

@@ -18,7 +18,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("llmobs-cli", &["llmobs-core", "llmobs-openai"]),
     ("llmobs-testserver", &[]),
     ("without-facade", &["llmobs-core", "llmobs-openai", "llmobs-macros"]),
-    ("foreign", &[]),
 ];
 
 /// What core must do without: OpenTelemetry's types break users at each bump, a client or a runtime

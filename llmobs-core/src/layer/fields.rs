@@ -115,6 +115,12 @@ impl Fields {
         Self { recorder, capture, values: Vec::new(), missing: 0, held: 0 }
     }
 
+    /// Drops the content.
+    pub(crate) fn forget(&mut self) {
+        self.values.retain(|(name, _)| limit(name, Capture::NONE).is_some());
+        self.recorder.queue().release_bytes(std::mem::take(&mut self.held));
+    }
+
     /// Takes what was recorded later.
     pub(crate) fn merge(&mut self, mut later: Self) {
         for (name, value) in std::mem::take(&mut later.values) {

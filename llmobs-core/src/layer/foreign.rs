@@ -34,6 +34,8 @@ pub(crate) struct Foreign {
     /// The call to a model that it is, by what was known when it began.
     call: Option<Class>,
     below: Below,
+    /// How often content had been forbidden when it began.
+    forbidden: u64,
     span: OnceLock<OpenSpan>,
     /// When the span was left last, plus one; 0 for never.
     left: AtomicU64,
@@ -105,6 +107,10 @@ fn classified(fields: &Fields) -> Result<Class, StepKind> {
     }
 }
 
+fn forbidden(recorder: &Recorder) -> u64 {
+    recorder.shared().counts.forbidden.load(Ordering::Acquire)
+}
+
 fn class_of(operation: &str) -> Class {
     match operation {
         operation::CHAT | operation::TEXT_COMPLETION | operation::GENERATE_CONTENT => {
@@ -157,6 +163,7 @@ impl Foreign {
             group,
             call: class.ok(),
             below,
+            forbidden: forbidden(recorder),
             span: OnceLock::new(),
             left: AtomicU64::new(0),
             state: Mutex::new(State { fields: Some(fields), ..State::default() }),
@@ -269,7 +276,10 @@ impl Foreign {
         let mut state = lock(&self.state);
         let (fields, taken, covered) = (state.fields.take(), state.taken, state.covered);
         drop(state);
-        let Some(fields) = fields else { return };
+        let Some(mut fields) = fields else { return };
+        if self.forbidden != forbidden(&self.recorder) {
+            fields.forget();
+        }
         let recorder = self.recorder.clone();
         let tell = |fields, attempt| {
             let foreign = Arc::clone(&self);

@@ -62,12 +62,7 @@ struct Used {
 }
 
 impl TracingSpan {
-    pub(super) fn new(
-        id: Id,
-        subscriber: Home,
-        is: Is,
-        parent: Option<Arc<Self>>,
-    ) -> Self {
+    pub(super) fn new(id: Id, subscriber: Home, is: Is, parent: Option<Arc<Self>>) -> Self {
         Self { id, subscriber, is, parent, used: OnceLock::new() }
     }
 

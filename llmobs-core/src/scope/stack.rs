@@ -96,6 +96,26 @@ impl Drop for Entered {
     }
 }
 
+/// The innermost span of another crate around this point that tells of a call.
+#[cfg(feature = "layer")]
+pub(crate) fn foreign_here() -> Option<Arc<crate::layer::Foreign>> {
+    let foreign = STACK.try_with(|stack| {
+        let stack = stack.try_borrow().ok()?;
+        for entry in stack.iter().rev() {
+            match entry {
+                Entry::Scope { scope, .. } => return scope.foreign().cloned(),
+                Entry::Tracing(span) => {
+                    if let Some(foreign) = span.foreign().filter(|foreign| foreign.is_call()) {
+                        return Some(Arc::clone(foreign));
+                    }
+                }
+            }
+        }
+        None
+    });
+    foreign.ok().flatten()
+}
+
 /// Puts the scope inside what spans of other crates stand for, which were entered in it.
 #[cfg(feature = "layer")]
 fn foreign<'s>(entered: impl Iterator<Item = &'s Entry>, place: &mut Place) {

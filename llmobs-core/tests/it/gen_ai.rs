@@ -498,3 +498,17 @@ fn without_a_recorder_that_is_on_spans_are_only_spans() {
     let records = observed_with(recording, |_| answer(&chat()));
     assert_eq!(records.len(), 0);
 }
+
+#[test]
+fn content_that_was_forbidden_in_the_meantime_stays_out() {
+    let recording = Recording::with(|builder| builder.capture(Capture::ALL));
+    let records = observed_with(recording, |recording| {
+        let span = chat();
+        span.record("gen_ai.input.messages", "CANARY");
+        recording.recorder().forbid_content(true);
+        recording.recorder().forbid_content(false);
+        answer(&span);
+    });
+    records.assert_lacks("CANARY");
+    assert_eq!(records.only().input_tokens, Some(11));
+}

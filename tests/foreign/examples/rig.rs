@@ -1,7 +1,7 @@
 //! An agent of rig's in a service with llmobs: its turns and its tools become records.
 //!
 //! ```console
-//! $ cargo run -p foreign --example rig
+//! $ cargo run --manifest-path tests/foreign/Cargo.toml --example rig
 //! ```
 //!
 //! It needs no account and no network: a pretend model inside the example answers.

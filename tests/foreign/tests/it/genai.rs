@@ -162,7 +162,10 @@ async fn spans_of_an_agent_and_a_tool_that_the_application_makes_are_steps() {
         |told| {
             let agent = told.records.named("clerk");
             assert_eq!(agent.step, Some(StepKind::Agent));
-            assert_eq!(agent.totals.as_ref().map(|totals| (totals.calls, totals.tools)), Some((1, 1)));
+            assert_eq!(
+                agent.totals.as_ref().map(|totals| (totals.calls, totals.tools)),
+                Some((1, 1))
+            );
             let tool = told.records.named("clock");
             assert_eq!(tool.parent_span_id, agent.span_id, "{told}");
             assert_eq!(tool.outcome, Some(Outcome::Failed));

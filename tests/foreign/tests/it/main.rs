@@ -1,9 +1,5 @@
 //! llmobs beside rig, genai, tracing-opentelemetry, axum and Logfire.
-#![expect(
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "the helpers of tests fail out loud"
-)]
+#![expect(clippy::panic, clippy::indexing_slicing, reason = "the helpers of tests fail out loud")]
 
 mod genai;
 mod logfire;

@@ -1,7 +1,7 @@
 //! rig: its clients, its agents, its tools.
 
 use futures_util::StreamExt;
-use llmobs::{Capture, LatencyClock, Outcome, StepKind, Step};
+use llmobs::{Capture, LatencyClock, Outcome, Step, StepKind};
 use llmobs_testserver::{Answer, ChatScript, ToolCall, Usage, chat_chunks, chat_completion};
 use rig_agent::AgentBuilder;
 use rig_agent::tool::{Tool, ToolContext};
@@ -57,7 +57,7 @@ fn assert_chat(told: &Told) {
 #[tokio::test]
 async fn a_chat_is_one_record_and_one_span_in_every_set_up() {
     everywhere(
-        async |world| { chat(world).await },
+        async |world| chat(world).await,
         |told| {
             assert_chat(told);
             assert_eq!(told.records.len(), 1, "{told}");
@@ -120,8 +120,7 @@ async fn a_stream_that_is_dropped_has_no_outcome_that_anybody_knows() {
     let told = run_in(OWN, async |world| {
         world.model.answer(Answer::sse(chat_chunks(&script("One two three."))));
         let model = client(world).chat("gpt-4o-mini");
-        let mut stream =
-            model.stream(CompletionRequest::new("CANARY?")).expect("a stream opens");
+        let mut stream = model.stream(CompletionRequest::new("CANARY?")).expect("a stream opens");
         let _ = stream.next().await;
     })
     .await;
@@ -224,7 +223,7 @@ async fn agent(world: &World) {
 #[tokio::test]
 async fn an_agent_its_turns_and_its_tools_nest_and_are_summed_up() {
     everywhere(
-        async |world| { agent(world).await },
+        async |world| agent(world).await,
         |told| {
             let agent = told.records.named("clerk");
             assert_eq!(agent.step, Some(StepKind::Agent));

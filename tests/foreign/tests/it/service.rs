@@ -2,7 +2,9 @@
 
 use async_openai::Client;
 use async_openai::config::OpenAIConfig;
-use async_openai::types::chat::{ChatCompletionRequestUserMessage, CreateChatCompletionRequestArgs};
+use async_openai::types::chat::{
+    ChatCompletionRequestUserMessage, CreateChatCompletionRequestArgs,
+};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -12,11 +14,9 @@ use axum::routing::post;
 use axum_tracing_opentelemetry::middleware::{OtelAxumLayer, OtelInResponseLayer};
 use llmobs::trace_llm;
 use llmobs_testserver::{Answer, ChatScript, chat_completion};
-use opentelemetry::propagation::{Extractor, TextMapPropagator};
-use opentelemetry::trace::{
-    FutureExt, SpanKind, TraceContextExt, Tracer, TracerProvider,
-};
 use opentelemetry::Context;
+use opentelemetry::propagation::{Extractor, TextMapPropagator};
+use opentelemetry::trace::{FutureExt, SpanKind, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tower::ServiceExt;
@@ -78,7 +78,10 @@ fn assert_request(told: &Told, request: &str, query_below: &str) {
         "chat gpt-4o-mini < invoke_agent clerk",
     ]);
     let of_caller = all.0.iter().find(|span| span.name == request).expect("it is there");
-    assert_eq!((of_caller.trace.as_str(), of_caller.parent.as_str()), (&CALLER[3..35], &CALLER[36..52]));
+    assert_eq!(
+        (of_caller.trace.as_str(), of_caller.parent.as_str()),
+        (&CALLER[3..35], &CALLER[36..52])
+    );
     let record = told.records.interactions();
     let agent = told.records.named("clerk");
     assert_eq!(record.only().parent_span_id, agent.span_id);
@@ -135,8 +138,7 @@ async fn a_request_with_a_span_of_the_opentelemetry_interface_is_one_trace_neste
         let told = run_in(setup, async |world| {
             let provider = world.provider.clone();
             let span = from_fn(move |request, next| server_span(provider.clone(), request, next));
-            let app =
-                Router::new().route("/ask", post(ask)).layer(span).with_state(client(world));
+            let app = Router::new().route("/ask", post(ask)).layer(span).with_state(client(world));
             request(app).await;
         })
         .await;

@@ -2,7 +2,9 @@
 
 use async_openai::Client;
 use async_openai::config::OpenAIConfig;
-use async_openai::types::chat::{ChatCompletionRequestUserMessage, CreateChatCompletionRequestArgs};
+use async_openai::types::chat::{
+    ChatCompletionRequestUserMessage, CreateChatCompletionRequestArgs,
+};
 use llmobs::{Outcome, Step, StepKind};
 use llmobs_testserver::{Answer, ChatScript, Usage, chat_completion};
 use tracing::field::Empty;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use llmobs::openai::OpenAi;
 use llmobs::otlp::Otlp;
-use llmobs::testing::{Records, Recording};
+use llmobs::testing::{Recording, Records};
 use llmobs::{Capture, Kind};
 use llmobs_testserver::{Answer, Server};
 use opentelemetry::trace::TracerProvider;
@@ -214,7 +214,6 @@ impl Told {
     pub(crate) fn has_bridge(&self) -> bool {
         self.setup.bridge.is_some()
     }
-
 }
 
 impl Backend {
@@ -278,8 +277,7 @@ impl Seen {
     }
 
     fn of_otlp(span: &opentelemetry_proto::tonic::trace::v1::Span) -> Self {
-        let operation =
-            span.attributes.iter().find(|known| known.key == "gen_ai.operation.name");
+        let operation = span.attributes.iter().find(|known| known.key == "gen_ai.operation.name");
         let value = operation.and_then(|operation| operation.value.clone()?.value);
         Self {
             name: span.name.clone(),
