@@ -184,7 +184,7 @@ impl TraceBackend for OtelBackend {
 
     fn finish(&self, span: OpenSpan, record: Option<&Record>) {
         #[cfg(feature = "tracing-opentelemetry")]
-        if self.mode.get().is_none() {
+        if span.handle.is_none() && self.mode.get().is_none() {
             // A span of tracing-opentelemetry's, and none of ours so far: whose are they to be?
             tracing_span::decide(&self.mode);
         }

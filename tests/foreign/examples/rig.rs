@@ -83,12 +83,12 @@ impl Tool for GetOrder {
     }
 
     async fn call(&self, _: &mut ToolContext, order: Value) -> Result<Value, Self::Error> {
-        Ok(select(&order["order_id"]).await)
+        Ok(select(order.get("order_id")).await)
     }
 }
 
 #[trace_llm(kind = "chain", name = "SELECT order")]
-async fn select(id: &Value) -> Value {
+async fn select(id: Option<&Value>) -> Value {
     tokio::time::sleep(Duration::from_millis(5)).await;
     json!({"order": id, "state": "on its way", "arrives": "tomorrow"})
 }
