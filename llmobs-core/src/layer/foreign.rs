@@ -1,5 +1,7 @@
 //! Operations that other crates tell of by `tracing` spans of the conventions' form.
 
+mod class;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use tracing::span::{Attributes, Record as Values};
 
+use self::class::{Class, class_of, classified};
 use super::fields::Fields;
 use super::span::TracingSpan;
 use crate::group::{Group, chain};
@@ -15,7 +18,7 @@ use crate::queue::lock;
 use crate::record::StepKind;
 use crate::recorder::{Recorder, contained};
 use crate::scope::Scope;
-use crate::semconv::{attribute, foreign, operation};
+use crate::semconv::{attribute, foreign};
 use crate::span::{Innermost, LocalBackend, OpenSpan, SpanIdentity, SpanKind, SpanStart};
 use crate::step::OpenStep;
 use crate::time::Timestamp;
@@ -72,53 +75,8 @@ pub(crate) struct SpanEnd {
     pub(crate) attempt: Option<u32>,
 }
 
-/// Operations that are the same, whatever they are called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    Inference,
-    Embeddings,
-    Other,
-}
-
-/// What an operation of another crate's is to us: a call, or a step of some kind.
-fn classified(fields: &Fields) -> Result<Class, StepKind> {
-    let Some(operation) = fields.text(attribute::OPERATION_NAME) else {
-        return Err(StepKind::Span);
-    };
-    match operation.as_str() {
-        operation::CHAT | operation::TEXT_COMPLETION | operation::GENERATE_CONTENT => {
-            Ok(Class::Inference)
-        }
-        operation::EMBEDDINGS => Ok(Class::Embeddings),
-        operation::EXECUTE_TOOL => Err(StepKind::Tool),
-        operation::INVOKE_AGENT => Err(StepKind::Agent),
-        operation::INVOKE_WORKFLOW => Err(StepKind::Workflow),
-        operation::RETRIEVAL => Err(StepKind::Retrieval),
-        foreign::operation::PLAN | foreign::operation::CREATE_AGENT => Err(StepKind::Chain),
-        // Whoever names a model or is a client of somebody calls out.
-        _ if fields.text(attribute::REQUEST_MODEL).is_some() => Ok(Class::Other),
-        _ if fields
-            .text(foreign::OTEL_KIND)
-            .is_some_and(|kind| kind.eq_ignore_ascii_case(foreign::KIND_CLIENT)) =>
-        {
-            Ok(Class::Other)
-        }
-        _ => Err(StepKind::Chain),
-    }
-}
-
 fn forbidden(recorder: &Recorder) -> u64 {
     recorder.shared().counts.forbidden.load(Ordering::Acquire)
-}
-
-fn class_of(operation: &str) -> Class {
-    match operation {
-        operation::CHAT | operation::TEXT_COMPLETION | operation::GENERATE_CONTENT => {
-            Class::Inference
-        }
-        operation::EMBEDDINGS => Class::Embeddings,
-        _ => Class::Other,
-    }
 }
 
 impl Foreign {
