@@ -25,6 +25,10 @@ pub const PROVIDER_REQUEST_ID: &str = "rig.provider_request_id";
 pub const TOOL_OUTCOME: &str = "gen_ai.tool.call.outcome";
 /// rig: how a tool failed.
 pub const TOOL_ERROR_TYPE: &str = "gen_ai.tool.error.type";
+/// Service tier answered.
+pub const RESPONSE_SERVICE_TIER: &str = super::attribute::OPENAI_RESPONSE_SERVICE_TIER;
+/// Fingerprint of the provider's configuration.
+pub const SYSTEM_FINGERPRINT: &str = super::attribute::OPENAI_SYSTEM_FINGERPRINT;
 /// What an agent was asked.
 pub const PROMPT: &str = "gen_ai.prompt";
 /// What an agent answered.

@@ -74,8 +74,8 @@ fn tell(fields: &Fields, record: &mut Record) {
     record.server = server.map(|address| Server { address, port: fields.whole(a::SERVER_PORT) });
     record.model = text(a::REQUEST_MODEL);
     record.model_version = text(a::RESPONSE_MODEL);
-    record.system_fingerprint = text(a::OPENAI_SYSTEM_FINGERPRINT);
-    record.service_tier = text(a::OPENAI_RESPONSE_SERVICE_TIER);
+    record.system_fingerprint = text(f::SYSTEM_FINGERPRINT);
+    record.service_tier = text(f::RESPONSE_SERVICE_TIER);
     record.response_id = text(a::RESPONSE_ID);
     record.provider_request_id = text(f::PROVIDER_REQUEST_ID);
     record.stream = fields.flag(a::REQUEST_STREAM);
