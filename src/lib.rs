@@ -60,7 +60,8 @@
 //!   `Builder::estimate` or `LLMOBS_ESTIMATE`).
 //! - `http` (default): a layer for any other client, and for proxies.
 //! - `reqwest-middleware`: a middleware for clients of that name.
-//! - `layer`: [`layer()`](https://docs.rs/llmobs), ids for `tracing` spans without OpenTelemetry.
+//! - `layer`: [`layer()`](https://docs.rs/llmobs), records of the spans of other LLM crates such as rig
+//!   and genai, and ids for `tracing` spans without OpenTelemetry.
 //! - `tracing-opentelemetry`: right parents with its context activation turned off.
 //! - `testing`: doubles and assertions for your tests.
 //! - `tls`: HTTPS through rustls, when your own dependency on `async-openai` chose no TLS.

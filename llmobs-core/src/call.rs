@@ -33,6 +33,8 @@ use crate::decoder::{Decoder, Route, Target};
 use crate::id::RequestId;
 use crate::queue::lock;
 use crate::recorder::{Recorder, contained};
+#[cfg(feature = "layer")]
+use crate::scope::foreign_here;
 use crate::scope::{Place, Scope};
 use crate::semconv::operation;
 use crate::span::{Innermost, OpenSpan, SpanKind, SpanStart};
@@ -118,25 +120,43 @@ impl Recorder {
         if within::is_within(same) {
             return None;
         }
-        let call = self.begin(|| {
-            let surroundings = self.surroundings(&start.target, route, None);
+        let taken = self.take_place(&route);
+        let call = self.begin_in(taken, |taken| {
+            let surroundings = self.surroundings(&start.target, route, None, taken);
             self.open(start, decoder, route, surroundings)
         })?;
         reader::offer(&call.shared);
         Some(call)
     }
 
-    /// What a call that is issued here is a part of; `began` says when, where that was before.
+    /// The span of another crate's that tells of the call about to begin, which takes its place and
+    /// the room that was set aside for it.
+    pub(crate) fn take_place(&self, route: &Route) -> Option<OpenSpan> {
+        #[cfg(feature = "layer")]
+        {
+            let foreign = foreign_here().filter(|foreign| foreign.recorder.is(self))?;
+            foreign.take(route.operation)
+        }
+        #[cfg(not(feature = "layer"))]
+        {
+            let _ = route;
+            None
+        }
+    }
+
+    /// What a call that is issued here is a part of; `began` says when, where that was before, and
+    /// `taken` is a span that is open for it already.
     pub(crate) fn surroundings(
         &self,
         target: &Target<'_>,
         route: Route,
         began: Option<(Timestamp, u64)>,
+        taken: Option<OpenSpan>,
     ) -> Surroundings {
         let Place { scope, tracing, tracing_at_entry, .. } = self.place();
         let at = began.map_or_else(|| self.now(), |(at, _)| at);
         let host = Some(target.host).filter(|host| !host.is_empty());
-        let span = self.backend().start(&SpanStart {
+        let start = SpanStart {
             name: &Cow::Borrowed(route.operation),
             kind: SpanKind::Client,
             at,
@@ -147,10 +167,11 @@ impl Recorder {
             innermost: Innermost {
                 scope: scope.as_ref().and_then(Scope::span),
                 tracing_at_entry,
-                tracing,
+                tracing: tracing.as_ref(),
             },
             ids: self.ids(),
-        });
+        };
+        let span = taken.unwrap_or_else(|| self.backend().start(&start));
         let capture = scope.as_ref().and_then(|scope| scope.attributes().capture);
         let capture = self.shared().capture.within(capture);
         let request_id = self.ids().request_id(at);

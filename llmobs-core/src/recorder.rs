@@ -81,6 +81,8 @@ pub(crate) struct Counts {
     pub(crate) refused_by_rule: AtomicU64,
     pub(crate) payload_bytes: AtomicU64,
     pub(crate) withheld: AtomicU64,
+    /// How often content was forbidden.
+    pub(crate) forbidden: AtomicU64,
     pub(crate) lost: LossCounts,
 }
 
@@ -181,6 +183,7 @@ impl Recorder {
     pub fn forbid_content(&self, forbid: bool) {
         self.0.capture.forbid(forbid);
         if forbid {
+            self.0.counts.forbidden.fetch_add(1, Ordering::Release);
             self.send(Message::Forget);
         }
     }
@@ -404,10 +407,19 @@ impl Recorder {
 
     /// Begins an operation there is room for; when a backend or what gives ids panics, it is lost.
     pub(crate) fn begin<R>(&self, begin: impl FnOnce() -> R) -> Option<R> {
-        if !self.reserve() {
+        self.begin_in(None, |_| begin())
+    }
+
+    /// The same, where a span is open for the operation already, and room was set aside for it.
+    pub(crate) fn begin_in<R>(
+        &self,
+        taken: Option<OpenSpan>,
+        begin: impl FnOnce(Option<OpenSpan>) -> R,
+    ) -> Option<R> {
+        if taken.is_none() && !self.reserve() {
             return None;
         }
-        let begun = contained(begin);
+        let begun = contained(|| begin(taken));
         if begun.is_none() {
             self.0.counts.lost.add(LossCause::Panicked, 1);
             self.0.queue.release();

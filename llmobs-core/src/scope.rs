@@ -12,10 +12,12 @@ pub use self::future::{InScope, ScopeExt};
 pub(crate) use self::propagation::traceparent;
 pub(crate) use self::stack::{Place, enter, here};
 #[cfg(feature = "layer")]
-pub(crate) use self::stack::{TracingSpan, enter_tracing, exit_tracing};
+pub(crate) use self::stack::{enter_tracing, exit_tracing, foreign_here};
 use self::tags::Tags;
 use crate::capture::Capture;
 use crate::group::Group;
+#[cfg(feature = "layer")]
+use crate::layer::{Foreign, TracingSpan};
 use crate::prompt::identity_of;
 use crate::record::Prompt;
 use crate::recorder::{Recorder, contained};
@@ -48,6 +50,9 @@ pub struct Scope {
     /// The `tracing` span the scope was made in: worth a record once something runs in the scope.
     #[cfg(feature = "layer")]
     made_in: Option<Arc<TracingSpan>>,
+    /// The innermost span of another crate around that tells of a call.
+    #[cfg(feature = "layer")]
+    foreign: Option<Arc<Foreign>>,
     /// The innermost step around that sums up.
     group: Option<Arc<Group>>,
     attributes: Arc<Attributes>,
@@ -74,8 +79,11 @@ impl Scope {
         let Place { scope, tracing, tracing_at_entry, .. } = place;
         let recorder = scope.as_ref().and_then(Self::recorder_ref).cloned();
         let recorder = recorder.or_else(Recorder::process_wide);
-        let innermost =
-            Innermost { scope: scope.as_ref().and_then(Self::span), tracing_at_entry, tracing };
+        let innermost = Innermost {
+            scope: scope.as_ref().and_then(Self::span),
+            tracing_at_entry,
+            tracing: tracing.as_ref(),
+        };
         let span = match &recorder {
             Some(recorder) => contained(|| recorder.backend().current(&innermost)).flatten(),
             None => innermost.open(),
@@ -193,6 +201,22 @@ impl Scope {
         self.made_in.as_deref()
     }
 
+    /// The innermost span of another crate around that tells of a call.
+    #[cfg(feature = "layer")]
+    pub(crate) fn foreign(&self) -> Option<&Arc<Foreign>> {
+        self.foreign.as_ref()
+    }
+
+    /// Whatever is observed from now on is a part of what `foreign` stands for.
+    #[cfg(feature = "layer")]
+    pub(crate) fn go_inside(&mut self, foreign: &Arc<Foreign>) {
+        match foreign.group() {
+            Some(group) => self.group = Some(Arc::clone(group)),
+            None if foreign.is_call() => self.foreign = Some(Arc::clone(foreign)),
+            None => {}
+        }
+    }
+
     pub(crate) fn attributes(&self) -> &Arc<Attributes> {
         &self.attributes
     }
@@ -213,6 +237,8 @@ impl Scope {
             span: Some(span),
             #[cfg(feature = "layer")]
             made_in: None,
+            #[cfg(feature = "layer")]
+            foreign: self.foreign.clone(),
             group: group.or_else(|| self.group.clone()),
             attributes: Arc::clone(&self.attributes),
         }

@@ -4,6 +4,7 @@
 //! state of October 2026; what they do not have is under `llmobs.`.
 
 pub mod attribute;
+pub mod foreign;
 
 /// Keys of W3C Baggage.
 pub mod baggage {

@@ -34,6 +34,24 @@ pub trait TraceBackend: fmt::Debug + Send + Sync + 'static {
         run();
     }
 
+    /// The same below a parent that was taken before, where the operation began.
+    fn start_below(&self, start: &SpanStart<'_>, parent: Option<&OpenSpan>) -> OpenSpan {
+        LocalBackend::child_of(parent.map(|parent| parent.identity), start.ids)
+    }
+
+    /// The span that something else makes of a `tracing` span, and ends and exports: tracing-opentelemetry,
+    /// where it is in the subscriber. It may have to be started for that.
+    ///
+    /// Asked by `llmobs::layer()`. What is answered with is given the record's ids and no span of ours.
+    fn of_tracing(
+        &self,
+        subscriber: &tracing::Dispatch,
+        span: &tracing::span::Id,
+    ) -> Option<SpanIdentity> {
+        let _ = (subscriber, span);
+        None
+    }
+
     /// Ends the span with what the record says; `None` when a processor refused the record.
     fn finish(&self, span: OpenSpan, record: Option<&Record>) {
         let _ = (span, record);
@@ -83,20 +101,19 @@ pub struct Innermost<'a> {
     /// Id of the `tracing` span that was current when that scope was last entered.
     pub tracing_at_entry: Option<u64>,
     /// A `tracing` span known to `llmobs::layer()` that was entered inside that scope.
-    pub tracing: Option<SpanIdentity>,
+    pub tracing: Option<&'a OpenSpan>,
 }
 
 impl Innermost<'_> {
     /// The innermost span as something to nest below: a `tracing` span inside the scope, else the
     /// scope's own.
     pub fn open(&self) -> Option<OpenSpan> {
-        let inside = |identity| OpenSpan { identity, parent_span_id: None, handle: None };
-        self.tracing.map(inside).or_else(|| self.scope.cloned())
+        self.tracing.or(self.scope).cloned()
     }
 
     /// The innermost span: a `tracing` span inside the scope, else the scope's own.
     pub fn identity(&self) -> Option<SpanIdentity> {
-        self.tracing.or(self.scope.map(|span| span.identity))
+        self.tracing.or(self.scope).map(|span| span.identity)
     }
 }
 

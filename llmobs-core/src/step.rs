@@ -2,6 +2,8 @@
 
 mod details;
 mod documents;
+#[cfg(feature = "layer")]
+mod foreign;
 mod notes;
 mod parties;
 mod reading;
@@ -22,6 +24,8 @@ pub use self::documents::{AsDocument, AsDocuments};
 pub use self::parties::{AsAgent, AsToolCall, AsWorkflow};
 pub use self::reading::{IterInStep, StreamInStep};
 pub use self::value::Shown;
+#[cfg(feature = "layer")]
+pub(crate) use self::value::prefix;
 use crate::enabled::Enabled;
 use crate::group::Group;
 use crate::record::{Outcome, StepKind};
@@ -63,7 +67,8 @@ pub(crate) struct OpenStep {
     pub(crate) began: u64,
     pub(crate) ended: u64,
     pub(crate) failure: Option<Cow<'static, str>>,
-    pub(crate) outcome: Outcome,
+    /// Absent where nobody told.
+    pub(crate) outcome: Option<Outcome>,
     /// Items read of the stream or iterator the step gave back.
     pub(crate) items: Option<u64>,
     pub(crate) details: Option<Box<Details>>,
@@ -112,7 +117,7 @@ impl Step {
     fn close(&mut self, outcome: Outcome) {
         let Some(mut open) = self.open.take() else { return };
         open.ended = open.recorder.elapsed();
-        open.outcome = if open.failure.is_some() { Outcome::Failed } else { outcome };
+        open.outcome = Some(if open.failure.is_some() { Outcome::Failed } else { outcome });
         let recorder = open.recorder.clone();
         recorder.send(Message::StepEnded(open));
     }
@@ -140,7 +145,7 @@ impl Recorder {
             innermost: Innermost {
                 scope: scope.as_ref().and_then(Scope::span),
                 tracing_at_entry,
-                tracing,
+                tracing: tracing.as_ref(),
             },
             ids: self.ids(),
         });
@@ -160,7 +165,7 @@ impl Recorder {
             began,
             ended: began,
             failure: None,
-            outcome: Outcome::Unfinished,
+            outcome: Some(Outcome::Unfinished),
             items: None,
             details: None,
         }

@@ -4,6 +4,8 @@ mod answer;
 mod attempts;
 mod class;
 mod fold;
+#[cfg(feature = "layer")]
+mod foreign;
 mod message;
 mod outcome;
 mod reader;
@@ -180,6 +182,8 @@ impl Worker {
                 }
             }
             Message::StepEnded(step) => self.end_step(step),
+            #[cfg(feature = "layer")]
+            Message::SpanEnded(end) => self.end_span(*end),
             Message::Record(mut record) => {
                 self.prices.settle(&mut record);
                 self.accept(*record, None);
@@ -203,7 +207,7 @@ impl Worker {
         match fold.finish() {
             Some(mut record) => {
                 self.prices.settle(&mut record);
-                let idle = close_groups(&call, Some(&record));
+                let idle = close_groups(call.group(), call.fallback_attempt, Some(&record));
                 self.accept(record, Some(span));
                 self.let_go(idle);
             }
@@ -212,7 +216,7 @@ impl Worker {
                 self.recorder.queue().release();
                 let finish = || self.recorder.backend().finish(span, None);
                 let _ = catch_unwind(AssertUnwindSafe(finish));
-                let idle = close_groups(&call, None);
+                let idle = close_groups(call.group(), call.fallback_attempt, None);
                 self.let_go(idle);
             }
         }
@@ -313,6 +317,8 @@ impl Worker {
             }
             self.finish_call(fold);
         }
+        // A span of another crate's that never closed may be what a step still waits for.
+        self.let_go_all();
     }
 
     fn give_back(&self, buffer: Vec<u8>) {

@@ -3,6 +3,8 @@
 mod ids;
 mod parent;
 mod sampler;
+#[cfg(feature = "tracing-opentelemetry")]
+mod tracing_span;
 
 use std::any::Any;
 use std::fmt;
@@ -49,6 +51,8 @@ struct Handle {
     started: bool,
     /// It was started with the name of a provider.
     named: bool,
+    /// It was started with an operation, and what else samplers are to see.
+    described: bool,
 }
 
 impl OtelBackend {
@@ -107,14 +111,12 @@ impl OtelBackend {
         span.identity.sampled = exported && kept && !parent.context.is_telemetry_suppressed();
         let ours = span_context(span.identity, Some(&parent.context));
         let context = parent.context.with_remote_span_context(ours);
-        span.handle = Some(Arc::new(Handle { context, started: false, named: false }));
+        span.handle =
+            Some(Arc::new(Handle { context, started: false, named: false, described: false }));
         span
     }
-}
 
-impl TraceBackend for OtelBackend {
-    fn start(&self, start: &SpanStart<'_>) -> OpenSpan {
-        let parent = Parent::find(&start.innermost);
+    fn start_in(&self, start: &SpanStart<'_>, parent: Parent) -> OpenSpan {
         match self.mode.get() {
             Some(Mode::Own) => self.own(start, parent, true),
             Some(Mode::Attached(tracer)) => {
@@ -124,18 +126,43 @@ impl TraceBackend for OtelBackend {
             None => self.resolve(start, parent),
         }
     }
+}
+
+impl TraceBackend for OtelBackend {
+    fn start(&self, start: &SpanStart<'_>) -> OpenSpan {
+        self.start_in(start, Parent::find(&start.innermost))
+    }
+
+    fn start_below(&self, start: &SpanStart<'_>, parent: Option<&OpenSpan>) -> OpenSpan {
+        self.start_in(start, Parent::given(parent, self.mode.is_attached()))
+    }
+
+    #[cfg(feature = "tracing-opentelemetry")]
+    fn of_tracing(
+        &self,
+        subscriber: &tracing::Dispatch,
+        span: &tracing::span::Id,
+    ) -> Option<SpanIdentity> {
+        tracing_span::identity_of(subscriber, span)
+    }
 
     fn current(&self, innermost: &Innermost<'_>) -> Option<OpenSpan> {
         let parent = Parent::find(innermost);
         match parent.source {
             Source::OpenTelemetry => {
                 let identity = identity(&parent.context)?;
-                let handle = Handle { context: parent.context, started: false, named: false };
+                let handle = Handle {
+                    context: parent.context,
+                    started: false,
+                    named: false,
+                    described: false,
+                };
                 Some(OpenSpan { identity, parent_span_id: None, handle: Some(Arc::new(handle)) })
             }
             Source::Layer(identity) if !self.mode.is_attached() => {
                 Some(OpenSpan { identity, parent_span_id: None, handle: None })
             }
+            Source::Foreign => innermost.tracing.cloned(),
             Source::Layer(_) | Source::Scope => innermost.scope.cloned(),
         }
     }
@@ -156,7 +183,14 @@ impl TraceBackend for OtelBackend {
     }
 
     fn finish(&self, span: OpenSpan, record: Option<&Record>) {
-        let Some(Handle { context, started: true, named }) = handle(&span) else { return };
+        #[cfg(feature = "tracing-opentelemetry")]
+        if span.handle.is_none() && self.mode.get().is_none() {
+            // A span of tracing-opentelemetry's, and none of ours so far: whose are they to be?
+            tracing_span::decide(&self.mode);
+        }
+        let Some(Handle { context, started: true, named, described }) = handle(&span) else {
+            return;
+        };
         // A processor that exports at once does so on this thread, and is not to be traced.
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         let span = context.span();
@@ -169,11 +203,11 @@ impl TraceBackend for OtelBackend {
             span.update_name(view.name);
             // The SDK keeps both values of a key that is set twice.
             let mut attributes = view.attributes;
-            let steps = record.step.is_none_or(|step| step.operation().is_some());
+            let call = *described && record.kind == Kind::Interaction;
             attributes.retain(|attribute| match attribute.key.as_str() {
                 attribute::PROVIDER_NAME => !named,
-                attribute::OPERATION_NAME => !steps,
-                key => record.kind != Kind::Interaction || !STARTED.contains(&key),
+                attribute::OPERATION_NAME => !described,
+                key => !(call && STARTED.contains(&key)),
             });
             span.set_attributes(attributes);
             if let Some(description) = view.error {
@@ -218,7 +252,12 @@ where
     Some(OpenSpan {
         identity,
         parent_span_id: parent_identity.map(|parent| parent.span_id),
-        handle: Some(Arc::new(Handle { context, started: true, named: start.provider.is_some() })),
+        handle: Some(Arc::new(Handle {
+            context,
+            started: true,
+            named: start.provider.is_some(),
+            described: start.operation.is_some(),
+        })),
     })
 }
 

@@ -24,8 +24,9 @@
 //!
 //! # Features
 //!
-//! - `tracing-opentelemetry`: finds the parent also where tracing-opentelemetry runs with its
-//!   context activation turned off. A `tracing` span opened *inside* a step is, in that set-up, no
+//! - `tracing-opentelemetry`: tells `llmobs::layer()` which spans tracing-opentelemetry exports, so
+//!   that none is exported twice, and finds the parent also where that runs with its context
+//!   activation turned off. A `tracing` span opened *inside* a step is, in that set-up, no
 //!   child of the step's when it has a `tracing` parent of its own: tracing-opentelemetry looks no
 //!   further.
 //! - `tls`: exports to `https` endpoints, through rustls.

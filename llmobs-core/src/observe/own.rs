@@ -50,8 +50,9 @@ pub(super) fn open(
     });
     route.provider = start.provider.or(route.provider);
     let body = start.request.clone().filter(|_| in_format);
-    let call = recorder.begin(|| {
-        let mut surroundings = recorder.surroundings(&target, route, began);
+    let taken = recorder.take_place(&route);
+    let call = recorder.begin_in(taken, |taken| {
+        let mut surroundings = recorder.surroundings(&target, route, began, taken);
         surroundings.by_reader = true;
         recorder.open(CallStart { target, body, body_len: None }, decoder, route, surroundings)
     })?;

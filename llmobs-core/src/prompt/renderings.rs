@@ -62,8 +62,11 @@ impl Witness {
         if !recorder.is_enabled() {
             return None;
         }
-        let innermost =
-            Innermost { scope: scope.as_ref().and_then(Scope::span), tracing_at_entry, tracing };
+        let innermost = Innermost {
+            scope: scope.as_ref().and_then(Scope::span),
+            tracing_at_entry,
+            tracing: tracing.as_ref(),
+        };
         let span = contained(|| recorder.backend().current(&innermost)).flatten();
         let capture = scope.as_ref().and_then(|scope| scope.attributes().capture);
         Some(Self {

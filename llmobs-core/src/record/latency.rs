@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The parts of a call's latency, in milliseconds.
 ///
 /// All marks are taken from one monotonic clock as bytes arrive on the wire, unless `clock` says that
-/// only the reader's side was seen.
+/// something else was seen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
@@ -74,6 +74,8 @@ pub enum LatencyClock {
     /// Where the application reads the answer: a slow reader makes them late, and there is no pace
     /// of tokens in them.
     Reader,
+    /// Where another crate's `tracing` span began and ended: its own work is in the times.
+    Span,
 }
 
 impl LatencyClock {
@@ -81,6 +83,7 @@ impl LatencyClock {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Reader => "reader",
+            Self::Span => "span",
         }
     }
 }

@@ -11,7 +11,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::Scope;
-use crate::span::SpanIdentity;
+#[cfg(feature = "layer")]
+use crate::layer::TracingSpan;
+use crate::span::OpenSpan;
 
 thread_local! {
     static STACK: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
@@ -32,7 +34,7 @@ pub(crate) struct Place {
     pub(crate) scope: Option<Scope>,
     pub(crate) tracing_at_entry: Option<u64>,
     /// A `tracing` span entered inside the scope.
-    pub(crate) tracing: Option<SpanIdentity>,
+    pub(crate) tracing: Option<OpenSpan>,
     #[cfg(feature = "layer")]
     pub(crate) tracing_span: Option<Arc<TracingSpan>>,
 }
@@ -46,7 +48,7 @@ pub(crate) fn here() -> Place {
             let at = stack.iter().rposition(|entry| matches!(entry, Entry::Scope { .. }));
             #[cfg(feature = "layer")]
             if let Some(Entry::Tracing(span)) = stack.last() {
-                place.tracing = Some(span.identity);
+                place.tracing = span.open();
                 place.tracing_span = Some(Arc::clone(span));
             }
             if let Some(Entry::Scope { scope, tracing_at_entry }) = at.and_then(|at| stack.get(at))
@@ -54,6 +56,8 @@ pub(crate) fn here() -> Place {
                 place.scope = Some(scope.clone());
                 place.tracing_at_entry = *tracing_at_entry;
             }
+            #[cfg(feature = "layer")]
+            foreign(stack.iter().skip(at.map_or(0, |at| at + 1)), &mut place);
             place
         })
         .unwrap_or_default()
@@ -92,25 +96,33 @@ impl Drop for Entered {
     }
 }
 
-/// A `tracing` span with ids of ours.
+/// The innermost span of another crate around this point that tells of a call.
 #[cfg(feature = "layer")]
-#[derive(Debug)]
-pub(crate) struct TracingSpan {
-    pub(crate) id: u64,
-    pub(crate) identity: SpanIdentity,
-    pub(crate) parent_span_id: Option<crate::id::SpanId>,
-    pub(crate) parent: Option<Arc<TracingSpan>>,
-    /// Set to the recorder of the first operation below, which makes the span worth a record.
-    pub(crate) used: std::sync::OnceLock<crate::recorder::Recorder>,
+pub(crate) fn foreign_here() -> Option<Arc<crate::layer::Foreign>> {
+    let foreign = STACK.try_with(|stack| {
+        let stack = stack.try_borrow().ok()?;
+        for entry in stack.iter().rev() {
+            match entry {
+                Entry::Scope { scope, .. } => return scope.foreign().cloned(),
+                Entry::Tracing(span) => {
+                    if let Some(foreign) = span.foreign().filter(|foreign| foreign.is_call()) {
+                        return Some(Arc::clone(foreign));
+                    }
+                }
+            }
+        }
+        None
+    });
+    foreign.ok().flatten()
 }
 
+/// Puts the scope inside what spans of other crates stand for, which were entered in it.
 #[cfg(feature = "layer")]
-impl TracingSpan {
-    /// Notes that something observed by `recorder` hangs below this span.
-    pub(crate) fn mark(&self, recorder: &crate::recorder::Recorder) {
-        let mut span = Some(self);
-        while let Some(unmarked) = span.filter(|span| span.used.set(recorder.clone()).is_ok()) {
-            span = unmarked.parent.as_deref();
+fn foreign<'s>(entered: impl Iterator<Item = &'s Entry>, place: &mut Place) {
+    for entry in entered {
+        let Entry::Tracing(span) = entry else { continue };
+        if let Some(foreign) = span.foreign() {
+            place.scope.get_or_insert_default().go_inside(foreign);
         }
     }
 }
@@ -131,7 +143,7 @@ pub(crate) fn exit_tracing(id: u64) {
     let _left = STACK.try_with(|stack| {
         let mut stack = stack.try_borrow_mut().ok()?;
         let at =
-            stack.iter().rposition(|entry| matches!(entry, Entry::Tracing(s) if s.id == id))?;
+            stack.iter().rposition(|entry| matches!(entry, Entry::Tracing(s) if s.id() == id))?;
         Some(stack.remove(at))
     });
 }

@@ -25,6 +25,8 @@ pub(super) const LISTED: usize = 128;
 pub(crate) struct Details {
     pub(super) attributes: Vec<(Term, Piece)>,
     pub(super) arguments: Vec<(Term, Piece)>,
+    /// All arguments at once, in place of those.
+    pub(super) written_arguments: Option<Piece>,
     pub(super) result: Option<Piece>,
     pub(super) items: Vec<Piece>,
     pub(super) retrieved: Option<u64>,
@@ -72,6 +74,7 @@ impl Details {
         Self {
             attributes: Vec::new(),
             arguments: Vec::new(),
+            written_arguments: None,
             result: None,
             items: Vec::new(),
             retrieved: None,
@@ -174,6 +177,21 @@ impl Details {
         }
         self.attributes_cut += 1;
         short.to_owned()
+    }
+
+    /// A value that is written already: JSON, else a text.
+    #[cfg(feature = "layer")]
+    pub(super) fn as_written(&mut self, json: &str) -> Option<Piece> {
+        let room = HELD.saturating_sub(self.held.content).min(WRITTEN);
+        let kept = prefix(json, room).as_bytes().to_vec();
+        let (bytes, beyond) = (kept.len(), json.len() - kept.len());
+        if bytes == 0 || !self.held.recorder.queue().reserve_bytes(bytes) {
+            self.values_cut += 1;
+            return None;
+        }
+        self.held.bytes += bytes;
+        self.held.content += bytes;
+        Some(Piece { json: kept, beyond: beyond as u64, whole: beyond == 0 })
     }
 
     /// Writes a value, if there is room for it.

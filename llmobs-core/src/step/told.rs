@@ -21,7 +21,8 @@ impl OpenStep {
     pub(crate) fn forget_content(&mut self) {
         let Some(details) = &mut self.details else { return };
         let texts = details.documents.iter_mut().filter_map(|found| found.text.take()).count();
-        let values = details.arguments.len() + details.items.len() + texts;
+        let written = usize::from(details.written_arguments.take().is_some());
+        let values = details.arguments.len() + written + details.items.len() + texts;
         details.values_cut += values as u64 + u64::from(details.result.take().is_some());
         details.values_cut += u64::from(details.query.take().is_some());
         details.arguments.clear();
@@ -92,6 +93,9 @@ fn tell(details: Details, record: &mut Record) -> Said {
     let mut content = Content { query, ..Content::default() };
     if !arguments.is_empty() {
         content.arguments = Some(named(&mut cuts, arguments));
+    }
+    if let Some(piece) = details.written_arguments {
+        content.arguments = Some(value(piece, &mut cuts));
     }
     content.result = result.map(|piece| value(piece, &mut cuts));
     if !items.is_empty() {

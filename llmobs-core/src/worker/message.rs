@@ -7,6 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::call::{CallShared, Ending};
+#[cfg(feature = "layer")]
+use crate::layer::SpanEnd;
 use crate::loss::LossCause;
 use crate::queue::{BUFFER, lock};
 use crate::record::Record;
@@ -29,6 +31,8 @@ pub(crate) enum Message {
     },
     CallEnded(Arc<CallShared>),
     StepEnded(Box<OpenStep>),
+    #[cfg(feature = "layer")]
+    SpanEnded(Box<SpanEnd>),
     Record(Box<Record>),
     /// Content is forbidden: what is held of it goes.
     Forget,
@@ -42,6 +46,14 @@ impl Message {
             Self::StepEnded(_) | Self::Record(_) => {
                 recorder.shared().counts.lost.add(LossCause::ShutDown, 1);
                 recorder.queue().release();
+            }
+            #[cfg(feature = "layer")]
+            Self::SpanEnded(end) => {
+                // Room was set aside where nobody else has taken it.
+                if end.fields.is_some() {
+                    recorder.shared().counts.lost.add(LossCause::ShutDown, 1);
+                    recorder.queue().release();
+                }
             }
             Self::CallOpened(call) => {
                 // From here on nothing about this call is sent.
@@ -72,6 +84,8 @@ impl fmt::Debug for Message {
             Self::Large { .. } => "Large",
             Self::CallEnded(_) => "CallEnded",
             Self::StepEnded(_) => "StepEnded",
+            #[cfg(feature = "layer")]
+            Self::SpanEnded(_) => "SpanEnded",
             Self::Record(_) => "Record",
             Self::Forget => "Forget",
             Self::Flush(_) => "Flush",

@@ -1,7 +1,8 @@
 //! Steps that have ended, and what they sum up.
 
+use std::sync::Arc;
+
 use super::{Worker, describe};
-use crate::call::CallShared;
 use crate::group::{Group, Sums, around};
 use crate::record::{Failure, FallbackAttempt, Kind, Record, StepKind, millis};
 use crate::recorder::contained;
@@ -27,6 +28,15 @@ impl Worker {
         }
     }
 
+    /// Finishes all steps that are held back, in the order they began.
+    pub(super) fn let_go_all(&mut self) {
+        let mut held: Vec<_> = std::mem::take(&mut self.held).into_iter().collect();
+        held.sort_unstable_by_key(|(number, _)| *number);
+        for (_, step) in held {
+            self.finish_step(*step);
+        }
+    }
+
     fn finish_step(&mut self, mut step: OpenStep) {
         let Some(span) = step.scope.span().cloned() else { return };
         let mut record = Record { name: Some(step.name.to_string()), ..Record::default() };
@@ -42,7 +52,7 @@ impl Worker {
             timestamp: Some(at),
             request_id: contained(|| self.recorder.ids().request_id(at)),
             total_latency_ms: Some(millis(ended.saturating_sub(began))),
-            outcome: Some(outcome),
+            outcome,
             ..record
         };
         if let Some(kind) = failure {
@@ -57,9 +67,13 @@ impl Worker {
 }
 
 /// Tells the groups around a call that it has ended; gives those that it was the last one of.
-pub(super) fn close_groups(call: &CallShared, record: Option<&Record>) -> Vec<u64> {
-    around(call.group())
-        .filter(|(group, distance)| group.closed(record, call.fallback_attempt, *distance))
+pub(super) fn close_groups(
+    innermost: Option<&Arc<Group>>,
+    attempt: Option<u32>,
+    record: Option<&Record>,
+) -> Vec<u64> {
+    around(innermost)
+        .filter(|(group, distance)| group.closed(record, attempt, *distance))
         .map(|(group, _)| group.number)
         .collect()
 }

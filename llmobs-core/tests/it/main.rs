@@ -6,6 +6,7 @@ mod delivery;
 mod encoding;
 mod evaluations;
 mod foreign;
+mod gen_ai;
 mod golden;
 mod groups;
 mod hot_path;

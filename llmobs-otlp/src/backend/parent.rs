@@ -1,11 +1,11 @@
 //! The innermost wins: who the parent is.
 
-use llmobs_core::{Innermost, SpanIdentity};
+use llmobs_core::{Innermost, OpenSpan, SpanIdentity};
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
 
 use super::handle;
-use super::ids::identity;
+use super::ids::{identity, span_context};
 
 /// Where a new span hangs.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(super) enum Source {
     OpenTelemetry,
     /// A `tracing` span that only `llmobs::layer()` knows.
     Layer(SpanIdentity),
+    /// A `tracing` span of another crate's that a span of ours was started for.
+    Foreign,
     /// The innermost scope, or nobody: then there is no parent.
     Scope,
 }
@@ -36,6 +38,14 @@ impl Parent {
         let current = Context::current();
         let here = identity(&current);
         let scope = innermost.scope.map(|span| span.identity.span_id);
+        // A span of another crate's that `llmobs::layer()` gave a context: newer than what is current, where
+        // that is what it began in.
+        if let Some(context) = innermost.tracing.and_then(handle).map(|handle| &handle.context)
+            && here.map(|here| here.span_id)
+                == innermost.tracing.and_then(|span| span.parent_span_id)
+        {
+            return Self { context: context.clone(), source: Source::Foreign };
+        }
         let newer = here.is_some_and(|here| Some(here.span_id) != scope);
         // A remote parent is where this process was called from: every span in here is newer.
         if newer && !current.span().span_context().is_remote() {
@@ -47,8 +57,11 @@ impl Parent {
         if newer {
             return Self { context: current, source: Source::OpenTelemetry };
         }
-        if let Some(identity) = innermost.tracing {
-            return Self { context: current, source: Source::Layer(identity) };
+        if let Some(tracing) = innermost.tracing {
+            return match handle(tracing) {
+                Some(handle) => Self { context: handle.context.clone(), source: Source::Foreign },
+                None => Self { context: current, source: Source::Layer(tracing.identity) },
+            };
         }
         let Some(scope) = innermost.scope.filter(|_| here.is_none()) else {
             return Self { context: current, source: Source::Scope };
@@ -58,6 +71,21 @@ impl Parent {
             Some(handle) => Self { context: handle.context.clone(), source: Source::Scope },
             None => Self { context: current, source: Source::Layer(scope.identity) },
         }
+    }
+}
+
+impl Parent {
+    /// A parent that was taken before, elsewhere; `attached` says whether spans are the user's provider's.
+    pub(super) fn given(parent: Option<&OpenSpan>, attached: bool) -> Self {
+        let context = match parent {
+            None => Context::new(),
+            Some(span) => match handle(span) {
+                Some(handle) => handle.context.clone(),
+                None if attached => Context::new(),
+                None => Context::new().with_remote_span_context(span_context(span.identity, None)),
+            },
+        };
+        Self { context, source: Source::Scope }
     }
 }
 

@@ -81,6 +81,37 @@ fn a_provider_set_after_the_first_call_changes_nothing() {
     });
 }
 
+/// The span is tracing-opentelemetry's, so none of ours is started that would show whose they are.
+#[cfg(feature = "tracing-opentelemetry")]
+#[test]
+fn a_span_of_another_crate_as_the_first_operation_finds_the_provider() {
+    use opentelemetry::trace::TracerProvider;
+
+    alone("a_span_of_another_crate_as_the_first_operation_finds_the_provider", || {
+        let scene = Scene::own();
+        let provider = provider(&scene.receiver, Sampler::AlwaysOn);
+        global::set_tracer_provider(provider.clone());
+        let bridge = tracing_opentelemetry::layer().with_tracer(provider.tracer("app"));
+        let subscriber = Registry::default().with(llmobs_core::layer()).with(bridge);
+        tracing::subscriber::with_default(subscriber, || {
+            scene.scope().run_sync(|| {
+                drop(tracing::info_span!("chat", gen_ai.operation.name = "chat").entered());
+            });
+        });
+        assert_eq!(mode(&scene), "undecided");
+        scene.flush();
+        assert_eq!(mode(&scene), "attached");
+        provider.shutdown().expect("the provider ends");
+        let spans = scene.receiver.spans();
+        assert_eq!(spans.len(), 1, "{spans:?}");
+        let records = scene.recording.records();
+        assert_eq!(
+            records[0].span_id.map(|id| id.to_bytes().to_vec()),
+            Some(spans[0].span_id.clone())
+        );
+    });
+}
+
 #[test]
 fn a_provider_that_samples_nothing_is_a_provider() {
     alone("a_provider_that_samples_nothing_is_a_provider", || {

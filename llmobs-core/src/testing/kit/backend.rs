@@ -50,6 +50,14 @@ pub fn check_backend(backend: impl TraceBackend) {
     assert_child(&nested, &child, "a span started inside two attached spans");
     assert_back(backend, outside, "after attach");
 
+    let below = |parent| with_start(None, |start| backend.start_below(start, parent));
+    assert_child(&below(Some(&root)), &root, "a span started below a parent taken before");
+    let mut elsewhere = None;
+    backend.attach(&child, &mut || elsewhere = Some(below(Some(&root))));
+    let elsewhere = elsewhere.unwrap_or_else(|| below(Some(&root)));
+    assert_child(&elsewhere, &root, "a span started below a parent taken before, inside another");
+    assert_eq!(below(None).parent_span_id, None, "a span started below nobody has a parent");
+
     let panicking = || backend.attach(&root, &mut || resume_unwind(Box::new("a test's panic")));
     let caught = catch_unwind(AssertUnwindSafe(panicking));
     assert!(caught.is_err(), "attach swallowed a panic of the application's");
@@ -83,8 +91,12 @@ fn finishes(backend: &dyn TraceBackend, root: &OpenSpan) -> bool {
 }
 
 fn start(backend: &dyn TraceBackend, scope: Option<&OpenSpan>) -> OpenSpan {
+    with_start(scope, |start| backend.start(start))
+}
+
+fn with_start(scope: Option<&OpenSpan>, run: impl FnOnce(&SpanStart<'_>) -> OpenSpan) -> OpenSpan {
     let operation = crate::semconv::operation::CHAT;
-    backend.start(&SpanStart {
+    run(&SpanStart {
         name: &operation.into(),
         kind: SpanKind::Client,
         at: FakeClock::default().now(),
