@@ -9,6 +9,7 @@
 mod attached;
 mod compat;
 mod config;
+mod conformance;
 mod delivery;
 mod global;
 mod kits;
@@ -17,6 +18,7 @@ mod nesting;
 mod own;
 mod provider;
 mod receiver;
+mod recordings;
 mod registry;
 mod scene;
 mod span;

@@ -450,6 +450,7 @@ fn the_previous_names_take_the_place_of_the_newest() {
         let previous = llmobs_otlp::Semconv::V2026_08;
         otlp.metrics_endpoint(&url).expect("a URL").semconv(previous)
     };
+    receiver.expects(|checker| checker.state(llmobs_conformance::State::V2026_08));
     let scene = Scene::to(receiver, otlp, |builder| builder);
     stream(&scene, "m", 5, BodyEnd::Complete);
     let request = json!({"model": "embed"});
