@@ -81,7 +81,11 @@ impl Bearer<'_> {
 
     fn unknown(&self, key: &str, value: &Any, out: &mut Vec<Violation>) {
         let rules: &Rules = self.checker.rules();
-        if let Some(instead) = rules.deprecated(key).filter(|_| self.signal != Signal::Resource) {
+        if let Some(def) = self.checker.of_before(key) {
+            self.value(key, value, def, out);
+        } else if let Some(instead) =
+            rules.deprecated(key).filter(|_| self.signal != Signal::Resource)
+        {
             let detail = format!("it was given up; now {instead}");
             out.push(self.wrong(Class::DeprecatedAttribute, Some(key), detail));
         } else if !self.checker.is_of_the_application(key, self.signal) {

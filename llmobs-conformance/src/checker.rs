@@ -11,7 +11,7 @@ use prost::Message;
 use serde_json::Value;
 
 use crate::content::Schemas;
-use crate::registry::{MetricDef, Registry, RegistryError};
+use crate::registry::{AttributeDef, MetricDef, Registry, RegistryError};
 use crate::violation::{Signal, Violation};
 use crate::{event, metric, span};
 
@@ -22,7 +22,7 @@ const RULES: &str = include_str!("../registry/rules.json");
 /// Where the GenAI registries are, beside the workspace.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/semconv");
 
-/// Which state of the conventions metrics follow.
+/// Which state of the conventions is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
@@ -102,7 +102,8 @@ impl Checker {
         Ok(Self { rules, state: State::default(), compat: false, application: Vec::new() })
     }
 
-    /// The state that metrics follow; the newest unless said otherwise.
+    /// The state that is sent; the newest unless said otherwise. Metrics are told apart by it, and
+    /// attributes that were given up since.
     #[must_use]
     pub fn state(mut self, state: State) -> Self {
         self.state = state;
@@ -196,6 +197,12 @@ impl Checker {
             State::Both => &[latest, previous],
         };
         registries.iter().find_map(|registry| Some((*registry, registry.metrics.get(name)?)))
+    }
+
+    /// An attribute that only the state of before has, where that is sent.
+    pub(crate) fn of_before(&self, key: &str) -> Option<&AttributeDef> {
+        let registry = (self.state != State::Latest).then_some(&self.rules.previous)?;
+        registry.attribute(key).map(|(_, def)| def)
     }
 
     pub(crate) fn sends_compat(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Spans, each wrong in one way.
 
-use llmobs_conformance::{Checker, Class};
+use llmobs_conformance::{Checker, Class, State};
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link, SpanKind};
@@ -76,6 +76,14 @@ fn names_that_were_given_up() {
     );
     let key = "gen_ai.usage.cache_creation.input_tokens";
     wrong(with(key, json!(1)), Class::DeprecatedAttribute, Some(key));
+    // Where the state of before is sent it is as it was.
+    let Some(checker) = checker() else { return };
+    for state in [State::V2026_08, State::Both] {
+        let checker = checker.clone().state(state);
+        right(&checker, with(key, json!(1)));
+        let found = checker.check_traces(&traces(vec![with(key, json!("1"))]));
+        assert_only(&found, Class::WrongType, Some(key));
+    }
 }
 
 #[test]
