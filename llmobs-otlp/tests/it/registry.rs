@@ -50,7 +50,16 @@ fn everything() -> Vec<Record> {
     chat.usage.get_or_insert_default().inconsistent = false;
     chat.params = Some(Box::new(params));
     chat.prompt = Some(prompt);
-    chat.content = Some(Box::new(content.clone()));
+    // Nobody looks for documents in a chat.
+    let Content { input_messages, output_messages, system_instructions, tool_definitions, .. } =
+        content.clone();
+    chat.content = Some(Box::new(Content {
+        input_messages,
+        output_messages,
+        system_instructions,
+        tool_definitions,
+        ..Content::default()
+    }));
     let embeddings = Record { operation: Some("embeddings".into()), ..chat.clone() };
     let fetch = Record { operation: Some("fetch_response".into()), ..chat.clone() };
     let of = |operation: &'static str, api: &'static str| Record {
@@ -72,7 +81,16 @@ fn everything() -> Vec<Record> {
     let mut records = vec![chat, embeddings, fetch, samples::failed(), samples::dropped()];
     records.extend(others);
     records.push(samples::unreachable());
-    for step in [StepKind::Tool, StepKind::Agent, StepKind::Workflow, StepKind::Retrieval] {
+    let steps = [
+        StepKind::Tool,
+        StepKind::Agent,
+        StepKind::Workflow,
+        StepKind::Retrieval,
+        StepKind::Rerank,
+        StepKind::Guardrail,
+        StepKind::Fallback,
+    ];
+    for step in steps {
         let content = Some(Box::new(content.clone()));
         // Names of the application's own are nobody's to register.
         let attributes = std::collections::BTreeMap::new();
