@@ -1,9 +1,11 @@
 //! What the environment says about the recorder.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use llmobs_core::{Capture, Limits, ProviderNames, Redact, UsagePolicy};
+use percent_encoding::percent_decode_str;
 
 /// Settings read from `LLMOBS_*`, and from the `OTEL_*` variables that stand in for them.
 #[derive(Clone, Debug, Default)]
@@ -61,8 +63,9 @@ impl Environment {
             let pairs = attributes.split(',').filter_map(|pair| pair.split_once('='));
             pairs
                 .rev()
-                .find(|(key, _)| key.trim() == name)
-                .map(|(_, value)| value.trim().to_owned())
+                .find(|(key, _)| decoded(key) == name)
+                .map(|(_, value)| decoded(value).into_owned())
+                .filter(|value| !value.is_empty())
         };
         let mut limits = Limits::default();
         if let Some(n) = number(&text, "LLMOBS_MAX_OPERATIONS")? {
@@ -105,6 +108,11 @@ impl Environment {
                 .map(Duration::from_millis),
         })
     }
+}
+
+/// Names and values of resource attributes are percent-encoded.
+fn decoded(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text.trim()).decode_utf8_lossy()
 }
 
 fn number<T: std::str::FromStr>(
@@ -213,7 +221,8 @@ fn capture(
     let otel = text(OTEL)
         .map(|value| match value.trim().to_ascii_uppercase().as_str() {
             "NO_CONTENT" | "FALSE" => Ok(Capture::NONE),
-            // Error messages are no message content by OpenTelemetry's book.
+            // Where it goes is for the exporter. Error messages are no message content by
+            // OpenTelemetry's book.
             "SPAN_ONLY" | "EVENT_ONLY" | "SPAN_AND_EVENT" | "TRUE" => {
                 Ok(Capture::ALL.errors(false))
             }

@@ -22,9 +22,9 @@
 //!
 //! # Where it goes
 //!
-//! With an OTLP endpoint in the environment (`OTEL_EXPORTER_OTLP_ENDPOINT`), spans and metrics go
-//! there; without one, records go to `llmobs.jsonl` in the working directory, and one line on
-//! standard error says so. [`builder`] says the same things in code.
+//! With an OTLP endpoint in the environment (`OTEL_EXPORTER_OTLP_ENDPOINT`), spans, metrics and
+//! events go there; without one, records go to `llmobs.jsonl` in the working directory, and one line
+//! on standard error says so. [`builder`] says the same things in code.
 //!
 //! # What is told
 //!
@@ -49,7 +49,7 @@
 //!
 //! - `openai` (default): the client and the service for `async-openai`.
 //! - `macros` (default): `#[trace_llm]` and `prompt!`.
-//! - `otlp` (default): spans and metrics over OTLP, or through an OpenTelemetry provider of yours.
+//! - `otlp` (default): spans, metrics and events over OTLP, or through an OpenTelemetry provider of yours.
 //! - `content` (default): captured content; without it nothing that users or models say can be kept,
 //!   whatever [`Capture`] says.
 //! - `gzip` (default), `brotli`: answers that the client does not decompress itself. What comes in an
@@ -74,18 +74,19 @@ pub use llmobs_core::{
     Agent, Amount, AmountError, AsAgent, AsDocument, AsDocuments, AsToolCall, AsWorkflow, Attempt,
     AttemptDetail, Batch, BodyEnd, Call, CallRef, CallStart, Capture, Clock, Closing, Console,
     Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField, Decoder, Detector,
-    DocumentRef, ErrorClass, Event, EventFacts, Failure, Fallback, FallbackAttempt, FlushError,
-    Fold, Found, Headers, IdError, Ids, InScope, InStep, Innermost, IterInStep, JsonLines,
-    JsonLinesError, Kind, Latency, LatencyClock, Limits, Llmobs, LocalBackend, Logprobs, LossCause,
-    LossReport, Losses, Meta, Notes, ObservedOpening, ObservedStream, OpenSpan, Outcome, Params,
-    PriceError, PriceTable, Processor, Prompt, ProviderNameError, ProviderNames, RateLimit,
-    Reasoning, Record, Recorder, Redact, RedactError, RenderError, RequestId, Retrieved, Rotation,
-    Route, SCHEMA, Safety, Scope, ScopeExt, Sensitive, Server, Sink, SinkError, SinkLosses, SpanId,
-    SpanIdentity, SpanKind, SpanStart, StartError, Step, StepKind, StreamInStep, StreamObserver,
-    StreamStart, SystemClock, Tap, Target, Template, TemplateError, Term, Text, Timestamp,
-    TimestampError, Tool, ToolCall, Totals, TpotSource, TraceBackend, TraceId, TransportError,
-    Turn, Usage, UsagePolicy, UsageSource, Verdict, Wire, Workflow, fallback, observe_opening,
-    observe_stream, scope, semconv,
+    DocumentRef, ErrorClass, Evaluated, Evaluation, Event, EventFacts, Failure, Fallback,
+    FallbackAttempt, FlushError, Fold, Found, Headers, IdError, Ids, InScope, InStep, Innermost,
+    IterInStep, JsonLines, JsonLinesError, Kind, Latency, LatencyClock, Limits, Llmobs,
+    LocalBackend, Logprobs, LossCause, LossReport, Losses, Meta, Notes, ObservedOpening,
+    ObservedStream, OpenSpan, Outcome, Params, PriceError, PriceTable, Processor, Prompt,
+    ProviderNameError, ProviderNames, RateLimit, Reasoning, Record, Recorder, Redact, RedactError,
+    RenderError, RequestId, Retrieved, Rotation, Route, Rule, SCHEMA, Safety, Sampling, Scope,
+    ScopeExt, Sensitive, Server, Sink, SinkError, SinkLosses, SpanId, SpanIdentity, SpanKind,
+    SpanStart, StartError, Step, StepKind, StreamInStep, StreamObserver, StreamStart, SystemClock,
+    TailSampling, Tap, Target, Template, TemplateError, Term, Text, Timestamp, TimestampError,
+    Tool, ToolCall, Totals, TpotSource, TraceBackend, TraceId, TransportError, Turn, Usage,
+    UsagePolicy, UsageSource, Verdict, Wire, Workflow, fallback, observe_opening, observe_stream,
+    scope, semconv,
 };
 #[cfg(feature = "layer")]
 pub use llmobs_core::{Layer, layer};

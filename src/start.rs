@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use llmobs_core::{
     Capture, Decoder, JsonLines, JsonLinesError, Limits, Llmobs, PriceError, PriceTable, Processor,
-    Redact, Rotation, Sink, StartError, TraceBackend, UsagePolicy,
+    Redact, Rotation, Sink, StartError, TailSampling, TraceBackend, UsagePolicy,
 };
 
 use crate::environment::{Environment, EnvironmentError, FileSetting};
@@ -17,8 +17,8 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 ///
 /// | variable | meaning | default |
 /// |---|---|---|
-/// | `OTEL_EXPORTER_OTLP_ENDPOINT` and its kin | send spans and metrics there | |
-/// | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` | `otlp` or `none` | `otlp` |
+/// | `OTEL_EXPORTER_OTLP_ENDPOINT` and its kin | send spans, metrics and events there | |
+/// | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, `OTEL_LOGS_EXPORTER` | `otlp` or `none` | `otlp` |
 /// | `OTEL_SDK_DISABLED` | `true` turns everything off, unless `LLMOBS_FILE` or `LLMOBS_ENABLED` ask for it | `false` |
 /// | `LLMOBS_ENABLED` | `false` observes nothing until told to, and makes no default file | `true` |
 /// | `LLMOBS_FILE` | JSON lines go to this file; `none` for no file | `llmobs.jsonl` without an OTLP endpoint |
@@ -27,6 +27,8 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_ENVIRONMENT` | deployment environment | |
 /// | `LLMOBS_CAPTURE` | `none`, `all`, or a list of `input`, `output`, `tools`, `errors` | `none` |
 /// | | for one environment only, as in `none; staging: all; production: errors` | |
+/// | `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` | `SPAN_ONLY`, `EVENT_ONLY`, `SPAN_AND_EVENT`: where in OpenTelemetry content goes; without `LLMOBS_CAPTURE` it is also what turns capture on, of all but error messages. `NO_CONTENT` for nowhere | wherever there is a place |
+/// | `OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT` | `true`: every call that generates makes an event with its details | `false`, unless content is to go to events |
 /// | `LLMOBS_REDACT` | `none`, `all`, or a list of detectors: what is redacted in content | `all` |
 /// | `LLMOBS_USAGE` | `auto`, `always` or `never`: when streamed chats ask for usage in your place | `auto` |
 /// | `LLMOBS_PROPAGATE_TO` | hosts that calls carry `traceparent` to, with commas between | none |
@@ -311,6 +313,12 @@ impl Builder {
     pub fn prices(mut self, prices: PriceTable) -> Self {
         self.own_prices = true;
         self.core(|core| core.prices(prices))
+    }
+
+    /// Keeps only the traces that tell something, and a share of the rest. Metrics are taken of all.
+    /// Defaults to keeping everything.
+    pub fn tail_sampling(self, sampling: TailSampling) -> Self {
+        self.core(|core| core.tail_sampling(sampling))
     }
 
     /// Sets the bounds of what is held in memory.

@@ -187,7 +187,7 @@ JSON:
                inconsistent_usage, cost {total, input, output, currency,
                table, source}, totals (of agents, workflows and fallbacks, as in the record), fallback
                {attempt, span_id}, answered_by (model, of a fallback), tool_calls (names),
-               more_tool_calls
+               more_tool_calls, evaluations[] {name, score, label, error_type} (the first 8)
   A field that is absent is unknown. Without a trace, only schema and an empty list of spans.";
 
 const DECODE_HELP: &str = "\

@@ -12,6 +12,7 @@ mod bar;
 mod collect;
 mod draw;
 mod json;
+mod judged;
 mod label;
 mod row;
 mod span;

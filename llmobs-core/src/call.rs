@@ -1,6 +1,7 @@
 //! One logical call, from the moment it is issued to its one end.
 
 mod ending;
+mod evaluated;
 mod propagation;
 mod reader;
 mod request;

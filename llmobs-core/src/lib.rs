@@ -30,6 +30,7 @@ mod queue;
 mod record;
 mod recorder;
 mod redact;
+mod sampling;
 #[cfg(feature = "schema")]
 mod schema;
 mod scope;
@@ -72,13 +73,14 @@ pub use self::prompt::{RenderError, Template, TemplateError};
 pub use self::provider::{ProviderNameError, ProviderNames};
 pub use self::record::{
     Agent, Amount, AmountError, AttemptDetail, Consumer, ConsumerEnd, Content, Cost, CostSource,
-    Cut, CutField, DocumentRef, ErrorClass, Failure, FallbackAttempt, Kind, Latency, LatencyClock,
-    Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record, Retrieved, SCHEMA,
-    Safety, Server, StepKind, Term, Tool, ToolCall, Totals, TpotSource, Usage, UsageSource, Wire,
-    Workflow, millis,
+    Cut, CutField, DocumentRef, ErrorClass, Evaluated, Evaluation, Failure, FallbackAttempt, Kind,
+    Latency, LatencyClock, Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record,
+    Retrieved, SCHEMA, Safety, Sampling, Server, StepKind, Term, Tool, ToolCall, Totals,
+    TpotSource, Usage, UsageSource, Wire, Workflow, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
 pub use self::redact::{Detector, Found, Redact, RedactError};
+pub use self::sampling::{Rule, TailSampling};
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
 pub use self::scope::{InScope, Scope, ScopeExt, scope};

@@ -20,6 +20,7 @@ use crate::provider::{ProviderNameError, ProviderNames};
 use crate::queue::{Pool, Queue, lock};
 use crate::recorder::{Counts, FlushError, Limits, Recorder, Shared, Time};
 use crate::redact::Redact;
+use crate::sampling::TailSampling;
 use crate::sink::Sink;
 use crate::span::{LocalBackend, TraceBackend};
 use crate::time::{Clock, SystemClock};
@@ -48,6 +49,7 @@ pub struct Builder {
     redact: Redact,
     providers: Result<ProviderNames, ProviderNameError>,
     prices: Option<PriceTable>,
+    tail_sampling: Option<TailSampling>,
     limits: Limits,
     backoff: Backoff,
     enabled: bool,
@@ -75,6 +77,7 @@ impl Default for Builder {
             redact: Redact::all(),
             providers: Ok(ProviderNames::new()),
             prices: None,
+            tail_sampling: None,
             limits: Limits::default(),
             backoff: Backoff::new(),
             enabled: true,
@@ -210,6 +213,13 @@ impl Builder {
         self
     }
 
+    /// Keeps only the traces that tell something, and a share of the rest; after all processors.
+    /// Defaults to keeping everything.
+    pub fn tail_sampling(mut self, sampling: TailSampling) -> Self {
+        self.tail_sampling = Some(sampling);
+        self
+    }
+
     /// Sets the bounds of what is held in memory. Defaults to [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -301,10 +311,12 @@ impl Builder {
         }
         let _ = recorder.shared().deliveries.set(deliveries.clone());
         let (of, prices, processors) = (recorder.clone(), self.prices, self.processors);
+        let sampling = self.tail_sampling;
         let spawned = std::thread::Builder::new().name("llmobs-worker".into()).spawn(move || {
             // The built-in table is read here, where nobody waits for it.
             let prices = prices.unwrap_or_else(PriceTable::builtin);
-            crate::worker::untraced(|| Worker::new(of, prices, processors).run());
+            let worker = Worker::new(of, prices, processors).sampled(sampling);
+            crate::worker::untraced(|| worker.run());
         });
         threads.push(spawned.map_err(|err| failed(&deliveries, err))?);
         if self.process_wide {

@@ -8,11 +8,13 @@ mod attempt;
 mod consumer;
 mod content;
 mod cost;
+mod evaluation;
 mod failure;
 mod latency;
 mod meta;
 mod request;
 mod response;
+mod sampling;
 mod step;
 mod totals;
 mod usage;
@@ -28,11 +30,14 @@ pub use self::attempt::AttemptDetail;
 pub use self::consumer::{Consumer, ConsumerEnd};
 pub use self::content::{Content, Cut, CutField};
 pub use self::cost::{Amount, AmountError, Cost, CostSource};
+pub(crate) use self::evaluation::identity as prompt_identity;
+pub use self::evaluation::{Evaluated, Evaluation};
 pub use self::failure::{ErrorClass, Failure};
 pub use self::latency::{Latency, LatencyClock, TpotSource, millis};
 pub use self::meta::{LossReport, Meta, SCHEMA};
 pub use self::request::{Params, Prompt, Server};
 pub use self::response::{Logprobs, RateLimit, Safety, ToolCall, Wire};
+pub use self::sampling::Sampling;
 pub use self::step::{Agent, DocumentRef, Retrieved, Tool, Workflow};
 pub use self::totals::{FallbackAttempt, Totals};
 pub use self::usage::{Usage, UsageSource};
@@ -247,12 +252,18 @@ pub struct Record {
     /// Which attempt of a logical call this is, where the application falls back between models.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback: Option<FallbackAttempt>,
+    /// What was found of the call whose ids, model and prompt this record has; evaluations only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<Box<Evaluation>>,
     /// What was redacted in the content, by detector, and how often.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub redacted: BTreeMap<String, u64>,
     /// What was left out of this record, and how much of it there was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut: Option<Box<Cut>>,
+    /// Why the record is there, where a tail sampler leaves some out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<Box<Sampling>>,
     /// Head sampling left the trace out: no span of it is exported. Not part of the line.
     #[serde(skip)]
     pub unsampled: bool,

@@ -181,13 +181,17 @@ impl Recorder {
         self.0.usage
     }
 
-    /// Offers a record made elsewhere, such as an evaluation.
+    /// Offers a record made elsewhere, such as an [`Evaluation`](crate::Evaluation).
     pub fn record(&self, mut record: Record) {
         if !self.is_enabled() || !self.reserve() {
             return;
         }
         let now = *record.timestamp.get_or_insert_with(|| self.now());
-        if record.request_id.is_none() {
+        if let Some(evaluation) = &mut record.evaluation {
+            // Its ids are those of what was judged: it has none of its own.
+            let scope = here().scope.and_then(|scope| scope.attributes().capture);
+            evaluation.within(self.0.capture.within(scope));
+        } else if record.request_id.is_none() {
             record.request_id = contained(|| self.ids().request_id(now));
         }
         self.send(Message::Record(Box::new(record)));

@@ -261,6 +261,16 @@ pub mod error_type {
     pub const OTHER: &str = "_OTHER";
 }
 
+/// Names of events, which are log records.
+pub mod event {
+    /// Everything a generating call's span says, with the content as structured values.
+    pub const OPERATION_DETAILS: &str = "gen_ai.client.inference.operation.details";
+    /// What was found of a call.
+    pub const EVALUATION_RESULT: &str = "gen_ai.evaluation.result";
+    /// A call failed.
+    pub const OPERATION_EXCEPTION: &str = "gen_ai.client.operation.exception";
+}
+
 /// Metric names.
 pub mod metric {
     /// Duration of a call to a model, in seconds.

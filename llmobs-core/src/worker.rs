@@ -26,6 +26,7 @@ use crate::processor::{Processor, Verdict};
 use crate::record::{Kind, Record};
 use crate::recorder::Recorder;
 use crate::redact::withhold;
+use crate::sampling::{Decided, TailSampling, Traces};
 use crate::scope::Scope;
 use crate::span::OpenSpan;
 use crate::step::OpenStep;
@@ -51,6 +52,8 @@ pub(crate) struct Worker {
     open: HashMap<u64, CallFold>,
     /// Steps that have ended, and wait for calls below them to end, by their group.
     held: HashMap<u64, Box<OpenStep>>,
+    /// Traces that wait to be sampled.
+    traces: Option<Traces>,
     /// Records of this round, not yet handed to the sinks.
     ready: Vec<Arc<Record>>,
     reported: u64,
@@ -68,9 +71,16 @@ impl Worker {
             processors,
             open: HashMap::new(),
             held: HashMap::new(),
+            traces: None,
             ready: Vec::new(),
             reported: 0,
         }
+    }
+
+    /// Keeps what tells something, where the sampling has rules for that.
+    pub(crate) fn sampled(mut self, sampling: Option<TailSampling>) -> Self {
+        self.traces = sampling.map(Traces::new);
+        self
     }
 
     /// Handles all that waits, on this thread, and gives the records that came of it away.
@@ -96,6 +106,12 @@ impl Worker {
             for message in items.drain(..) {
                 self.handle(message, &mut flushes);
             }
+            let asked = !flushes.is_empty();
+            self.sample(
+                |traces, now, out| {
+                    if asked { traces.decide_all(out) } else { traces.tick(now, out) }
+                },
+            );
             self.hand_over();
             let hurried = !flushes.is_empty();
             for request in flushes {
@@ -113,6 +129,7 @@ impl Worker {
             }
         }
         self.end_open_calls();
+        self.sample(|traces, _, out| traces.decide_all(out));
         self.hand_over();
         self.report();
         // Sinks end while processors report: a slow one of these holds up none of those.
@@ -128,6 +145,9 @@ impl Worker {
         match message {
             Message::CallOpened(call) => {
                 let number = call.number;
+                if let Some(traces) = &mut self.traces {
+                    traces.opened(call.span.identity.trace_id);
+                }
                 chain(call.group()).for_each(|group| group.opened());
                 self.open.insert(number, CallFold::new(call));
             }
@@ -156,6 +176,9 @@ impl Worker {
             Message::Forget => {
                 self.open.values_mut().for_each(CallFold::forget);
                 self.held.values_mut().for_each(|step| step.forget_content());
+                if let Some(traces) = &mut self.traces {
+                    traces.forget_content();
+                }
                 self.ready.iter_mut().for_each(|record| withhold(Arc::make_mut(record)));
             }
             Message::Flush(request) => flushes.push(request),
@@ -164,6 +187,7 @@ impl Worker {
 
     fn finish_call(&mut self, fold: CallFold) {
         let (span, call) = (fold.span(), fold.call());
+        let trace = span.identity.trace_id;
         match fold.finish() {
             Some(mut record) => {
                 self.prices.settle(&mut record);
@@ -179,6 +203,15 @@ impl Worker {
                 let idle = close_groups(&call, None);
                 self.let_go(idle);
             }
+        }
+        self.sample(|traces, _, out| traces.closed(trace, out));
+    }
+
+    /// Lets the sampler decide.
+    fn sample(&mut self, decide: impl FnOnce(&mut Traces, u64, &mut Out<'_>)) {
+        let Self { recorder, traces, ready, .. } = self;
+        if let Some(traces) = traces {
+            decide(traces, recorder.elapsed(), &mut Out { recorder, ready });
         }
     }
 
@@ -218,10 +251,14 @@ impl Worker {
             let _ = catch_unwind(AssertUnwindSafe(finish));
         }
         if kept.is_some() {
-            counts.recorded.fetch_add(1, Ordering::Release);
-            self.ready.push(Arc::new(record));
+            let Self { recorder, traces, ready, .. } = self;
+            let mut out = Out { recorder, ready };
+            match traces {
+                Some(traces) => traces.offer(record, recorder.elapsed(), &mut out),
+                None => out.keep(record),
+            }
         }
-        shared.queue.release();
+        self.recorder.queue().release();
     }
 
     fn hand_over(&mut self) {
@@ -282,6 +319,23 @@ impl Worker {
     fn give_back(&self, buffer: Vec<u8>) {
         self.recorder.queue().release_bytes(crate::queue::BUFFER);
         self.recorder.pool().put(buffer);
+    }
+}
+
+/// Where records go on their way to the sinks.
+struct Out<'w> {
+    recorder: &'w Recorder,
+    ready: &'w mut Vec<Arc<Record>>,
+}
+
+impl Decided for Out<'_> {
+    fn keep(&mut self, record: Record) {
+        self.recorder.shared().counts.recorded.fetch_add(1, Ordering::Release);
+        self.ready.push(Arc::new(record));
+    }
+
+    fn refuse(&mut self) {
+        self.recorder.shared().counts.refused_by_rule.fetch_add(1, Ordering::Release);
     }
 }
 

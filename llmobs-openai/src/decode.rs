@@ -17,6 +17,7 @@ mod media;
 #[cfg_attr(not(feature = "content"), path = "decode/messages/disabled.rs")]
 mod messages;
 mod operation;
+mod repeat;
 mod request;
 mod responses;
 mod route;

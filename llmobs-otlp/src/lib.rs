@@ -1,4 +1,4 @@
-//! OpenTelemetry for llmobs: spans and metrics, through a pipeline of our own or the user's provider.
+//! OpenTelemetry for llmobs: spans, metrics and events, through a pipeline of our own or the user's provider.
 //!
 //! For those who assemble a recorder from its parts; applications use the `llmobs` crate, which
 //! re-exports what they need.
@@ -29,10 +29,12 @@
 //!   child of the step's when it has a `tracing` parent of its own: tracing-opentelemetry looks no
 //!   further.
 //! - `tls`: exports to `https` endpoints, through rustls.
+//! - `grpc`: exports over gRPC, too.
 
 mod attributes;
 mod backend;
 mod compat;
+mod event;
 mod metrics;
 mod mode;
 mod otlp;
@@ -44,8 +46,11 @@ mod transport;
 
 pub use self::backend::OtelBackend;
 pub use self::compat::Compat;
+pub use self::event::{EventSink, LoggerSink};
 pub use self::metrics::OtlpMetrics;
-pub use self::otlp::{Otlp, OtlpError, Semconv, Temporality};
+pub use self::otlp::{
+    Compression, ContentPlace, Destination, Otlp, OtlpError, Protocol, Semconv, Signal, Temporality,
+};
 pub use self::sink::OtlpSink;
 
 /// The registry of the names under `llmobs.`: attributes, spans, metrics and events, as JSON in the

@@ -34,7 +34,7 @@ pub struct OtlpMetrics {
 /// Set-up of our own export.
 #[derive(Debug)]
 pub(crate) struct OwnMetrics {
-    pub(crate) to: Endpoint,
+    pub(crate) to: Vec<Endpoint>,
     pub(crate) interval: Duration,
     pub(crate) temporality: Temporality,
     pub(crate) resource: Resource,
@@ -89,10 +89,12 @@ impl OwnMetrics {
         let resource = opentelemetry_sdk::Resource::builder_empty()
             .with_attributes(resource.attributes(service, environment))
             .build();
-        let exporter = Exporter::new(to, temporality);
-        let reader = PeriodicReader::builder(exporter).with_interval(interval).build();
-        let provider =
-            SdkMeterProvider::builder().with_reader(reader).with_resource(resource).build();
+        let readers = to.into_iter().map(|to| {
+            PeriodicReader::builder(Exporter::new(to, temporality)).with_interval(interval).build()
+        });
+        let provider = SdkMeterProvider::builder().with_resource(resource);
+        let provider = readers.fold(provider, |provider, reader| provider.with_reader(reader));
+        let provider = provider.build();
         let meter = provider.meter_with_scope(instrumentation_scope());
         let instruments = Instruments::new(&meter, semconv);
         Own::Running(provider, Box::new(instruments))

@@ -1,10 +1,14 @@
 //! Set-up: from code and from the `OTEL_*` environment.
 
 mod choice;
+mod destination;
 mod env;
 mod error;
+mod events;
 mod signal;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use llmobs_core::Builder;
@@ -12,50 +16,59 @@ use opentelemetry::global::BoxedTracer;
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::trace::{Tracer, TracerProvider};
 
-pub use self::choice::{Semconv, Temporality};
+pub use self::choice::{Compression, ContentPlace, Protocol, Semconv, Signal, Temporality};
+pub use self::destination::Destination;
 pub use self::error::OtlpError;
-use self::signal::Signal;
+use self::signal::Route;
 use crate::backend::{OtelBackend, Sampler};
 use crate::compat::Compat;
+use crate::event::{Emit, LoggerSink};
 use crate::metrics::{OtlpMetrics, OwnMetrics};
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::resource::Resource;
 use crate::sink::OtlpSink;
-use crate::style::Style;
+use crate::transport::Endpoint;
 
-/// Where spans and metrics go.
+/// Where spans, metrics and events go.
 ///
-/// Setters in code win over the environment they are called after.
+/// Setters in code win over the environment they are called after. Those about endpoints and requests
+/// are about the first destination; [`also`](Self::also) adds others, with what is set on them.
 #[derive(Debug)]
 #[must_use = "nothing is exported until it is installed"]
 pub struct Otlp {
     disabled: bool,
-    traces: Signal,
-    metrics: Signal,
+    first: Destination,
+    others: Vec<Destination>,
     sampler: Sampler,
     interval: Duration,
     temporality: Temporality,
     semconv: Semconv,
     resource: Resource,
     compat: Vec<Compat>,
+    content: Option<ContentPlace>,
+    details: Option<bool>,
     tracer: Option<BoxedTracer>,
     meter: Option<Meter>,
+    logger: Option<Box<dyn Emit>>,
 }
 
 impl Default for Otlp {
     fn default() -> Self {
         Self {
             disabled: false,
-            traces: Signal::default(),
-            metrics: Signal::default(),
+            first: Destination::default(),
+            others: Vec::new(),
             sampler: Sampler::default(),
             interval: Duration::from_secs(60),
             temporality: Temporality::default(),
             semconv: Semconv::default(),
             resource: Resource::default(),
             compat: Vec::new(),
+            content: None,
+            details: None,
             tracer: None,
             meter: None,
+            logger: None,
         }
     }
 }
@@ -80,19 +93,25 @@ impl Otlp {
     /// | variable | meaning |
     /// |---|---|
     /// | `OTEL_SDK_DISABLED` | `true`: nothing is installed |
-    /// | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` | `otlp`, or `none` for no export of our own |
-    /// | `OTEL_EXPORTER_OTLP_ENDPOINT` | where to export to, less `/v1/traces` and `/v1/metrics` |
-    /// | `OTEL_EXPORTER_OTLP_{TRACES,METRICS}_ENDPOINT` | the same for one signal, used as it is |
-    /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS}]_HEADERS` | `name=value` pairs, percent-encoded |
-    /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS}]_TIMEOUT` | milliseconds; 10,000 by default |
-    /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS}]_PROTOCOL` | `http/protobuf` |
+    /// | `OTEL_{TRACES,METRICS,LOGS}_EXPORTER` | `otlp`, or `none` for no export of our own |
+    /// | `OTEL_EXPORTER_OTLP_ENDPOINT` | where to export to, less `/v1/traces`, `/v1/metrics` and `/v1/logs` |
+    /// | `OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_ENDPOINT` | the same for one signal, used as it is |
+    /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS,LOGS}]_HEADERS` | `name=value` pairs, percent-encoded |
+    /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS,LOGS}]_TIMEOUT` | milliseconds; 10,000 by default |
+    /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS,LOGS}]_COMPRESSION` | `gzip`, or `none`, the default |
+    /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS,LOGS}]_PROTOCOL` | `http/protobuf`, the default, or `grpc` with the feature `grpc` |
+    /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS,LOGS}]_INSECURE` | `true`: a gRPC endpoint without a scheme is no https |
+    /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS,LOGS}]_CERTIFICATE` | a PEM file with certificates to trust; feature `tls` |
+    /// | `OTEL_EXPORTER_OTLP[_{TRACES,METRICS,LOGS}]_CLIENT_{CERTIFICATE,KEY}` | PEM files with ours; feature `tls` |
     /// | `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `cumulative`, `delta`, `lowmemory` |
     /// | `OTEL_METRIC_EXPORT_INTERVAL` | milliseconds; 60,000 by default |
     /// | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | which spans of our own pipeline are exported; `parentbased_always_on` by default |
+    /// | `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` | where captured content goes: `NO_CONTENT`, `SPAN_ONLY`, `EVENT_ONLY`, `SPAN_AND_EVENT`; `llmobs::init` also captures by it |
+    /// | `OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT` | `true`: [`details`](Self::details) as events |
     /// | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the resource |
     ///
     /// Without an endpoint nothing is exported, unless an exporter is set to `otlp` by name: then
-    /// the endpoint is `http://localhost:4318`.
+    /// the endpoint is `http://localhost:4318`, or `http://localhost:4317` for gRPC.
     ///
     /// # Errors
     ///
@@ -101,36 +120,32 @@ impl Otlp {
         env::read(&env::Environment::new(&lookup))
     }
 
-    /// Sets where both signals go: `/v1/traces` and `/v1/metrics` are appended. Defaults to no
-    /// export.
+    /// Sets where all signals go: `/v1/traces`, `/v1/metrics` and `/v1/logs` are appended, but for
+    /// gRPC. Defaults to no export.
     ///
     /// # Errors
     ///
-    /// When it is no http or https URL.
-    pub fn endpoint(mut self, url: &str) -> Result<Self, OtlpError> {
-        self.traces.url = Some(env::base(url, "v1/traces")?);
-        self.metrics.url = Some(env::base(url, "v1/metrics")?);
-        Ok(self)
+    /// When it is no http or https URL, or https in a build without TLS.
+    pub fn endpoint(self, url: &str) -> Result<Self, OtlpError> {
+        self.first(|first| first.endpoint(url))
     }
 
     /// Sets where spans go, the path included. Defaults to no export.
     ///
     /// # Errors
     ///
-    /// When it is no http or https URL.
-    pub fn traces_endpoint(mut self, url: &str) -> Result<Self, OtlpError> {
-        self.traces.url = Some(env::url(url)?);
-        Ok(self)
+    /// Those of [`endpoint`](Self::endpoint).
+    pub fn traces_endpoint(self, url: &str) -> Result<Self, OtlpError> {
+        self.first(|first| first.traces_endpoint(url))
     }
 
     /// Sets where metrics go, the path included. Defaults to no export.
     ///
     /// # Errors
     ///
-    /// When it is no http or https URL.
-    pub fn metrics_endpoint(mut self, url: &str) -> Result<Self, OtlpError> {
-        self.metrics.url = Some(env::url(url)?);
-        Ok(self)
+    /// Those of [`endpoint`](Self::endpoint).
+    pub fn metrics_endpoint(self, url: &str) -> Result<Self, OtlpError> {
+        self.first(|first| first.metrics_endpoint(url))
     }
 
     /// Adds a header to every request, in place of one of the same name. Defaults to none.
@@ -138,16 +153,55 @@ impl Otlp {
     /// # Errors
     ///
     /// When HTTP has no such header.
-    pub fn header(mut self, name: &str, value: &str) -> Result<Self, OtlpError> {
-        self.traces.header(name, value)?;
-        self.metrics.header(name, value)?;
-        Ok(self)
+    pub fn header(self, name: &str, value: &str) -> Result<Self, OtlpError> {
+        self.first(|first| first.header(name, value))
     }
 
-    /// Sets how long one request may take. Defaults to 10 seconds.
+    /// Sets how long one request may take, its answer included. Defaults to 10 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.traces.timeout = timeout;
-        self.metrics.timeout = timeout;
+        self.first = self.first.timeout(timeout);
+        self
+    }
+
+    /// Sets whether requests are compressed. Defaults to no compression.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.first = self.first.compression(compression);
+        self
+    }
+
+    /// Sets how requests are sent. Defaults to `http/protobuf`.
+    ///
+    /// # Errors
+    ///
+    /// When this build does not have the protocol, or no TLS for it.
+    pub fn protocol(self, protocol: Protocol) -> Result<Self, OtlpError> {
+        self.first(|first| first.protocol(protocol))
+    }
+
+    /// Trusts these certificates, in PEM, beside those the system trusts. Defaults to none.
+    ///
+    /// # Errors
+    ///
+    /// When they are no PEM, or this build has no feature `tls`.
+    pub fn certificate(self, pem: &[u8]) -> Result<Self, OtlpError> {
+        self.first(|first| first.certificate(pem))
+    }
+
+    /// Shows this certificate to the server, both in PEM. Defaults to none.
+    ///
+    /// # Errors
+    ///
+    /// When they are no PEM, or this build has no feature `tls`.
+    pub fn client_certificate(self, pem: &[u8], key: &[u8]) -> Result<Self, OtlpError> {
+        self.first(|first| first.client_certificate(pem, key))
+    }
+
+    /// Exports to `destination` as well. Defaults to no other.
+    ///
+    /// Each destination has queues, retries and accounts of its own, so that one that is down holds
+    /// up no other. Its sinks are named by its host, such as `otlp@langfuse.internal:80`.
+    pub fn also(mut self, destination: Destination) -> Self {
+        self.others.push(destination);
         self
     }
 
@@ -204,7 +258,7 @@ impl Otlp {
 
     /// Whether spans have somewhere to go: an endpoint, or a provider given in code.
     pub fn exports(&self) -> bool {
-        !self.disabled && (self.tracer.is_some() || self.traces.endpoint().is_some())
+        !self.disabled && (self.tracer.is_some() || self.goes_to(|to| &to.traces))
     }
 
     /// Whether the environment has turned OpenTelemetry off.
@@ -213,37 +267,79 @@ impl Otlp {
     }
 
     /// The sink alone, for records that were not observed here, such as those read from a file;
-    /// `None` without an endpoint for spans.
+    /// `None` without an endpoint for spans. With several it is the first; see [`sinks`](Self::sinks).
     pub fn sink(&self) -> Option<OtlpSink> {
-        let endpoint = self.traces.endpoint().filter(|_| !self.disabled)?;
-        Some(OtlpSink::new(
-            ModeCell::default(),
-            self.resource.clone(),
-            Style { compat: self.compat.clone().into(), semconv: self.semconv },
-            endpoint,
-        ))
+        self.sinks().into_iter().next()
     }
 
-    /// Adds trace backend, sink and metrics to a recorder.
+    /// The sinks alone, one for each destination that has an endpoint for spans.
+    pub fn sinks(&self) -> Vec<OtlpSink> {
+        self.span_sinks(&ModeCell::default())
+    }
+
+    /// Adds trace backend, sinks and metrics to a recorder.
     ///
     /// Install it before the rules that sample, so that the metrics are taken of every operation.
-    pub fn install(self, builder: Builder) -> Builder {
+    pub fn install(mut self, builder: Builder) -> Builder {
         if self.disabled {
             return builder;
         }
-        let Self { traces, metrics, sampler, interval, temporality, .. } = self;
-        let Self { semconv, resource, compat, tracer, meter, .. } = self;
-        let style = Style { compat: compat.into(), semconv };
         let mode = ModeCell::default();
-        if let Some(tracer) = tracer {
+        if let Some(tracer) = self.tracer.take() {
             mode.decide(Mode::Attached(tracer));
         }
-        let mut builder = builder.backend(OtelBackend::with(mode.clone(), sampler, style.clone()));
-        if let Some(endpoint) = traces.endpoint().filter(|_| !mode.is_attached()) {
-            builder = builder.sink(OtlpSink::new(mode.clone(), resource.clone(), style, endpoint));
-        }
-        let endpoint = metrics.endpoint();
-        let own = endpoint.map(|to| OwnMetrics { to, interval, temporality, resource });
+        let sinks = if mode.is_attached() { Vec::new() } else { self.span_sinks(&mode) };
+        let events = if self.logger.is_none() { self.event_sinks() } else { Vec::new() };
+        let (style, to) = (self.style(), self.endpoints(|to| &to.metrics));
+        let Self { sampler, interval, temporality, semconv, resource, meter, logger, .. } = self;
+        let builder = builder.backend(OtelBackend::with(mode.clone(), sampler, style.clone()));
+        let builder = sinks.into_iter().fold(builder, Builder::sink);
+        let builder = events.into_iter().fold(builder, Builder::sink);
+        let builder = match logger {
+            Some(logger) => builder.sink(LoggerSink::new(style, logger)),
+            None => builder,
+        };
+        let own = (!to.is_empty()).then_some(OwnMetrics { to, interval, temporality, resource });
         builder.processor(OtlpMetrics::new(mode, semconv, meter, own))
+    }
+
+    fn span_sinks(&self, mode: &ModeCell) -> Vec<OtlpSink> {
+        let endpoints = self.endpoints(|to| &to.traces).into_iter();
+        endpoints
+            .map(|to| OtlpSink::new(mode.clone(), self.resource.clone(), self.style(), to))
+            .collect()
+    }
+
+    fn first(
+        mut self,
+        change: impl FnOnce(Destination) -> Result<Destination, OtlpError>,
+    ) -> Result<Self, OtlpError> {
+        self.first = change(self.first)?;
+        Ok(self)
+    }
+
+    fn destinations(&self) -> impl Iterator<Item = &Destination> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    fn goes_to(&self, signal: impl Fn(&Destination) -> &Route) -> bool {
+        self.destinations().any(|to| signal(to).has_endpoint())
+    }
+
+    /// Where a signal goes, each with a label that no other has.
+    fn endpoints(&self, signal: impl Fn(&Destination) -> &Route) -> Vec<Endpoint> {
+        if self.disabled {
+            return Vec::new();
+        }
+        let mut labels = BTreeSet::new();
+        let others = self.others.iter().map(&signal).filter_map(|route| {
+            let host = route.host()?;
+            let numbered = (2..).map(|n| format!("{host}#{n}"));
+            let mut free = std::iter::once(host.clone()).chain(numbered);
+            let label: Arc<str> = free.find(|label| !labels.contains(label))?.into();
+            labels.insert(label.to_string());
+            route.endpoint(Some(label))
+        });
+        signal(&self.first).endpoint(None).into_iter().chain(others).collect()
     }
 }

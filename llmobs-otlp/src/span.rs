@@ -3,7 +3,7 @@
 pub(crate) mod call;
 mod step;
 
-use llmobs_core::{Kind, Outcome, Record, SpanKind, Timestamp};
+use llmobs_core::{Cut, Kind, Outcome, Prompt, Record, SpanKind, Timestamp};
 
 pub(crate) use self::step::object;
 use crate::attributes::Attributes;
@@ -29,6 +29,8 @@ pub(crate) struct SpanView {
 impl SpanView {
     /// The span of an operation; `None` for records that are none.
     pub(crate) fn of(record: &Record, style: &Style) -> Option<Self> {
+        let bare = (!style.content.on_spans() && has_content(record)).then(|| without(record));
+        let record = bare.as_ref().unwrap_or(record);
         let (name, kind, mut attributes) = match record.kind {
             Kind::Interaction => (call::name(record), SpanKind::Client, call::attributes(record)),
             Kind::Step => (step::name(record), SpanKind::Internal, step::attributes(record)),
@@ -37,15 +39,28 @@ impl SpanView {
         for backend in style.compat.iter() {
             backend.add(record, &mut attributes);
         }
-        let fallback = record.fallback.map(|fallback| u64::from(fallback.attempt));
-        attributes.count(attribute::LLMOBS_FALLBACK_ATTEMPT, fallback);
-        tags(record, &mut attributes);
+        common(record, &mut attributes);
         let error = error_type(record).map(|_| {
             record.error.as_ref().and_then(|error| error.message.clone()).unwrap_or_default()
         });
         let (start, end) = (record.timestamp, record.ended_at());
         Some(Self { name, kind, attributes, error, start, end })
     }
+}
+
+fn has_content(record: &Record) -> bool {
+    let filled = |prompt: &Prompt| !prompt.variables.is_empty();
+    record.content.is_some() || record.prompt.as_ref().is_some_and(filled)
+}
+
+/// The record without what is not for spans. Taken out here, no attribute of any backend's can have
+/// it.
+fn without(record: &Record) -> Record {
+    let mut record = Record { content: None, ..record.clone() };
+    if let Some(prompt) = &mut record.prompt {
+        prompt.variables.clear();
+    }
+    record
 }
 
 /// What failed, for `error.type` on spans and metrics alike; `None` when nothing did.
@@ -64,7 +79,7 @@ pub(crate) fn error_type(record: &Record) -> Option<llmobs_core::Term> {
 }
 
 /// What every span has: whom the operation was for, how it ended, and the application's tags.
-fn surroundings(record: &Record, out: &mut Attributes) {
+pub(crate) fn surroundings(record: &Record, out: &mut Attributes) {
     out.text(attribute::CONVERSATION_ID, record.session_id.as_ref());
     out.text(attribute::SESSION_ID, record.session_id.as_ref());
     out.text(attribute::USER_ID, record.user_id.as_ref());
@@ -80,7 +95,37 @@ fn ending(record: &Record, out: &mut Attributes) {
     }
 }
 
-fn tags(record: &Record, out: &mut Attributes) {
+/// What calls and steps have alike, and what matters least.
+pub(crate) fn common(record: &Record, out: &mut Attributes) {
+    let fallback = record.fallback.map(|fallback| u64::from(fallback.attempt));
+    out.count(attribute::LLMOBS_FALLBACK_ATTEMPT, fallback);
+    reduced(record, out);
+    tags(record, out);
+}
+
+/// What is not as it was: redacted, cut or withheld.
+fn reduced(record: &Record, out: &mut Attributes) {
+    for (detector, found) in &record.redacted {
+        let found = i64::try_from(*found).unwrap_or(i64::MAX);
+        out.push(format!("{}{detector}", attribute::LLMOBS_REDACTED_PREFIX), found);
+    }
+    let Some(cut) = &record.cut else { return };
+    let Cut { request_body, response_body, tags, content, prompt_variables, .. } = &**cut;
+    let parts = [
+        ("request_body", request_body.is_some()),
+        ("response_body", response_body.is_some()),
+        ("tags", tags.is_some()),
+        ("content", content.is_some()),
+        ("prompt_variables", prompt_variables.is_some()),
+        ("values", cut.values.is_some()),
+        ("attributes", cut.attributes.is_some()),
+    ];
+    let cut_off = parts.into_iter().filter(|(_, cut)| *cut).map(|(name, _)| name.into());
+    out.list(attribute::LLMOBS_CUT, cut_off.collect());
+    out.count(attribute::LLMOBS_WITHHELD, cut.withheld);
+}
+
+pub(crate) fn tags(record: &Record, out: &mut Attributes) {
     for (name, value) in &record.tags {
         out.push(format!("{}{name}", attribute::LLMOBS_TAG_PREFIX), value.clone());
     }

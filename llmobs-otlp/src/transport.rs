@@ -1,23 +1,40 @@
-//! OTLP over HTTP: one request at a time, on the thread that calls.
+//! OTLP to one endpoint: one request at a time, on the thread that calls.
 
-mod reply;
+mod error;
+#[cfg(feature = "grpc")]
+mod grpc;
+mod gzip;
+mod http;
+mod load;
+mod queue;
+mod said;
+mod shipper;
+mod tls;
 
-use std::error::Error;
 use std::fmt;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use opentelemetry::Context;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
+use reqwest::Url;
+use reqwest::header::{HeaderMap, HeaderValue};
 use tokio::runtime::{Builder, Runtime};
 
-use self::reply::Reply;
+pub(crate) use self::error::{Blame, ExportError};
+use self::gzip::Gzip;
+pub(crate) use self::load::{Item, Load};
+pub(crate) use self::queue::{Experience, Queue, Settled};
+pub(crate) use self::shipper::Shipper;
+pub(crate) use self::tls::{Tls, https_is_spoken};
+use crate::otlp::{Compression, Protocol};
 
 /// Idle connections are kept shorter than servers keep theirs: ours cannot see them being closed,
 /// since nothing runs between two requests.
 const IDLE: Duration = Duration::from_secs(4);
-const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
+/// More of an answer is not read: it is a confirmation, or an error's message.
+const MAX_ANSWER: usize = 64 << 10;
+const USER_AGENT: &str = concat!("llmobs/", env!("CARGO_PKG_VERSION"));
 
 /// Where one signal goes.
 #[derive(Clone)]
@@ -25,6 +42,14 @@ pub(crate) struct Endpoint {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) timeout: Duration,
+    pub(crate) compression: Compression,
+    pub(crate) protocol: Protocol,
+    pub(crate) tls: Tls,
+    /// The path of the signal's method in gRPC.
+    #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "there is no gRPC"))]
+    pub(crate) method: &'static str,
+    /// What tells it from the first endpoint of the signal; none for that one.
+    pub(crate) label: Option<Arc<str>>,
 }
 
 /// Sends bodies to one endpoint.
@@ -35,111 +60,139 @@ pub(crate) struct Endpoint {
 #[derive(Debug)]
 pub(crate) struct Transport {
     endpoint: Endpoint,
-    client: Option<(Runtime, Client)>,
+    gzip: Gzip,
+    link: Option<Link>,
 }
 
-/// A body that was not taken.
 #[derive(Debug)]
-pub(crate) struct ExportError {
-    pub(crate) message: String,
-    pub(crate) retryable: bool,
-    pub(crate) retry_after: Option<Duration>,
-    pub(crate) source: Option<Box<dyn Error + Send + Sync>>,
+struct Link {
+    runtime: Runtime,
+    client: Client,
+    /// When it was last used, and well.
+    used: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Client {
+    Http(reqwest::Client),
+    #[cfg(feature = "grpc")]
+    Grpc(tonic::transport::Channel),
 }
 
 impl Transport {
     pub(crate) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, client: None }
+        let gzip = Gzip::new(endpoint.compression);
+        Self { endpoint, gzip, link: None }
     }
 
-    /// Posts `body`; gives the body of a good answer.
-    pub(crate) fn send(&mut self, body: Vec<u8>) -> Result<Vec<u8>, ExportError> {
+    /// Sends `body`; gives the body of a good answer.
+    pub(crate) fn send(&mut self, body: impl Into<Bytes>) -> Result<Vec<u8>, ExportError> {
+        let body = body.into();
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         let silent = tracing::subscriber::NoSubscriber::new();
-        tracing::subscriber::with_default(silent, || self.post(body))
+        tracing::subscriber::with_default(silent, || self.negotiated(&body))
     }
 
-    fn post(&mut self, body: Vec<u8>) -> Result<Vec<u8>, ExportError> {
-        let (runtime, client) = match self.client.take() {
-            Some(client) => self.client.insert(client),
-            None => self.client.insert(connect()?),
+    /// Compressed as long as the endpoint takes that.
+    fn negotiated(&mut self, body: &Bytes) -> Result<Vec<u8>, ExportError> {
+        if !self.gzip.is_on() {
+            return self.once(body, false);
+        }
+        let compressed = self.once(body, true);
+        if !self.gzip.is_doubtful(&compressed) {
+            return compressed;
+        }
+        let plain = self.once(body, false);
+        self.gzip.compared(&compressed, &plain);
+        plain
+    }
+
+    fn once(&mut self, body: &Bytes, gzip: bool) -> Result<Vec<u8>, ExportError> {
+        let link = match self.link.take() {
+            Some(link) => self.link.insert(link),
+            None => self.link.insert(Link::open(&self.endpoint)?),
         };
-        let request = client
-            .post(self.endpoint.url.clone())
-            .headers(self.endpoint.headers.clone())
-            .header(CONTENT_TYPE, PROTOBUF)
-            .timeout(self.endpoint.timeout)
-            .body(body);
-        let reply = runtime.block_on(async { Reply::read(request.send().await?).await });
-        reply.map_err(failed)?.into_result()
+        let answer = link.exchange(&self.endpoint, body, gzip);
+        link.used = answer.as_ref().map_or_else(|err| !err.retryable, |_| true).then(Instant::now);
+        answer.map_err(|err| err.without(&self.endpoint))
+    }
+}
+
+impl Link {
+    fn open(endpoint: &Endpoint) -> Result<Self, ExportError> {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(|err| {
+            ExportError::retryable("no runtime could be started for the export").caused_by(err)
+        })?;
+        let client = {
+            let _entered = runtime.enter();
+            Client::open(endpoint)
+        };
+        match client {
+            Ok(client) => Ok(Self { runtime, client, used: Some(Instant::now()) }),
+            Err(err) => {
+                runtime.shutdown_background();
+                Err(err)
+            }
+        }
+    }
+
+    fn exchange(
+        &mut self,
+        to: &Endpoint,
+        body: &Bytes,
+        gzip: bool,
+    ) -> Result<Vec<u8>, ExportError> {
+        match &mut self.client {
+            Client::Http(client) => self.runtime.block_on(http::post(client, to, body, gzip)),
+            #[cfg(feature = "grpc")]
+            Client::Grpc(channel) => {
+                // What hangs would hang again: calls share a connection.
+                if self.used.is_none_or(|used| used.elapsed() > IDLE) {
+                    let _entered = self.runtime.enter();
+                    *channel = grpc::channel(to)?;
+                }
+                self.runtime.block_on(grpc::call(channel.clone(), to, body, gzip))
+            }
+        }
+    }
+}
+
+impl Client {
+    fn open(endpoint: &Endpoint) -> Result<Self, ExportError> {
+        match endpoint.protocol {
+            #[cfg(feature = "grpc")]
+            Protocol::Grpc => grpc::channel(endpoint).map(Self::Grpc),
+            // Set-up has refused the others.
+            _ => http::client(endpoint).map(Self::Http),
+        }
     }
 }
 
 impl Drop for Transport {
     fn drop(&mut self) {
         // A runtime that waits for its threads may not be dropped on another runtime's.
-        if let Some((runtime, _client)) = self.client.take() {
+        if let Some(Link { runtime, client, .. }) = self.link.take() {
+            drop(client);
             runtime.shutdown_background();
         }
     }
 }
 
-fn connect() -> Result<(Runtime, Client), ExportError> {
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(|err| {
-        ExportError::retryable("no runtime could be started for the export").caused_by(err)
-    })?;
-    let client = Client::builder()
-        .user_agent(concat!("llmobs/", env!("CARGO_PKG_VERSION")))
-        // A redirected POST becomes a GET: better to hear of it.
-        .redirect(Policy::none())
-        .pool_idle_timeout(IDLE)
-        .build()
-        .map_err(|err| ExportError::permanent("no client could be made").caused_by(err))?;
-    Ok((runtime, client))
-}
-
-fn failed(err: reqwest::Error) -> ExportError {
-    // The URL may hold credentials.
-    let err = err.without_url();
-    let mut cause: Option<&dyn Error> = Some(&err);
-    while let Some(this) = cause {
-        if this.to_string().contains("scheme is not http") {
-            let message =
-                "the endpoint is https and this build has no TLS: enable the feature `tls`";
-            return ExportError::permanent(message).caused_by(err);
+impl Endpoint {
+    /// The name of what exports to it: `kind`, and the host unless it is the first endpoint.
+    pub(crate) fn name(&self, kind: &str) -> String {
+        match &self.label {
+            Some(label) => format!("{kind}@{label}"),
+            None => kind.to_owned(),
         }
-        cause = this.source();
-    }
-    let message = if err.is_timeout() {
-        "the endpoint did not answer in time"
-    } else if err.is_connect() {
-        "the endpoint cannot be reached"
-    } else if err.is_builder() {
-        return ExportError::permanent("the request cannot be built").caused_by(err);
-    } else {
-        "the connection to the endpoint broke"
-    };
-    ExportError::retryable(message).caused_by(err)
-}
-
-impl ExportError {
-    pub(crate) fn retryable(message: impl Into<String>) -> Self {
-        Self { message: message.into(), retryable: true, retry_after: None, source: None }
     }
 
-    pub(crate) fn permanent(message: impl Into<String>) -> Self {
-        Self { retryable: false, ..Self::retryable(message) }
-    }
-
-    fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-}
-
-impl fmt::Display for ExportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+    /// What no message may show: values of headers, and the URL's password.
+    fn secrets(&self) -> impl Iterator<Item = &str> {
+        let headers = self.headers.values().filter_map(|value| HeaderValue::to_str(value).ok());
+        // Of `Bearer key`, the key.
+        let parts = headers.flat_map(|value| value.split_ascii_whitespace());
+        parts.chain(self.url.password()).filter(|secret| secret.len() >= 6)
     }
 }
 
@@ -148,7 +201,10 @@ impl fmt::Debug for Endpoint {
         // Headers and the URL's user are where keys are.
         f.debug_struct("Endpoint")
             .field("host", &self.url.host_str())
+            .field("port", &self.url.port())
             .field("path", &self.url.path())
+            .field("protocol", &self.protocol)
+            .field("compression", &self.compression)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }

@@ -14,7 +14,10 @@ use async_openai::types::files::{CreateFileRequest, FileInput};
 use async_openai::types::images::CreateImageRequestArgs;
 use async_openai::types::moderations::CreateModerationRequestArgs;
 use futures_util::StreamExt;
-use llmobs::{AsDocument, Capture, Console, JsonLines, Llmobs, Step, StepKind, trace_llm};
+use llmobs::{
+    AsDocument, Capture, Console, Evaluated, Evaluation, JsonLines, Llmobs, Step, StepKind,
+    trace_llm,
+};
 use llmobs_testserver::{Answer, ChatScript, Server, ToolCall, chat_chunks, chat_completion};
 use serde_json::json;
 
@@ -45,6 +48,7 @@ async fn observed(capture: Capture) -> (Llmobs, Bytes, Server) {
     let endpoint = otlp.url();
     let lookup = move |name: &str| match name {
         "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
+        "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT" => Some("true".to_owned()),
         _ => None,
     };
     let llmobs = llmobs::Builder::from_lookup(&lookup)
@@ -77,6 +81,8 @@ async fn everything(capture: Capture) -> String {
     let (llmobs, out, otlp) = observed(capture).await;
     let scope = llmobs::scope().recorder(llmobs.recorder());
     scope.run(calls()).await;
+    let judged = Evaluation::new("relevance").score(0.5).explanation(format!("it says {CANARY}"));
+    llmobs.record(judged.of(Evaluated::response("chatcmpl-1")));
     all_bytes(llmobs, &out, &otlp).await
 }
 
@@ -207,16 +213,45 @@ async fn nothing_said_leaves_unless_it_was_turned_on() {
         assert!(off.contains(there), "the records are there: {there}");
     }
     assert!(off.contains("gen_ai.prompt.name"), "the prompt is known");
+    for event in
+        ["inference.operation.details", "client.operation.exception", "gen_ai.evaluation.result"]
+    {
+        assert!(off.contains(event), "events are there: {event}");
+    }
     let around = off.find(CANARY).map(|at| &off[at.saturating_sub(200)..at]);
     assert_eq!(around, None, "content has left");
     let on = everything(Capture::ALL).await;
     assert!(on.contains(CANARY), "the test can see content where there is some");
-    for part in ["\"arguments\":", "\"result\":", "\"documents\":[{", "\"variables\":"] {
+    for part in
+        ["\"arguments\":", "\"result\":", "\"documents\":[{", "\"variables\":", "\"explanation\":"]
+    {
         assert!(on.contains(part), "{part} is there where it is turned on");
     }
     for secret in ["sk-test", "Bearer"] {
         assert!(!off.contains(secret) && !on.contains(secret), "{secret} has left");
     }
+}
+
+#[tokio::test]
+async fn content_that_is_for_events_is_on_no_span() {
+    let otlp = Server::start().await.expect("a port");
+    otlp.handler(|_| Answer::bytes(200, "application/x-protobuf", ""));
+    let endpoint = otlp.url();
+    let llmobs = llmobs::Builder::from_lookup(&move |name| match name {
+        "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT" => Some("EVENT_ONLY".to_owned()),
+        _ => None,
+    });
+    let llmobs = llmobs.no_file().process_wide(false).start().expect("it starts");
+    let out = Bytes::default();
+    llmobs::scope().recorder(llmobs.recorder()).run(calls()).await;
+    all_bytes(llmobs, &out, &otlp).await;
+    let says_it = |path: &str| {
+        let sent: Vec<_> = otlp.received().into_iter().filter(|it| it.path() == path).collect();
+        assert!(!sent.is_empty(), "something was sent to {path}");
+        sent.iter().any(|it| it.body.windows(CANARY.len()).any(|part| part == CANARY.as_bytes()))
+    };
+    assert!(says_it("/v1/logs") && !says_it("/v1/traces") && !says_it("/v1/metrics"));
 }
 
 /// What the detectors find by themselves, in whatever a user or a model says.

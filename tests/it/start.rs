@@ -27,7 +27,7 @@ fn the_environment_names_the_file_the_service_and_what_is_kept() {
     let llmobs = with(&[
         ("LLMOBS_FILE", path.to_str().expect("text")),
         ("OTEL_SERVICE_NAME", "shop"),
-        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=staging,x=y"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=stag%69ng,x=y"),
         ("LLMOBS_CAPTURE", "input, errors"),
     ])
     .start()
@@ -239,6 +239,28 @@ fn content_may_be_kept_in_some_environments_only() {
     assert_eq!(capture(&staging, input), Capture::NONE.input(true));
     let both = |code: Builder| code.capture_in("staging", Capture::NONE).capture(Capture::ALL);
     assert_eq!(capture(&staging, both), Capture::NONE);
+}
+
+#[test]
+fn opentelemetrys_own_word_on_content_turns_it_on_where_ours_says_nothing() {
+    const PLACE: &str = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
+    let capture = |settings: &[(&'static str, &'static str)]| {
+        let llmobs = with(settings).no_file().process_wide(false).start().expect("it starts");
+        llmobs.capture()
+    };
+    for place in ["SPAN_ONLY", "event_only", "Span_And_Event", "true"] {
+        assert_eq!(capture(&[(PLACE, place)]), Capture::ALL.errors(false), "{place}");
+    }
+    for place in ["NO_CONTENT", "false", ""] {
+        assert_eq!(capture(&[(PLACE, place)]), Capture::NONE, "{place}");
+    }
+    let ours = ("LLMOBS_CAPTURE", "output");
+    assert_eq!(capture(&[(PLACE, "NO_CONTENT"), ours]), Capture::NONE.output(true));
+    for settings in [&[(PLACE, "SPAN")][..], &[(PLACE, "SPAN"), ours][..]] {
+        let failed = with(settings).no_file().start().expect_err("there is no such place");
+        let source = failed.source().expect("a source").to_string();
+        assert!(source.contains(PLACE) && source.contains("EVENT_ONLY"), "{source}");
+    }
 }
 
 #[test]

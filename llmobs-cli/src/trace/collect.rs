@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use llmobs_core::{Kind, Record, Timestamp, TraceId};
 
+use super::judged::Judgements;
 use super::span::Span;
 use super::{MAX_SPANS, Trace};
 use crate::tree::Tree;
@@ -53,7 +54,7 @@ pub struct Collector {
 struct Held {
     spans: Vec<Span>,
     latest: Option<Timestamp>,
-    evaluations: u64,
+    judgements: Judgements,
     left_out: u64,
 }
 
@@ -87,7 +88,7 @@ impl Collector {
         self.newest.add(record);
         let Some(span) = Span::of(record) else {
             if let Some(held) = self.held.get_mut(&id) {
-                held.evaluations += u64::from(record.kind == Kind::Evaluation);
+                held.judgements.add(record);
             }
             return;
         };
@@ -107,9 +108,10 @@ impl Collector {
     /// What was kept; `None` when the trace is not there.
     pub fn trace(mut self) -> Option<Trace> {
         let id = self.wanted.or(self.newest.id())?;
-        let Held { spans: all, evaluations, left_out, .. } = self.held.remove(&id)?;
+        let Held { spans: all, judgements, left_out, .. } = self.held.remove(&id)?;
         let before = all.len();
-        let spans = without_duplicates(all);
+        let mut spans = without_duplicates(all);
+        let evaluations = judgements.settle(&mut spans);
         let start = spans.iter().filter_map(|span| span.start).min();
         let ends = spans.iter().filter_map(|span| {
             Some(span.start?.millis_since(start?) + span.duration_ms.unwrap_or(0.0).max(0.0))

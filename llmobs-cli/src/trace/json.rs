@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Trace;
 use super::attempt::Attempt;
+use super::judged::Judged;
 use super::span::Span;
 use crate::cost::SumView;
 use crate::tree::{Node, Place};
@@ -94,6 +95,8 @@ struct SpanView<'a> {
     items: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_call_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[Judged]>::is_empty")]
+    evaluations: &'a [Judged],
 }
 
 pub(super) fn write(trace: &Trace) -> String {
@@ -164,6 +167,7 @@ impl<'a> SpanView<'a> {
             documents: span.documents,
             items: span.items,
             tool_call_id: span.tool_call_id.as_deref(),
+            evaluations: &span.judged,
         }
     }
 }

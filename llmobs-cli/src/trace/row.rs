@@ -153,6 +153,9 @@ fn notes(span: &Span, place: Place, scales: Scales, style: &Style) -> Vec<Note> 
     if let Some(id) = &span.tool_call_id {
         note(format!("answers {id}"), Paint::Green);
     }
+    for judged in &span.judged {
+        note(judged.text(), if judged.failed() { Paint::Red } else { Paint::Plain });
+    }
     if span.inconsistent_usage {
         note("token counts contradict themselves".to_owned(), Paint::Yellow);
     }

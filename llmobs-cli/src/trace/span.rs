@@ -5,6 +5,7 @@ use llmobs_core::{
 };
 
 use super::attempt::Attempt;
+use super::judged::Judged;
 use crate::cost::{cost_of, is_billed};
 use crate::report::by::{model, operation, prompt};
 use crate::stage::{Stage, Timed};
@@ -62,6 +63,8 @@ pub(super) struct Span {
     pub(super) items: Option<u64>,
     /// The tool call that a tool answered.
     pub(super) tool_call_id: Option<String>,
+    /// What was found of it, told by other records.
+    pub(super) judged: Vec<Judged>,
 }
 
 impl Span {
@@ -116,6 +119,7 @@ impl Span {
             first_documents: documents(record),
             items: record.items,
             tool_call_id: record.tool.as_ref().and_then(|tool| tool.call_id.as_deref().map(clean)),
+            judged: Vec::new(),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Which trace is shown, and how its spans hang together.
 
 use llmobs_core::testing::samples;
-use llmobs_core::{DocumentRef, Kind, Outcome, Record, Retrieved, StepKind, Tool};
+use llmobs_core::{DocumentRef, Evaluation, Kind, Outcome, Record, Retrieved, StepKind, Tool};
 use serde_json::Value;
 
 use crate::fixtures::{call, chat, lines, span, step, trace_id};
@@ -65,6 +65,22 @@ fn the_newest_trace_is_shown_wherever_it_stands() {
     assert_eq!(trace_with(&[], &records)["trace_id"], trace_id(3).to_string());
     let id = trace_id(2).to_string();
     assert_eq!(trace_with(&["--trace-id", &id], &records)["trace_id"], id);
+}
+
+#[test]
+fn what_was_found_of_a_call_stands_beside_it() {
+    let answer = chat("small", span(1, 1, None, 0.0, 10.0));
+    let judged = Evaluation::new("relevance").score(0.754).label("good\u{1b}[2J").of(&answer);
+    let failed = Evaluation::new("toxicity").error_type("timeout").of(&answer);
+    let records = [answer, judged, failed];
+    let trace = trace_with(&[], &records);
+    assert_eq!(trace["evaluations"], 2);
+    let found = &trace["spans"][0]["evaluations"];
+    assert_eq!((&found[0]["name"], &found[0]["score"]), (&"relevance".into(), &0.754.into()));
+    assert_eq!(found[1]["error_type"], "timeout");
+    let drawn = run_with(&["trace", "-"], lines(&records).as_bytes()).out;
+    assert!(drawn.contains("relevance 0.75 good") && !drawn.contains('\u{1b}'), "{drawn}");
+    assert!(drawn.contains("toxicity failed timeout"), "{drawn}");
 }
 
 #[test]

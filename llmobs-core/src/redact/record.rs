@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Redact;
 use super::text::Counts;
-use crate::record::{Content, Cut, Kind, Record};
+use crate::record::{AttemptDetail, Content, Cut, Evaluation, Failure, Kind, Record};
 use crate::semconv::error_type;
 
 /// Longest type or code of an error that is one.
@@ -53,7 +53,7 @@ impl Redact {
         for call in &mut record.tool_calls {
             call.arguments.iter_mut().for_each(|arguments| text(arguments, counts));
         }
-        if let Some(error) = &mut record.error {
+        for error in failures(&mut record.error, &mut record.attempt_details) {
             error.message.iter_mut().for_each(|message| text(message, counts));
             error.code.iter_mut().for_each(|code| text(code, counts));
             if let Some(kind) = self.redacted(&error.kind, counts) {
@@ -62,6 +62,11 @@ impl Redact {
         }
         if let Some(prompt) = &mut record.prompt {
             prompt.variables.values_mut().for_each(|value| text(value, counts));
+        }
+        if let Some(evaluation) = &mut record.evaluation {
+            let Evaluation { name: _, score: _, label, explanation, evaluator: _, error_type: _ } =
+                &mut **evaluation;
+            label.iter_mut().chain(explanation).for_each(|said| text(said, counts));
         }
         // Named by the application, and kept always: what it is can still slip in.
         record.attributes.values_mut().for_each(|value| self.value(value, counts));
@@ -98,15 +103,24 @@ fn values(content: &mut Content) -> [Option<&mut serde_json::Value>; 7] {
     ]
 }
 
+/// What the operation failed of, and each of its attempts.
+fn failures<'r>(
+    error: &'r mut Option<Box<Failure>>,
+    attempts: &'r mut [AttemptDetail],
+) -> impl Iterator<Item = &'r mut Failure> {
+    let attempts = attempts.iter_mut().filter_map(|attempt| attempt.error.as_deref_mut());
+    error.as_deref_mut().into_iter().chain(attempts)
+}
+
 /// Leaves all content out of a record, and says so in it.
 pub(crate) fn withhold(record: &mut Record) {
     let mut withheld = u64::from(record.content.take().is_some());
     for call in &mut record.tool_calls {
         withheld += u64::from(call.arguments.take().is_some());
     }
-    if let Some(error) = &mut record.error
-        && record.kind == Kind::Interaction
-    {
+    // Steps name theirs by a type.
+    let calls = record.kind == Kind::Interaction;
+    for error in failures(&mut record.error, &mut record.attempt_details).filter(|_| calls) {
         withheld += u64::from(error.message.take().is_some());
         // Where messages are kept, types and codes may be sentences.
         let part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:/".contains(&byte);
@@ -118,6 +132,9 @@ pub(crate) fn withhold(record: &mut Record) {
     }
     if let Some(prompt) = &mut record.prompt {
         withheld += std::mem::take(&mut prompt.variables).len() as u64;
+    }
+    if let Some(evaluation) = &mut record.evaluation {
+        withheld += u64::from(evaluation.explanation.take().is_some());
     }
     if withheld > 0 {
         let cut: &mut Cut = record.cut.get_or_insert_default();

@@ -1,4 +1,4 @@
-//! Span and metric attributes.
+//! Span, metric and event attributes.
 
 /// Operation, one of [`operation`](super::operation).
 pub const OPERATION_NAME: &str = "gen_ai.operation.name";
@@ -112,6 +112,18 @@ pub const SERVER_ADDRESS: &str = "server.address";
 pub const SERVER_PORT: &str = "server.port";
 /// What failed.
 pub const ERROR_TYPE: &str = "error.type";
+/// What was thrown, in languages that throw; here the type of the error.
+pub const EXCEPTION_TYPE: &str = "exception.type";
+/// The error's message, which is content.
+pub const EXCEPTION_MESSAGE: &str = "exception.message";
+/// What was judged.
+pub const EVALUATION_NAME: &str = "gen_ai.evaluation.name";
+/// How good it was found to be.
+pub const EVALUATION_SCORE: &str = "gen_ai.evaluation.score.value";
+/// The judgement as a word.
+pub const EVALUATION_LABEL: &str = "gen_ai.evaluation.score.label";
+/// Why, which is content.
+pub const EVALUATION_EXPLANATION: &str = "gen_ai.evaluation.explanation";
 /// Session the application named.
 pub const SESSION_ID: &str = "session.id";
 /// User the application named.
@@ -215,6 +227,14 @@ pub const LLMOBS_COST_CURRENCY: &str = "llmobs.cost.currency";
 pub const LLMOBS_COST_TABLE: &str = "llmobs.cost.table";
 /// How the cost is known.
 pub const LLMOBS_COST_SOURCE: &str = "llmobs.cost.source";
+/// Who judged.
+pub const LLMOBS_EVALUATOR: &str = "llmobs.evaluation.evaluator";
+/// How often a detector found something to redact; the detector's name follows.
+pub const LLMOBS_REDACTED_PREFIX: &str = "llmobs.redacted.";
+/// What of the record was cut, by the names it has there.
+pub const LLMOBS_CUT: &str = "llmobs.cut";
+/// Pieces of content that were captured and then left out as a whole.
+pub const LLMOBS_WITHHELD: &str = "llmobs.withheld";
 /// Our recorder refused or lost this span's record.
 pub const LLMOBS_LOST: &str = "llmobs.lost";
 /// A tag of the application's; its name follows.

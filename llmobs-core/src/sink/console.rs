@@ -74,6 +74,12 @@ fn line(out: &mut String, record: &Record) {
         (None, None, Kind::Evaluation) => words.word("evaluation"),
         (None, None, _) => words.word("record"),
     }
+    if let Some(evaluation) = &record.evaluation {
+        words.word(&evaluation.name);
+        words.or_not(evaluation.score.map(|score| format!("score={score}")));
+        words.or_not(evaluation.label.as_deref());
+        words.or_not(evaluation.error_type.as_ref().map(|kind| format!("({kind})")));
+    }
     if record.operation.as_deref() == Some(operation::API_CALL) {
         words.or_not(record.api.as_deref());
     }

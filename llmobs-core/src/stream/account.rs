@@ -130,16 +130,20 @@ impl Account {
         if self.gaps.is_empty() {
             return;
         }
-        self.gaps.sort_unstable();
-        let gaps = &self.gaps;
-        let at = |share: f64| {
-            let rank = (share * gaps.len() as f64).ceil() as usize;
-            gaps.get(rank.clamp(1, gaps.len()) - 1).copied().map(millis)
+        let gaps = &mut self.gaps[..];
+        let n = gaps.len();
+        // From the highest down, each among those below the last: only these are put in their places.
+        let mut below = n;
+        let mut at = |share: f64| {
+            let rank = ((share * n as f64).ceil() as usize).clamp(1, n) - 1;
+            let (_, gap, _) = gaps.get_mut(..below)?.select_nth_unstable(rank);
+            below = rank + 1;
+            Some(millis(*gap))
         };
-        latency.gaps = Some(self.n_gaps);
-        latency.gap_p50_ms = at(0.50);
-        latency.gap_p95_ms = at(0.95);
         latency.gap_p99_ms = at(0.99);
+        latency.gap_p95_ms = at(0.95);
+        latency.gap_p50_ms = at(0.50);
+        latency.gaps = Some(self.n_gaps);
         latency.gap_max_ms = Some(millis(self.max_gap));
     }
 

@@ -1,5 +1,6 @@
 //! Records with every field, for the tests of whatever takes records.
 
+mod evaluation;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+pub use self::evaluation::evaluation;
 pub use self::steps::{step, told_step};
 use crate::id::Ids;
 use crate::record::{
@@ -22,7 +24,7 @@ use crate::time::Clock;
 /// One record of each shape there is, the same in every run: the first line of a file, a streamed
 /// chat with every field set that the wire tells, one that its reader told, one that was cut, a
 /// failed, a dropped and a retried call, one whose cost is known, a step, one that told everything a
-/// step can tell, a call whose answer was counted, and a report of losses.
+/// step can tell, a call whose answer was counted, an evaluation, and a report of losses.
 pub fn all() -> Vec<Record> {
     vec![
         file_start(),
@@ -37,6 +39,7 @@ pub fn all() -> Vec<Record> {
         step(),
         told_step(),
         media(),
+        evaluation(),
         loss_report(),
     ]
 }

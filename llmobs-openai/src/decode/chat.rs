@@ -1,14 +1,17 @@
 //! Answers of `/chat/completions` and of the legacy `/completions`.
 
+use serde_json::value::RawValue;
+
 use llmobs_core::{Capture, Closing, Event, EventFacts, Fold, Headers, Reasoning, Record};
 
 use super::answer::Answer;
-use super::choice::{Choice, Keep, MAX_CHOICES, Said};
+use super::choice::{Choice, Keep, MAX_CHOICES, Piece, Said};
 use super::error::ErrorFacts;
 use super::estimate::Meter;
 use super::json::{Few, Maybe, Raw, count, has_members, has_text, member, object};
 use super::kept::Name;
 use super::logprobs::LogprobSums;
+use super::repeat::Repeat;
 use super::timing::{TimeInfo, Timings};
 use super::usage::{Place, UsageFold};
 
@@ -47,6 +50,32 @@ object! {
     }
 }
 
+impl<'a> Chunk<'a> {
+    /// The piece of one choice that the event told, if that is all it told: names and filters may
+    /// stand there, since to hear them again says nothing new.
+    fn piece(&self, legacy: bool) -> Option<(u32, Piece, &'a RawValue)> {
+        let mut choices = self.choices.iter();
+        let (choice, None) = (choices.next()?.0.as_ref()?, choices.next()) else { return None };
+        let members =
+            [self.usage, self.x_groq, self.error, choice.usage, choice.logprobs, choice.error];
+        let more = members.iter().any(Option::is_some)
+            || self.timings.0.is_some()
+            || self.time_info.0.is_some()
+            || choice.message.0.is_some()
+            || has_text(choice.finish_reason)
+            || super::json::text(self.object).is_some_and(|object| object == "error");
+        if more {
+            return None;
+        }
+        let index = count(choice.index).unwrap_or(0);
+        let (piece, text) = match legacy {
+            true => (Piece::Legacy, choice.text.filter(|_| has_text(choice.text))?),
+            false => choice.delta.0.as_ref()?.piece()?,
+        };
+        Some((u32::try_from(index).ok()?, piece, text))
+    }
+}
+
 object! {
     struct Groq<'a> {
         usage: Raw<'a> = "usage",
@@ -68,6 +97,8 @@ pub(super) struct ChatFold {
     choices: Vec<Choice>,
     logprobs: LogprobSums,
     usage: UsageFold,
+    /// The last event, if a piece of one choice was all there was to it.
+    last: Repeat<(u32, Piece)>,
     stream: bool,
     done: bool,
 }
@@ -84,6 +115,7 @@ impl ChatFold {
             choices: Vec::new(),
             logprobs: LogprobSums::default(),
             usage: UsageFold::default(),
+            last: Repeat::default(),
             stream: false,
             done: false,
         }
@@ -174,6 +206,13 @@ impl Fold for ChatFold {
     }
 
     fn event(&mut self, event: &Event<'_>) -> EventFacts {
+        if let Some(((index, piece), text)) = self.last.text(event.name, event.data)
+            && let Some(choice) = find(&mut self.choices, u64::from(*index))
+        {
+            let output = choice.take_piece(piece, text, &mut self.keep);
+            return EventFacts { output, ..EventFacts::default() };
+        }
+        self.last.forget();
         self.stream = true;
         let data = event.data.trim_ascii();
         if data == b"[DONE]" {
@@ -188,12 +227,14 @@ impl Fold for ChatFold {
         if event.name == b"error" {
             self.answer.error(Some(ErrorFacts::of_event(&json, self.keep.capture)));
         }
-        match super::json::read::<Chunk<'_>>(&json) {
-            Some(chunk) => {
-                EventFacts { output: self.chunk(&json, &chunk), ..EventFacts::default() }
-            }
-            None => EventFacts { malformed: true, ..EventFacts::default() },
+        let Some(chunk) = super::json::read::<Chunk<'_>>(&json) else {
+            return EventFacts { malformed: true, ..EventFacts::default() };
+        };
+        let output = self.chunk(&json, &chunk);
+        if let Some((index, piece, text)) = chunk.piece(self.legacy) {
+            self.last.remember(event.name, data, text, (index, piece));
         }
+        EventFacts { output, ..EventFacts::default() }
     }
 
     fn body(&mut self, body: &[u8]) -> bool {

@@ -4,11 +4,15 @@ use std::borrow::Cow;
 
 use llmobs_core::semconv::error_type;
 use llmobs_core::{Capture, Reasoning, ToolCall};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::estimate::{Kind, Meter, Slot};
-use super::json::{Few, Maybe, Raw, each, has_members, has_text, member, object, some_text, text};
+use super::json::{
+    Few, Maybe, Raw, each, has_members, has_text, member, object, some_text, string, text,
+};
 use super::kept::{Budget, Text, identifier};
+use super::repeat::Literal;
 use super::tools::{Fragment, Function, Tools};
 
 object! {
@@ -45,6 +49,53 @@ object! {
     pub(super) struct Detail<'a> {
         text: Raw<'a> = "text",
         summary: Raw<'a> = "summary",
+    }
+}
+
+/// Which text of a choice an event is a piece of.
+#[derive(Clone, Debug)]
+pub(super) enum Piece {
+    Content,
+    ReasoningContent,
+    Reasoning,
+    Refusal,
+    /// Of the tool call with this index.
+    Arguments(Box<RawValue>),
+    /// The legacy completions' text.
+    Legacy,
+}
+
+impl<'a> Said<'a> {
+    /// The piece of text that is all there is; a text beside it may only be empty.
+    pub(super) fn piece(&self) -> Option<(Piece, &'a RawValue)> {
+        let texts = [
+            (self.content, Piece::Content),
+            (self.reasoning_content, Piece::ReasoningContent),
+            (self.reasoning, Piece::Reasoning),
+            (self.refusal, Piece::Refusal),
+        ];
+        let others = self.reasoning_details.is_empty()
+            && self.function_call.0.is_none()
+            && self.audio.0.is_none()
+            && self.images.is_none();
+        let parts = texts.iter().any(|(raw, _)| raw.is_some() && string(*raw).is_none());
+        if !others || parts {
+            return None;
+        }
+        let mut said = texts.into_iter().filter(|(raw, _)| has_text(*raw));
+        let (text, None) = (said.next(), said.next()) else { return None };
+        match (text, self.tool_calls.is_empty()) {
+            (Some((text, piece)), true) => Some((piece, text?)),
+            (None, false) => {
+                let mut fragments = self.tool_calls.iter();
+                let (fragment, None) = (fragments.next()?.0.as_ref()?, fragments.next()) else {
+                    return None;
+                };
+                let (index, arguments) = fragment.more()?;
+                Some((Piece::Arguments(index.to_owned()), arguments))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -195,6 +246,37 @@ impl Choice {
             answered = true;
         }
         self.count(thought || answered, answered)
+    }
+
+    /// Takes another piece of what the event before was a piece of.
+    pub(super) fn take_piece(
+        &mut self,
+        piece: &Piece,
+        literal: Literal<'_>,
+        keep: &mut Keep,
+    ) -> bool {
+        let read = match piece {
+            Piece::Arguments(_) => keep.reads_arguments(),
+            _ => keep.reads_output(),
+        };
+        if !read {
+            let output = !literal.is_empty();
+            let answered = !matches!(piece, Piece::Reasoning | Piece::ReasoningContent);
+            return self.count(output, output && answered);
+        }
+        let (text, nothing) = (literal.raw(), Said::default());
+        let said = match piece {
+            Piece::Content => Said { content: text, ..nothing },
+            Piece::ReasoningContent => Said { reasoning_content: text, ..nothing },
+            Piece::Reasoning => Said { reasoning: text, ..nothing },
+            Piece::Refusal => Said { refusal: text, ..nothing },
+            Piece::Arguments(index) => {
+                let fragment = Fragment::of_arguments(index, text);
+                Said { tool_calls: Few::one(Maybe(Some(fragment))), ..nothing }
+            }
+            Piece::Legacy => return self.take_text(text, keep),
+        };
+        self.take(&said, keep)
     }
 
     /// Takes the legacy completions' text.

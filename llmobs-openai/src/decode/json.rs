@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
-pub(super) use self::leaf::{count, flag, has_members, has_text, number, some_text, text};
+pub(super) use self::leaf::{count, flag, has_members, has_text, number, some_text, string, text};
 
 /// A member as it was sent; `None` when it was missing or `null`.
 pub(super) type Raw<'a> = Option<&'a RawValue>;
@@ -132,6 +132,10 @@ impl<T> Default for Few<T> {
 impl<T> Few<T> {
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.first.iter().chain(&self.rest)
+    }
+
+    pub(super) fn one(element: T) -> Self {
+        Self { first: Some(element), rest: Vec::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use llmobs_core::{Capture, Closing, Event, EventFacts, Fold, Headers, Reasoning, Record};
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::answer::Answer;
 use super::choice::Keep;
@@ -11,6 +12,7 @@ use super::items::{Items, SentItem};
 use super::json::{Maybe, Raw, count, has_members, has_text, object, some_text, text};
 use super::kept::Name;
 use super::logprobs::LogprobSums;
+use super::repeat::Repeat;
 use super::usage::{Place, UsageFold};
 
 object! {
@@ -50,6 +52,38 @@ object! {
     }
 }
 
+/// Where a piece of text belongs.
+#[derive(Debug)]
+struct Piece {
+    kind: String,
+    output_index: Option<Box<RawValue>>,
+    summary_index: Option<Box<RawValue>>,
+}
+
+impl<'a> Sent<'a> {
+    /// The piece of text that is all the event tells, if it is one.
+    fn piece(&self, kind: &str) -> Option<(Piece, &'a RawValue)> {
+        let alone =
+            kind.ends_with(".delta") && self.response.0.is_none() && !has_members(self.logprobs);
+        let text = self.delta.filter(|_| alone && has_text(self.delta))?;
+        let owned = |raw: Raw<'_>| raw.map(ToOwned::to_owned);
+        let (output_index, summary_index) = (owned(self.output_index), owned(self.summary_index));
+        Some((Piece { kind: kind.to_owned(), output_index, summary_index }, text))
+    }
+}
+
+impl Piece {
+    /// The event that tells another piece of the same.
+    fn of<'a>(&'a self, text: Raw<'a>) -> Sent<'a> {
+        Sent {
+            delta: text,
+            output_index: self.output_index.as_deref(),
+            summary_index: self.summary_index.as_deref(),
+            ..Sent::default()
+        }
+    }
+}
+
 /// Reads one answer.
 #[derive(Debug)]
 pub(super) struct ResponsesFold {
@@ -60,6 +94,8 @@ pub(super) struct ResponsesFold {
     items: Items,
     logprobs: LogprobSums,
     usage: UsageFold,
+    /// The last event, if a piece of one item was all there was to it.
+    last: Repeat<Piece>,
     refused: bool,
     output_events: u64,
     answered: bool,
@@ -81,6 +117,7 @@ impl ResponsesFold {
             items: Items::default(),
             logprobs: LogprobSums::default(),
             usage: UsageFold::default(),
+            last: Repeat::default(),
             refused: false,
             output_events: 0,
             answered: false,
@@ -167,18 +204,19 @@ impl ResponsesFold {
         true
     }
 
+    /// Whether anybody wants the text of such a delta.
+    fn reads(&self, kind: &str) -> bool {
+        if is_arguments(kind) { self.keep.reads_arguments() } else { self.keep.reads_output() }
+    }
+
     fn keep_delta(&mut self, kind: &str, sent: &Sent<'_>) {
-        let keep = &mut self.keep;
-        let arguments = matches!(
-            kind,
-            "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta"
-        );
         if kind.contains("audio") {
-            keep.meter.lose();
+            self.keep.meter.lose();
         }
-        if !(if arguments { keep.reads_arguments() } else { keep.reads_output() }) {
+        if !self.reads(kind) {
             return;
         }
+        let keep = &mut self.keep;
         let index = count(sent.output_index).unwrap_or(0);
         let (Some(delta), Some(item)) = (some_text(sent.delta), self.items.at(index)) else {
             return;
@@ -198,7 +236,9 @@ impl ResponsesFold {
                 }
             }
             "response.reasoning_summary_text.delta" => {}
-            _ if arguments => keep.arguments(&mut item.arguments, slot(Kind::Arguments), &delta),
+            _ if is_arguments(kind) => {
+                keep.arguments(&mut item.arguments, slot(Kind::Arguments), &delta)
+            }
             // What the provider's own tools are called with is generated too.
             _ => keep.meter.push(slot(Kind::Arguments), &delta),
         }
@@ -213,12 +253,32 @@ impl ResponsesFold {
     }
 }
 
+/// Whether a delta is of what a tool is called with.
+fn is_arguments(kind: &str) -> bool {
+    matches!(
+        kind,
+        "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta"
+    )
+}
+
 impl Fold for ResponsesFold {
     fn headers(&mut self, status: u16, headers: &Headers<'_>) {
         self.answer.head(status, headers);
     }
 
     fn event(&mut self, event: &Event<'_>) -> EventFacts {
+        let last = std::mem::take(&mut self.last);
+        if let Some((piece, text)) = last.text(event.name, event.data) {
+            let output = match self.reads(&piece.kind) {
+                true => self.delta(&piece.kind, &piece.of(text.raw())),
+                false => !text.is_empty(),
+            };
+            self.output_events += u64::from(output);
+            self.last = last;
+            return EventFacts { output, ..EventFacts::default() };
+        }
+        self.last = last;
+        self.last.forget();
         let data = event.data.trim_ascii();
         if data.is_empty() || data == b"[DONE]" {
             self.done |= !data.is_empty();
@@ -235,6 +295,9 @@ impl Fold for ResponsesFold {
         let kind = text(sent.kind).unwrap_or_else(|| super::json::utf8(event.name));
         let output = self.take(&json, &kind, &sent);
         self.output_events += u64::from(output);
+        if let Some((piece, text)) = sent.piece(&kind) {
+            self.last.remember(event.name, data, text, piece);
+        }
         EventFacts { output, ..EventFacts::default() }
     }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use llmobs_core::{Capture, ToolCall};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::choice::Keep;
@@ -165,6 +166,25 @@ pub(super) fn entry(
     mark(&mut part, cut);
     let part = capture.has_output().then_some(part);
     (ToolCall { choice, id, name, arguments }, part)
+}
+
+impl<'a> Fragment<'a> {
+    /// The index, and the piece of arguments that is all there is beside it.
+    pub(super) fn more(&self) -> Option<(&'a RawValue, &'a RawValue)> {
+        let function = self.function.0.as_ref()?;
+        let more = self.custom.0.is_some()
+            || function.input.is_some()
+            || [self.id, function.name].into_iter().any(has_text);
+        let index = self.index.filter(|_| count(self.index).is_some())?;
+        let arguments = function.arguments.filter(|_| has_text(function.arguments))?;
+        (!more).then_some((index, arguments))
+    }
+
+    /// A piece of the arguments of a call that has begun.
+    pub(super) fn of_arguments(index: &'a RawValue, arguments: Raw<'a>) -> Self {
+        let function = Maybe(Some(Function { arguments, ..Function::default() }));
+        Self { index: Some(index), function, ..Self::default() }
+    }
 }
 
 impl<'a> Function<'a> {

@@ -18,6 +18,7 @@ mod privacy;
 mod recordings;
 mod recordings_corpus;
 mod recordings_facts;
+mod repeats;
 mod responses;
 mod routes;
 mod texts;

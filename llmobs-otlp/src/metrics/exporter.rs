@@ -1,20 +1,18 @@
-//! Metrics over the same HTTP as spans.
+//! Metrics the same way as spans.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::metrics::v1::{
-    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
-};
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use prost::Message;
 
 use crate::otlp::Temporality;
-use crate::transport::{Endpoint, ExportError, Transport};
+use crate::transport::{Endpoint, Experience, ExportError, Load, Queue, Settled, Transport};
 
 /// Times one export is tried where what is not delivered is gone.
 const TRIES: u32 = 3;
@@ -24,28 +22,35 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Exporter {
-    transport: Mutex<Transport>,
+    name: String,
+    link: Mutex<(Transport, Experience)>,
     temporality: Temporality,
     /// The last export failed, and has been complained about.
     failing: AtomicBool,
+    /// What the endpoint had to say of what it took has been passed on.
+    noticed: AtomicBool,
 }
 
 impl Exporter {
     pub(super) fn new(to: Endpoint, temporality: Temporality) -> Self {
-        let transport = Mutex::new(Transport::new(to));
-        Self { transport, temporality, failing: AtomicBool::new(false) }
+        let name = to.name("otlp_metrics");
+        let link = Mutex::new((Transport::new(to), Experience::default()));
+        let (failing, noticed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { name, link, temporality, failing, noticed }
     }
 
-    fn send(&self, body: &[u8]) -> Result<Vec<u8>, ExportError> {
+    fn send(&self, body: &[u8]) -> Result<Settled, ExportError> {
         // Cumulative points are all in the next export again.
         let tries = match self.temporality {
             Temporality::Cumulative => 1,
             Temporality::Delta | Temporality::LowMemory => TRIES,
         };
-        let mut transport = self.transport.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        let (transport, experience) = &mut *link;
+        let mut queue = Queue::new(Load::of_request(body), experience);
         let mut pause = FIRST_PAUSE;
         for _ in 1..tries {
-            match transport.send(body.to_vec()) {
+            match queue.send(transport, experience, "points") {
                 Err(err) if err.retryable => {
                     thread::sleep(err.retry_after.unwrap_or(pause).clamp(pause, LONGEST_PAUSE));
                     pause = pause.saturating_mul(2);
@@ -53,13 +58,18 @@ impl Exporter {
                 other => return other,
             }
         }
-        transport.send(body.to_vec())
+        queue.send(transport, experience, "points")
     }
 
     /// Says what went wrong, once until it goes well again.
     fn complain(&self, message: &str) {
         if !self.failing.swap(true, Ordering::Relaxed) {
-            tracing::warn!(target: "llmobs", error = message, "metrics were not delivered");
+            tracing::warn!(
+                target: "llmobs",
+                endpoint = self.name,
+                error = message,
+                "metrics were not delivered"
+            );
         }
     }
 }
@@ -68,10 +78,21 @@ impl PushMetricExporter for Exporter {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
         let body = ExportMetricsServiceRequest::from(metrics).encode_to_vec();
         match self.send(&body) {
-            Ok(answer) => {
-                match rejected(&answer) {
-                    Some(message) => self.complain(&message),
-                    None => self.failing.store(false, Ordering::Relaxed),
+            Ok(Settled { message: Some(message), taken, .. }) => {
+                self.complain(&message);
+                if taken { Ok(()) } else { Err(OTelSdkError::InternalFailure(message)) }
+            }
+            Ok(Settled { notice, .. }) => {
+                self.failing.store(false, Ordering::Relaxed);
+                if let Some(said) = notice
+                    && !self.noticed.swap(true, Ordering::Relaxed)
+                {
+                    tracing::warn!(
+                        target: "llmobs",
+                        endpoint = self.name,
+                        said,
+                        "the endpoint has taken everything, and has something to say"
+                    );
                 }
                 Ok(())
             }
@@ -98,11 +119,4 @@ impl PushMetricExporter for Exporter {
             Temporality::LowMemory => Sdk::LowMemory,
         }
     }
-}
-
-fn rejected(answer: &[u8]) -> Option<String> {
-    let partial = ExportMetricsServiceResponse::decode(answer).ok()?.partial_success?;
-    let rejected = partial.rejected_data_points;
-    (rejected > 0)
-        .then(|| format!("the endpoint rejected {rejected} points: {}", partial.error_message))
 }

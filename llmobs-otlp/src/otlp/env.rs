@@ -2,44 +2,56 @@
 
 use std::time::Duration;
 
-use reqwest::Url;
+use percent_encoding::percent_decode_str;
 
+use super::signal::Route;
+use super::{Compression, ContentPlace, Otlp, OtlpError, Protocol, Signal, Temporality};
 use crate::backend::{Sampler, Share};
-
-use super::{Otlp, OtlpError, Signal, Temporality};
-
-const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
 
 /// The environment; empty values are none.
 pub(super) struct Environment<'a>(&'a dyn Fn(&str) -> Option<String>);
 
-/// Names of the variables of one signal: its own, then the one for all signals.
+/// A variable for one signal, then the one for all.
+type Pair = [&'static str; 2];
+
+/// Names of the variables of one signal.
 struct Names {
     exporter: &'static str,
-    endpoint: &'static str,
-    path: &'static str,
-    headers: [&'static str; 2],
-    timeout: [&'static str; 2],
-    protocol: [&'static str; 2],
+    endpoint: Pair,
+    headers: Pair,
+    timeout: Pair,
+    compression: Pair,
+    protocol: Pair,
+    insecure: Pair,
+    certificate: Pair,
+    client_certificate: Pair,
+    client_key: Pair,
 }
 
-const TRACES: Names = Names {
-    exporter: "OTEL_TRACES_EXPORTER",
-    endpoint: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-    path: "v1/traces",
-    headers: ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"],
-    timeout: ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"],
-    protocol: ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"],
-};
+/// The names for a signal, which differ by its own name alone.
+macro_rules! names {
+    ($signal:literal) => {
+        Names {
+            exporter: concat!("OTEL_", $signal, "_EXPORTER"),
+            endpoint: names!($signal, "ENDPOINT"),
+            headers: names!($signal, "HEADERS"),
+            timeout: names!($signal, "TIMEOUT"),
+            compression: names!($signal, "COMPRESSION"),
+            protocol: names!($signal, "PROTOCOL"),
+            insecure: names!($signal, "INSECURE"),
+            certificate: names!($signal, "CERTIFICATE"),
+            client_certificate: names!($signal, "CLIENT_CERTIFICATE"),
+            client_key: names!($signal, "CLIENT_KEY"),
+        }
+    };
+    ($signal:literal, $what:literal) => {
+        [concat!("OTEL_EXPORTER_OTLP_", $signal, "_", $what), concat!("OTEL_EXPORTER_OTLP_", $what)]
+    };
+}
 
-const METRICS: Names = Names {
-    exporter: "OTEL_METRICS_EXPORTER",
-    endpoint: "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-    path: "v1/metrics",
-    headers: ["OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"],
-    timeout: ["OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"],
-    protocol: ["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"],
-};
+const TRACES: Names = names!("TRACES");
+const METRICS: Names = names!("METRICS");
+const LOGS: Names = names!("LOGS");
 
 impl<'a> Environment<'a> {
     pub(super) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
@@ -52,11 +64,11 @@ impl<'a> Environment<'a> {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    fn first(&self, names: [&'static str; 2]) -> Option<(&'static str, String)> {
+    fn first(&self, names: Pair) -> Option<(&'static str, String)> {
         names.into_iter().find_map(|name| Some((name, self.get(name)?)))
     }
 
-    fn millis(&self, names: [&'static str; 2]) -> Result<Option<Duration>, OtlpError> {
+    fn millis(&self, names: Pair) -> Result<Option<Duration>, OtlpError> {
         let Some((variable, value)) = self.first(names) else { return Ok(None) };
         let millis = value.parse().ok().filter(|millis| *millis > 0);
         let expected = "a number of milliseconds above zero";
@@ -66,17 +78,31 @@ impl<'a> Environment<'a> {
     }
 }
 
+impl Environment<'_> {
+    /// A file that a variable names, and the variable.
+    fn file(&self, names: Pair) -> Result<Option<(&'static str, Vec<u8>)>, OtlpError> {
+        let Some((variable, path)) = self.first(names) else { return Ok(None) };
+        match std::fs::read(path) {
+            Ok(bytes) => Ok(Some((variable, bytes))),
+            Err(err) => Err(OtlpError::File { variable, kind: err.kind() }),
+        }
+    }
+}
+
 pub(super) fn read(env: &Environment<'_>) -> Result<Otlp, OtlpError> {
     let mut otlp = Otlp::new();
     if env.get("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         otlp.disabled = true;
         return Ok(otlp);
     }
-    otlp.traces = signal(env, &TRACES)?;
-    if otlp.traces.url.is_some() {
+    otlp.first.traces = route(env, Signal::Traces, &TRACES)?;
+    if otlp.first.traces.has_endpoint() {
         otlp.sampler = sampler(env)?;
     }
-    otlp.metrics = signal(env, &METRICS)?;
+    otlp.first.metrics = route(env, Signal::Metrics, &METRICS)?;
+    otlp.first.logs = route(env, Signal::Logs, &LOGS)?;
+    otlp.content = content(env)?;
+    otlp.details = details(env)?;
     otlp.resource.service = env.get("OTEL_SERVICE_NAME");
     let attributes = env.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
     otlp.resource.attributes = pairs(&attributes).collect();
@@ -88,34 +114,85 @@ pub(super) fn read(env: &Environment<'_>) -> Result<Otlp, OtlpError> {
     Ok(otlp)
 }
 
-fn signal(env: &Environment<'_>, names: &Names) -> Result<Signal, OtlpError> {
-    let mut signal = Signal::default();
+fn route(env: &Environment<'_>, signal: Signal, names: &Names) -> Result<Route, OtlpError> {
+    let mut route = Route::of(signal);
     let named = exporter(env, names)?;
     if named == Some(false) {
-        signal.off = true;
-        return Ok(signal);
+        route.off = true;
+        return Ok(route);
     }
-    signal.url = match (env.get(names.endpoint), env.get("OTEL_EXPORTER_OTLP_ENDPOINT")) {
-        (Some(own), _) => Some(url(&own)?),
-        (None, Some(general)) => Some(base(&general, names.path)?),
-        (None, None) if named == Some(true) => Some(base(DEFAULT_ENDPOINT, names.path)?),
-        // What follows is for another exporter.
-        (None, None) => return Ok(signal),
-    };
-    if let Some((variable, value)) = env.first(names.protocol)
-        && value != "http/protobuf"
-    {
-        return Err(OtlpError::Protocol { variable, value });
+    let [own, general] = names.endpoint.map(|name| env.get(name));
+    // What follows is for another exporter.
+    if own.is_none() && general.is_none() && named != Some(true) {
+        return Ok(route);
     }
+    let protocol = protocol(env, names)?;
+    let grpc = protocol == Protocol::Grpc;
+    let own = own.map(|url| schemed(env, names, grpc, url)).transpose()?;
+    let general = general.map(|url| schemed(env, names, grpc, url)).transpose()?;
+    match (own, general) {
+        (Some(own), _) => route.exactly(&own)?,
+        (None, Some(general)) => route.base(&general)?,
+        (None, None) => route.usual(),
+    }
+    route.protocol(protocol)?;
     if let Some((_, headers)) = env.first(names.headers) {
         for (name, value) in pairs(&headers) {
-            signal.header(&name, &value)?;
+            route.header(&name, &value)?;
         }
     }
     if let Some(timeout) = env.millis(names.timeout)? {
-        signal.timeout = timeout;
+        route.timeout = timeout;
     }
-    Ok(signal)
+    if let Some((variable, value)) = env.first(names.compression) {
+        route.compression = match value.as_str() {
+            "gzip" => Compression::Gzip,
+            "none" => Compression::None,
+            _ => return Err(OtlpError::Value { variable, expected: "gzip or none" }),
+        };
+    }
+    if let Some((_, certificates)) = env.file(names.certificate)? {
+        route.tls.trust(&certificates)?;
+    }
+    match (env.file(names.client_certificate)?, env.file(names.client_key)?) {
+        (Some((_, certificate)), Some((_, key))) => route.tls.identify(&certificate, &key)?,
+        (None, None) => {}
+        (Some((variable, _)), None) | (None, Some((variable, _))) => {
+            let expected = "set beside the other of the client's certificate and key";
+            return Err(OtlpError::Value { variable, expected });
+        }
+    }
+    Ok(route)
+}
+
+fn protocol(env: &Environment<'_>, names: &Names) -> Result<Protocol, OtlpError> {
+    match env.first(names.protocol) {
+        None => Ok(Protocol::default()),
+        Some((_, value)) if value == "http/protobuf" => Ok(Protocol::HttpProtobuf),
+        Some((_, value)) if value == "grpc" => Ok(Protocol::Grpc),
+        Some((variable, value)) => Err(OtlpError::Protocol { variable, value }),
+    }
+}
+
+/// Endpoints for gRPC may be a host and a port alone.
+fn schemed(
+    env: &Environment<'_>,
+    names: &Names,
+    grpc: bool,
+    url: String,
+) -> Result<String, OtlpError> {
+    if !grpc || url.contains("://") {
+        return Ok(url);
+    }
+    let insecure = match env.first(names.insecure) {
+        None => false,
+        Some((_, value)) if value.eq_ignore_ascii_case("true") => true,
+        Some((_, value)) if value.eq_ignore_ascii_case("false") => false,
+        Some((variable, _)) => {
+            return Err(OtlpError::Value { variable, expected: "true or false" });
+        }
+    };
+    Ok(format!("{}://{url}", if insecure { "http" } else { "https" }))
 }
 
 /// Whether the signal is to be exported; `None` when the environment does not say.
@@ -157,6 +234,29 @@ fn ratio(env: &Environment<'_>) -> Result<f64, OtlpError> {
     ratio.ok_or(OtlpError::Value { variable, expected: "a share from 0 to 1" })
 }
 
+fn content(env: &Environment<'_>) -> Result<Option<ContentPlace>, OtlpError> {
+    let variable = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
+    let Some(value) = env.get(variable) else { return Ok(None) };
+    match value.to_ascii_uppercase().as_str() {
+        // `true` and `false` are from before there were places.
+        "NO_CONTENT" | "FALSE" => Ok(Some(ContentPlace::NoContent)),
+        "SPAN_ONLY" | "TRUE" => Ok(Some(ContentPlace::SpanOnly)),
+        "EVENT_ONLY" => Ok(Some(ContentPlace::EventOnly)),
+        "SPAN_AND_EVENT" => Ok(Some(ContentPlace::SpanAndEvent)),
+        _ => {
+            let expected = "NO_CONTENT, SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT";
+            Err(OtlpError::Value { variable, expected })
+        }
+    }
+}
+
+fn details(env: &Environment<'_>) -> Result<Option<bool>, OtlpError> {
+    let variable = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT";
+    let Some(value) = env.get(variable) else { return Ok(None) };
+    let value = value.to_ascii_lowercase().parse();
+    value.map(Some).map_err(|_| OtlpError::Value { variable, expected: "true or false" })
+}
+
 fn temporality(env: &Environment<'_>) -> Result<Temporality, OtlpError> {
     let variable = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
     let Some(value) = env.get(variable) else { return Ok(Temporality::default()) };
@@ -166,21 +266,6 @@ fn temporality(env: &Environment<'_>) -> Result<Temporality, OtlpError> {
         "lowmemory" => Ok(Temporality::LowMemory),
         _ => Err(OtlpError::Value { variable, expected: "cumulative, delta or lowmemory" }),
     }
-}
-
-/// A URL we can export to.
-pub(super) fn url(text: &str) -> Result<Url, OtlpError> {
-    let url = Url::parse(text).map_err(|_| OtlpError::Endpoint)?;
-    let ours = matches!(url.scheme(), "http" | "https") && url.has_host();
-    if ours { Ok(url) } else { Err(OtlpError::Endpoint) }
-}
-
-/// `path` below the base URL `text`.
-pub(super) fn base(text: &str, path: &str) -> Result<Url, OtlpError> {
-    let mut url = url(text)?;
-    let below = format!("{}/{path}", url.path().trim_end_matches('/'));
-    url.set_path(&below);
-    Ok(url)
 }
 
 /// `name=value,name=value`, percent-encoded; what is no pair is skipped.
@@ -193,22 +278,5 @@ fn pairs(text: &str) -> impl Iterator<Item = (String, String)> {
 }
 
 fn decoded(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        rest = after;
-        let byte = match (first, after) {
-            (b'%', [high, low, behind @ ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| {
-                rest = behind;
-                high * 16 + low
-            }),
-            _ => None,
-        };
-        out.push(byte.unwrap_or(*first));
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

@@ -13,10 +13,34 @@ pub enum OtlpError {
         /// The header's name.
         name: String,
     },
+    /// An https endpoint, or certificates, in a build without TLS.
+    #[error(
+        "https for OTLP needs TLS, and this build has none: enable the feature `tls`, or export to \
+         an http endpoint"
+    )]
+    Tls,
+    /// gRPC in a build without it.
+    #[error(
+        "gRPC for OTLP needs the feature `grpc`: enable it, or use http/protobuf, and the \
+         collector's HTTP port, usually 4318"
+    )]
+    Grpc,
+    /// Certificates or a key that are no PEM, or do not belong together.
+    #[error("the certificates or the key for OTLP cannot be used: they should be PEM")]
+    Certificate,
+    /// A file that cannot be read.
+    #[error("{variable} names a file that cannot be read: {kind}")]
+    File {
+        /// The environment variable.
+        variable: &'static str,
+        /// Why.
+        kind: std::io::ErrorKind,
+    },
     /// A protocol that is not spoken here.
     #[error(
-        "{variable} asks for `{value}`, and llmobs speaks http/protobuf: set it to that, and the \
-         endpoint to the collector's HTTP port, usually 4318"
+        "{variable} asks for `{value}`, and llmobs speaks http/protobuf and, with the feature \
+         `grpc`, grpc: set it to http/protobuf, and the endpoint to the collector's HTTP port, \
+         usually 4318"
     )]
     Protocol {
         /// The environment variable.

@@ -1,96 +1,18 @@
-//! Records as OTLP requests.
+//! Records as spans on the wire.
 
-use std::sync::Arc;
-
-use llmobs_core::semconv::{SCHEMA_URL, SCOPE_NAME};
 use llmobs_core::{Record, SpanKind};
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
-use opentelemetry_proto::tonic::resource::v1;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind as WireKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
-use prost::Message;
+use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 
-use crate::resource::Resource;
 use crate::span::SpanView;
 use crate::style::Style;
 
-/// Encoded spans one request may hold; servers refuse bodies of some tens of megabytes.
-const MAX_BYTES: usize = 4 << 20;
 /// The trace flag for sampled: what is not sampled is not here.
 const SAMPLED: u32 = 1;
 
-/// One request, encoded.
-pub(super) struct Request {
-    pub(super) body: Vec<u8>,
-    pub(super) spans: u64,
-}
-
-/// Spans of one service, as many as one request may hold.
-struct Group<'a> {
-    service: Option<&'a str>,
-    environment: Option<&'a str>,
-    spans: Vec<Span>,
-    bytes: usize,
-}
-
-/// The requests that export `records`: the same each time for the same records.
-pub(super) fn requests(
-    records: &[Arc<Record>],
-    resource: &Resource,
-    style: &Style,
-) -> impl Iterator<Item = Request> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    for record in records {
-        let Some(span) = span(record, style) else { continue };
-        let bytes = span.encoded_len();
-        let (service, environment) = (record.service.as_deref(), record.environment.as_deref());
-        let fits = |group: &&mut Group<'_>| {
-            let same = group.service == service && group.environment == environment;
-            same && group.bytes + bytes <= MAX_BYTES
-        };
-        match groups.iter_mut().rev().find(fits) {
-            Some(group) => {
-                group.spans.push(span);
-                group.bytes += bytes;
-            }
-            None => groups.push(Group { service, environment, spans: vec![span], bytes }),
-        }
-    }
-    groups.into_iter().map(|group| group.encode(resource))
-}
-
-impl Group<'_> {
-    fn encode(self, resource: &Resource) -> Request {
-        let spans = self.spans.len() as u64;
-        let attributes = resource.attributes(self.service, self.environment);
-        let resource = v1::Resource {
-            attributes: attributes.iter().map(Into::into).collect(),
-            ..v1::Resource::default()
-        };
-        let scope = InstrumentationScope {
-            name: SCOPE_NAME.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            ..InstrumentationScope::default()
-        };
-        let request = ExportTraceServiceRequest {
-            resource_spans: vec![ResourceSpans {
-                resource: Some(resource),
-                scope_spans: vec![ScopeSpans {
-                    scope: Some(scope),
-                    spans: self.spans,
-                    schema_url: SCHEMA_URL.to_owned(),
-                }],
-                schema_url: String::new(),
-            }],
-        };
-        Request { body: request.encode_to_vec(), spans }
-    }
-}
-
 /// The span of a record; `None` when it is none, or is not to be exported.
-fn span(record: &Record, style: &Style) -> Option<Span> {
+pub(super) fn span(record: &Record, style: &Style) -> Option<Span> {
     if record.unsampled {
         return None;
     }

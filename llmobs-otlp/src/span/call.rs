@@ -3,6 +3,7 @@
 use llmobs_core::semconv::{MISSING_FINISH_REASON, api, attribute, operation, output_type};
 use llmobs_core::{Amount, Outcome, Params, Prompt, Record, UsageSource};
 use opentelemetry::StringValue;
+use serde_json::Value;
 
 use super::{ending, surroundings, titled};
 use crate::attributes::Attributes;
@@ -10,7 +11,7 @@ use crate::attributes::Attributes;
 /// Choices a finish reason is made up for; more are taken for nonsense in the request.
 const MAX_CHOICES: usize = 128;
 
-pub(super) fn name(record: &Record) -> String {
+pub(crate) fn name(record: &Record) -> String {
     let operation = record.operation.as_deref().unwrap_or(operation::CHAT);
     match operation {
         // Named without the id: it is all this operation has, and it is different each time.
@@ -31,6 +32,13 @@ pub(crate) fn model(record: &Record) -> Option<&String> {
 
 /// In the order of importance: what does not fit is dropped from the end.
 pub(super) fn attributes(record: &Record) -> Attributes {
+    let mut out = facts(record);
+    content(record, &mut out);
+    out
+}
+
+/// All but the content.
+pub(crate) fn facts(record: &Record) -> Attributes {
     let mut out = Attributes::default();
     out.term(attribute::OPERATION_NAME, record.operation.as_ref());
     out.term(attribute::PROVIDER_NAME, record.provider.as_ref());
@@ -59,7 +67,6 @@ pub(super) fn attributes(record: &Record) -> Attributes {
         parameters(record, params, &mut out);
     }
     openai(record, &mut out);
-    content(record, &mut out);
     out
 }
 
@@ -160,7 +167,7 @@ fn latency(record: &Record, out: &mut Attributes) {
     out.text(attribute::LLMOBS_PROVIDER_REQUEST_ID, record.provider_request_id.as_ref());
 }
 
-fn prompt(record: &Record, out: &mut Attributes) {
+pub(crate) fn prompt(record: &Record, out: &mut Attributes) {
     let named = |prompt: &Prompt| match &prompt.version {
         Some(version) => format!("{}@{version}", prompt.name).into(),
         None => prompt.name.clone().into(),
@@ -229,19 +236,29 @@ fn openai(record: &Record, out: &mut Attributes) {
     out.text(attribute::OPENAI_SYSTEM_FINGERPRINT, record.system_fingerprint.as_ref());
 }
 
-fn content(record: &Record, out: &mut Attributes) {
-    if let Some(content) = &record.content {
-        let fields = [
+/// The content that has a structure.
+pub(crate) fn structured(record: &Record) -> impl Iterator<Item = (&'static str, &Value)> {
+    let parts = record.content.as_deref().map(|content| {
+        [
             (attribute::SYSTEM_INSTRUCTIONS, &content.system_instructions),
             (attribute::INPUT_MESSAGES, &content.input_messages),
             (attribute::OUTPUT_MESSAGES, &content.output_messages),
             (attribute::TOOL_DEFINITIONS, &content.tool_definitions),
-        ];
-        // Spans have no structured values: the conventions ask for a JSON string.
-        for (key, value) in fields {
-            out.text(key, value.as_ref().map(ToString::to_string).as_ref());
-        }
+        ]
+    });
+    parts.into_iter().flatten().filter_map(|(key, value)| Some((key, value.as_ref()?)))
+}
+
+fn content(record: &Record, out: &mut Attributes) {
+    // Spans have no structured values: the conventions ask for a JSON string.
+    for (key, value) in structured(record) {
+        out.push(key, value.to_string());
     }
+    variables(record, out);
+}
+
+/// What the prompt was filled with.
+pub(crate) fn variables(record: &Record, out: &mut Attributes) {
     let variables = record.prompt.iter().flat_map(|prompt| &prompt.variables);
     for (name, value) in variables {
         out.push(format!("{}{name}", attribute::PROMPT_VARIABLE_PREFIX), value.clone());

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use llmobs_core::Builder;
-use llmobs_otlp::{Otlp, OtlpError, Temporality};
+use llmobs_otlp::{Otlp, OtlpError, Protocol, Temporality};
 
 use crate::receiver::{Receiver, json};
 use crate::scene::{Scene, quick_call};
@@ -64,6 +64,37 @@ fn exporters_can_be_turned_off_by_signal_or_all_at_once() {
 }
 
 #[test]
+fn events_follow_the_same_rules() {
+    const GENERAL: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "URL/otel");
+    const LOGS: &str = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT";
+    const DETAILS: (&str, &str) = ("OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT", "True");
+    let logs = |pairs: &[(&str, &str)]| -> Vec<String> {
+        let paths = paths(pairs).into_iter();
+        paths.filter(|path| !path.ends_with("traces") && !path.ends_with("metrics")).collect()
+    };
+    let none: Vec<String> = Vec::new();
+    assert_eq!(logs(&[GENERAL]), none);
+    assert_eq!(logs(&[GENERAL, DETAILS]), ["/otel/v1/logs"]);
+    assert_eq!(logs(&[GENERAL, DETAILS, (LOGS, "URL/l")]), ["/l"]);
+    assert_eq!(logs(&[DETAILS, (LOGS, "URL/l")]), ["/l"]);
+    assert_eq!(logs(&[GENERAL, DETAILS, ("OTEL_LOGS_EXPORTER", "none")]), none);
+    assert_eq!(logs(&[GENERAL, DETAILS, ("OTEL_SDK_DISABLED", "true")]), none);
+    let place = |name| ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", name);
+    assert_eq!(logs(&[GENERAL, place("event_only")]), ["/otel/v1/logs"]);
+    assert_eq!(logs(&[GENERAL, place("Span_And_Event")]), ["/otel/v1/logs"]);
+    for name in ["SPAN_ONLY", "no_content", "true", "false"] {
+        assert_eq!(logs(&[GENERAL, place(name)]), none, "{name}");
+    }
+    let off = ("OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT", "false");
+    assert_eq!(logs(&[GENERAL, place("EVENT_ONLY"), off]), none);
+    let scene = run(&[GENERAL, DETAILS, ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "x-tenant=9")]);
+    for request in scene.receiver.requests() {
+        let tenant = request.headers.get("x-tenant").is_some();
+        assert_eq!(tenant, request.path == "/otel/v1/logs", "{}", request.path);
+    }
+}
+
+#[test]
 fn an_endpoint_is_what_makes_it_export() {
     let exports = |pairs: &[(&str, &str)]| environment(pairs).expect("fine").exports();
     assert!(!exports(&[]));
@@ -80,6 +111,10 @@ fn an_endpoint_is_what_makes_it_export() {
     let given = Otlp::new().tracer_provider(&provider);
     assert!(given.exports());
     assert!(!given.install(Builder::new()).has_sinks());
+    // Events alone are no export of what happened.
+    let events = Otlp::new().logs_endpoint("http://localhost:4318/v1/logs").expect("a URL");
+    assert!(!events.exports() && !events.event_sinks().is_empty());
+    assert!(events.install(Builder::new()).has_sinks());
 }
 
 #[test]
@@ -128,7 +163,7 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
     let message =
         |pairs: &[(&str, &str)]| environment(pairs).expect_err("it cannot be followed").to_string();
     let messages = [
-        message(&[on, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]),
+        message(&[on, ("OTEL_EXPORTER_OTLP_PROTOCOL", "http")]),
         message(&[on, ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/json")]),
         message(&[("OTEL_TRACES_EXPORTER", "otlp,zipkin")]),
         message(&[("OTEL_METRICS_EXPORTER", "prometheus")]),
@@ -137,17 +172,27 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
         message(&[on, ("OTEL_EXPORTER_OTLP_HEADERS", "bad name=s3cret")]),
         message(&[on, ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")]),
         message(&[("OTEL_METRIC_EXPORT_INTERVAL", "0")]),
+        message(&[("OTEL_LOGS_EXPORTER", "console")]),
+        message(&[("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "SPAN")]),
+        message(&[("OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT", "yes")]),
         message(&[on, ("OTEL_TRACES_SAMPLER", "xray")]),
         message(&[on, ("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")]),
         message(&[("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "both")]),
+        message(&[on, ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")]),
+        message(&[on, ("OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "br")]),
+        message(&[on, ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "0")]),
+        message(&[on, ("OTEL_LOGS_EXPORTER", "console")]),
+        message(&[on, ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem")]),
+        message(&[on, ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "Cargo.toml")]),
     ];
     let endpoint = "the OTLP endpoint is no http or https URL";
     let expected = [
-        "OTEL_EXPORTER_OTLP_PROTOCOL asks for `grpc`, and llmobs speaks http/protobuf: set it to \
-         that, and the endpoint to the collector's HTTP port, usually 4318",
-        "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL asks for `http/json`, and llmobs speaks \
-         http/protobuf: set it to that, and the endpoint to the collector's HTTP port, usually \
-         4318",
+        "OTEL_EXPORTER_OTLP_PROTOCOL asks for `http`, and llmobs speaks http/protobuf and, with the \
+         feature `grpc`, grpc: set it to http/protobuf, and the endpoint to the collector's HTTP \
+         port, usually 4318",
+        "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL asks for `http/json`, and llmobs speaks http/protobuf \
+         and, with the feature `grpc`, grpc: set it to http/protobuf, and the endpoint to the \
+         collector's HTTP port, usually 4318",
         "OTEL_TRACES_EXPORTER asks for `zipkin`, and llmobs knows `otlp` and `none`",
         "OTEL_METRICS_EXPORTER asks for `prometheus`, and llmobs knows `otlp` and `none`",
         endpoint,
@@ -155,14 +200,72 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
         "the OTLP header `bad name` has a name or a value that HTTP does not allow",
         "OTEL_EXPORTER_OTLP_TIMEOUT should be a number of milliseconds above zero",
         "OTEL_METRIC_EXPORT_INTERVAL should be a number of milliseconds above zero",
+        "OTEL_LOGS_EXPORTER asks for `console`, and llmobs knows `otlp` and `none`",
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT should be NO_CONTENT, SPAN_ONLY, \
+         EVENT_ONLY or SPAN_AND_EVENT",
+        "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT should be true or false",
         "OTEL_TRACES_SAMPLER should be always_on, always_off or traceidratio, or one with \
          parentbased_ before",
         "OTEL_TRACES_SAMPLER_ARG should be a share from 0 to 1",
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE should be cumulative, delta or lowmemory",
+        "OTEL_EXPORTER_OTLP_COMPRESSION should be gzip or none",
+        "OTEL_EXPORTER_OTLP_LOGS_COMPRESSION should be gzip or none",
+        "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT should be a number of milliseconds above zero",
+        "OTEL_LOGS_EXPORTER asks for `console`, and llmobs knows `otlp` and `none`",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE names a file that cannot be read: entity not found",
+        "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY should be set beside the other of the client's \
+         certificate and key",
     ];
     assert_eq!(messages, expected);
     // A protocol nothing is sent by is somebody else's.
     assert!(environment(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).is_ok());
+}
+
+#[test]
+fn what_this_build_cannot_do_is_an_error_that_names_the_feature() {
+    let on = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318");
+    let grpc = environment(&[on, ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc")]);
+    if cfg!(feature = "grpc") {
+        assert!(grpc.expect("there is gRPC").exports());
+    } else {
+        let hint = "gRPC for OTLP needs the feature `grpc`: enable it, or use http/protobuf, and the \
+                    collector's HTTP port, usually 4318";
+        assert_eq!(grpc.expect_err("there is no gRPC").to_string(), hint);
+    }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let no_pem = environment(&[on, ("OTEL_EXPORTER_OTLP_CERTIFICATE", file)]);
+    let no_pem = no_pem.expect_err("it is no certificate").to_string();
+    let expected = match cfg!(feature = "tls") {
+        true => "the certificates or the key for OTLP cannot be used: they should be PEM",
+        false => {
+            "https for OTLP needs TLS, and this build has none: enable the feature `tls`, or export \
+             to an http endpoint"
+        }
+    };
+    assert_eq!(no_pem, expected);
+    if cfg!(feature = "grpc") {
+        let usual = environment(&[("OTEL_TRACES_EXPORTER", "otlp")]).expect("fine");
+        let ports = |otlp: &Otlp| format!("{otlp:?}").matches("port: Some(4317)").count();
+        assert_eq!(ports(&usual), 0);
+        assert_eq!(ports(&usual.protocol(Protocol::Grpc).expect("there is gRPC")), 1);
+    }
+    // What is said of another signal stays with it.
+    let other = ("OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", file);
+    assert!(environment(&[on, ("OTEL_METRICS_EXPORTER", "none"), other]).is_ok());
+}
+
+#[test]
+fn compression_is_by_signal_and_leaves_what_is_said() {
+    let scene = run(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "URL"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+        ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "none"),
+    ]);
+    for request in scene.receiver.requests() {
+        assert_eq!(request.is_compressed(), request.path != "/v1/metrics", "{}", request.path);
+    }
+    scene.receiver.span("chat m");
+    assert!(!scene.receiver.metrics().is_empty());
 }
 
 #[test]

@@ -15,12 +15,17 @@ use crate::scene::{Scene, quick_call};
 
 /// Runs `case` in a process that runs this one test.
 fn alone(test: &str, case: impl FnOnce()) {
+    alone_in("global", test, case);
+}
+
+/// The same for a test of another module.
+pub(crate) fn alone_in(module: &str, test: &str, case: impl FnOnce()) {
     const MARK: &str = "LLMOBS_TEST_ALONE";
     if std::env::var_os(MARK).is_some() {
         return case();
     }
     let program = std::env::current_exe().expect("the test binary");
-    let name = format!("global::{test}");
+    let name = format!("{module}::{test}");
     let output = Command::new(program)
         .args(["--exact", &name, "--nocapture"])
         .env(MARK, "1")

@@ -11,14 +11,22 @@ mod compat;
 mod config;
 mod conformance;
 mod delivery;
+mod destinations;
+mod events;
 mod global;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod kits;
 mod metrics;
 mod nesting;
+mod notice;
 mod own;
 mod provider;
 mod receiver;
 mod recordings;
+mod refused;
 mod registry;
 mod scene;
 mod span;
+#[cfg(all(feature = "grpc", feature = "tls"))]
+mod tls;

@@ -4,12 +4,15 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
+use opentelemetry_proto::transform::logs::tonic::group_logs_by_resource_and_scope;
 use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::logs::{LogBatch, LogExporter, SdkLoggerProvider};
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
@@ -54,6 +57,24 @@ fn post(to: SocketAddr, path: &str, body: &[u8]) -> std::io::Result<()> {
     stream.write_all(body)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map(drop)
+}
+
+/// A provider of loggers whose log records arrive at `receiver` as they are made.
+pub(crate) fn logger_provider(receiver: &Receiver) -> SdkLoggerProvider {
+    SdkLoggerProvider::builder().with_simple_exporter(PostLogs(receiver.addr())).build()
+}
+
+#[derive(Debug)]
+struct PostLogs(SocketAddr);
+
+impl LogExporter for PostLogs {
+    async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
+        let resource = ResourceAttributesWithSchema::default();
+        let resource_logs = group_logs_by_resource_and_scope(&batch, &resource);
+        let body = ExportLogsServiceRequest { resource_logs }.encode_to_vec();
+        post(self.0, "/v1/logs", &body)
+            .map_err(|err| OTelSdkError::InternalFailure(err.to_string()))
+    }
 }
 
 /// A meter provider whose metrics arrive at `receiver` when it is flushed.

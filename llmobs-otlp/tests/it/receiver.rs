@@ -1,6 +1,7 @@
 //! An OTLP receiver over real HTTP: decodes what arrives, and answers what it is told to.
 
 use std::collections::VecDeque;
+use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -12,10 +13,12 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use llmobs_conformance::Checker;
+use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ScopeLogs};
 use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
@@ -40,7 +43,11 @@ pub(crate) struct Receiver {
 struct Arrived {
     requests: Vec<Request>,
     answers: VecDeque<Answer>,
+    rule: Option<Rule>,
 }
+
+/// Answers by what arrives; `None` is taken.
+type Rule = Box<dyn Fn(&Request) -> Option<Answer> + Send>;
 
 /// One request as it arrived.
 #[derive(Clone)]
@@ -48,6 +55,31 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+}
+
+impl Request {
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.headers.get("content-encoding").is_some_and(|encoding| encoding == "gzip")
+    }
+
+    pub(crate) fn decoded<M: Message + Default>(&self) -> M {
+        if !self.is_compressed() {
+            return M::decode(&*self.body).expect("a protobuf body");
+        }
+        let mut plain = Vec::new();
+        let read = GzDecoder::new(&*self.body).read_to_end(&mut plain);
+        read.expect("a body in gzip");
+        M::decode(&*plain).expect("a protobuf body")
+    }
+
+    /// Span ids of a request for spans, as numbers.
+    pub(crate) fn span_ids(&self) -> Vec<u64> {
+        let request: ExportTraceServiceRequest = self.decoded();
+        let resources = request.resource_spans.into_iter();
+        let spans = resources.flat_map(|of| of.scope_spans).flat_map(|of| of.spans);
+        let number = |id: Vec<u8>| u64::from_be_bytes(id.try_into().expect("eight bytes"));
+        spans.map(|span| number(span.span_id)).collect()
+    }
 }
 
 /// What the receiver is to answer.
@@ -124,6 +156,11 @@ impl Receiver {
         self.arrived().answers.push_back(answer);
     }
 
+    /// Answers each request that has no answer of its own by a rule.
+    pub(crate) fn rule(&self, rule: impl Fn(&Request) -> Option<Answer> + Send + 'static) {
+        self.arrived().rule = Some(Box::new(rule));
+    }
+
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.arrived().requests.clone()
     }
@@ -179,9 +216,26 @@ impl Receiver {
             .collect()
     }
 
+    /// Every event that arrived, with its resource and scope.
+    pub(crate) fn scoped_events(&self) -> Vec<(Resource, ScopeLogs)> {
+        let requests = self.decoded::<ExportLogsServiceRequest>("/v1/logs").into_iter();
+        requests
+            .flat_map(|request| request.resource_logs)
+            .flat_map(|logs| {
+                let resource = logs.resource.unwrap_or_default();
+                logs.scope_logs.into_iter().map(move |scoped| (resource.clone(), scoped))
+            })
+            .collect()
+    }
+
+    /// Every event that arrived, in order of arrival.
+    pub(crate) fn events(&self) -> Vec<LogRecord> {
+        self.scoped_events().into_iter().flat_map(|(_, scoped)| scoped.log_records).collect()
+    }
+
     fn decoded<M: Message + Default>(&self, path: &str) -> Vec<M> {
         let requests = self.requests().into_iter().filter(|request| request.path == path);
-        requests.map(|request| M::decode(request.body).expect("a protobuf body")).collect()
+        requests.map(|request| request.decoded()).collect()
     }
 
     fn arrived(&self) -> MutexGuard<'_, Arrived> {
@@ -213,8 +267,12 @@ async fn receive(
     let answer = {
         let mut arrived = state.lock().unwrap_or_else(PoisonError::into_inner);
         let path = uri.path().to_owned();
-        arrived.requests.push(Request { path, headers, body });
-        arrived.answers.pop_front().unwrap_or_default()
+        let request = Request { path, headers, body };
+        let told = arrived.answers.pop_front();
+        let ruled = || arrived.rule.as_ref().and_then(|rule| rule(&request));
+        let answer = told.or_else(ruled).unwrap_or_default();
+        arrived.requests.push(request);
+        answer
     };
     tokio::time::sleep(answer.delay).await;
     let status = StatusCode::from_u16(answer.status).expect("a status");
@@ -250,15 +308,18 @@ pub(crate) fn json(attributes: &[KeyValue]) -> serde_json::Value {
     serde_json::Value::Object(pairs.collect())
 }
 
-fn plain(value: any_value::Value) -> serde_json::Value {
+/// A structured value as JSON.
+pub(crate) fn plain(value: any_value::Value) -> serde_json::Value {
     match value {
         any_value::Value::StringValue(text) => text.into(),
         any_value::Value::BoolValue(flag) => flag.into(),
         any_value::Value::IntValue(number) => number.into(),
         any_value::Value::DoubleValue(number) => number.into(),
         any_value::Value::ArrayValue(array) => {
-            array.values.into_iter().filter_map(|item| item.value).map(plain).collect()
+            let item = |item: AnyValue| item.value.map_or(serde_json::Value::Null, plain);
+            array.values.into_iter().map(item).collect()
         }
+        any_value::Value::KvlistValue(list) => json(&list.values),
         other => panic!("spans have no such value: {other:?}"),
     }
 }

@@ -48,6 +48,17 @@ impl Scene {
         Self::to(receiver, otlp, |builder| builder)
     }
 
+    /// Events go to the receiver, too.
+    pub(crate) fn told(
+        otlp: impl FnOnce(Otlp) -> Otlp,
+        builder: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
+        let receiver = Receiver::start();
+        let logs = format!("{}/v1/logs", receiver.url());
+        let here = |base: Otlp| otlp(base.logs_endpoint(&logs).expect("the receiver has a URL"));
+        Self::to(receiver, here, builder)
+    }
+
     pub(crate) fn with(
         otlp: impl FnOnce(Otlp) -> Otlp,
         builder: impl FnOnce(Builder) -> Builder,

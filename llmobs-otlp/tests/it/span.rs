@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use llmobs_core::testing::samples;
-use llmobs_core::{Content, FallbackAttempt, Outcome, Params, Prompt, Record, StepKind, Totals};
+use llmobs_core::{
+    Content, FallbackAttempt, Outcome, Params, Prompt, Record, Redact, StepKind, Totals,
+};
 use serde_json::{Value, json};
 
 use crate::receiver::json as attributes;
@@ -61,6 +63,31 @@ fn a_record_with_every_field_is_a_span_with_every_attribute() {
     for (tag, value) in &record.tags {
         assert_eq!(found[format!("llmobs.tag.{tag}")], json!(value));
     }
+}
+
+#[test]
+fn what_was_redacted_cut_and_withheld_is_told() {
+    let mut record = samples::cut();
+    record.redacted = [("email".into(), 2), ("order".into(), 1)].into();
+    let cut = record.cut.get_or_insert_default();
+    cut.withheld = Some(3);
+    let parts = [cut.request_body.is_some(), cut.response_body.is_some(), cut.content.is_some()];
+    assert_eq!(parts, [true; 3], "the sample has these");
+    // Counted by another recorder: this one would count anew.
+    let scene = Scene::with(|otlp| otlp, |builder| builder.redact(Redact::none()));
+    scene.recorder().record(record);
+    scene.flush();
+    let found = attributes(&scene.receiver.spans().remove(0).attributes);
+    assert_eq!(found["llmobs.redacted.order"], json!(1));
+    assert_eq!(found["llmobs.redacted.email"], json!(2));
+    let cut = found["llmobs.cut"].as_array().expect("a list");
+    assert!(cut.contains(&json!("request_body")) && cut.contains(&json!("content")), "{cut:?}");
+    assert_eq!(found["llmobs.withheld"], json!(3));
+    let (_, whole) = arrived(samples::priced());
+    let told = |name: &str| whole.get(name).is_some();
+    assert!(!told("llmobs.cut") && !told("llmobs.withheld"));
+    let (_, step) = arrived(samples::told_step());
+    assert_eq!(step["llmobs.cut"], json!(["values", "attributes"]));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use llmobs_core::{
 
 /// The decoder, with a fault to choose.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Toy {
+pub(crate) struct Toy {
     pub(super) leaks: bool,
     pub(super) panics: bool,
     pub(super) stranger: bool,

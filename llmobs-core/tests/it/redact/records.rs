@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use llmobs_core::testing::{Memory, samples};
-use llmobs_core::{Builder, Content, Llmobs, Record, Redact, ToolCall, Verdict};
+use llmobs_core::{AttemptDetail, Builder, Content, Llmobs, Record, Redact, ToolCall, Verdict};
 use serde_json::json;
 
 const MAIL: &str = "bob@example.com";
@@ -36,7 +36,8 @@ fn full() -> Record {
     error.message = Some(format!("Invalid: {MAIL}"));
     error.code = Some(MAIL.into());
     error.kind = MAIL.into();
-    record.error = Some(error);
+    record.error = Some(error.clone());
+    record.attempt_details = vec![AttemptDetail { error: Some(error), ..AttemptDetail::default() }];
     let prompt = record.prompt.get_or_insert_default();
     prompt.variables = BTreeMap::from([("mail".into(), MAIL.into())]);
     record
@@ -55,7 +56,7 @@ fn every_place_is_redacted_and_counted_by_default() {
     let record = pass(&llmobs.expect("it starts"), &memory, full());
     let line = serde_json::to_string(&record).expect("a record is JSON");
     assert!(!line.contains(MAIL) && !line.contains("4111"), "{line}");
-    assert_eq!(record.redacted, BTreeMap::from([("card".into(), 1), ("email".into(), 13)]));
+    assert_eq!(record.redacted, BTreeMap::from([("card".into(), 1), ("email".into(), 16)]));
     let arguments = record.tool_calls[0].arguments.as_deref();
     assert_eq!(arguments, Some(r#"{"to":"[redacted:email]"}"#));
 }
@@ -113,7 +114,7 @@ fn a_detector_that_panics_costs_the_content_and_nothing_else() {
     assert!(!line.contains(MAIL) && !line.contains("4111"), "{line}");
     assert_eq!(record.model.as_deref(), Some("small"));
     assert_eq!(record.content, None);
-    assert_eq!(record.cut.and_then(|cut| cut.withheld), Some(4));
+    assert_eq!(record.cut.and_then(|cut| cut.withheld), Some(5));
     assert_eq!(llmobs.losses().withheld, 1);
     assert_eq!(llmobs.losses().total(), 0);
 }

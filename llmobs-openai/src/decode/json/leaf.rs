@@ -13,6 +13,11 @@ pub(in crate::decode) fn has_text(raw: Raw<'_>) -> bool {
     raw.is_some_and(|raw| raw.get().starts_with('"') && raw.get().len() > 2)
 }
 
+/// A member that is a string, as it was sent.
+pub(in crate::decode) fn string(raw: Raw<'_>) -> Raw<'_> {
+    raw.filter(|raw| raw.get().starts_with('"'))
+}
+
 /// Whether a member is an object or array with anything in it.
 pub(in crate::decode) fn has_members(raw: Raw<'_>) -> bool {
     raw.is_some_and(|raw| {

@@ -1,0 +1,39 @@
+//! The sink of the own pipeline: events as log records, over OTLP.
+
+use llmobs_core::{Batch, Sink, SinkError};
+use prost::Message;
+
+use super::encode::log_records;
+use crate::resource::Resource;
+use crate::style::Style;
+use crate::transport::{Endpoint, Shipper};
+
+/// Exports events as log records; see [`Otlp::install`](crate::Otlp::install).
+///
+/// Each failed call is an event, each evaluation, and where it was asked for each generating call
+/// with its details. Records without events are taken, and nothing is sent of them.
+#[derive(Debug)]
+pub struct EventSink {
+    style: Style,
+    shipper: Shipper,
+}
+
+impl EventSink {
+    pub(crate) fn new(resource: Resource, style: Style, endpoint: Endpoint) -> Self {
+        let shipper = Shipper::new("otlp-events", "events", resource, endpoint);
+        Self { style, shipper }
+    }
+}
+
+impl Sink for EventSink {
+    fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
+        let style = &self.style;
+        self.shipper.ship(batch.records, |record, items| {
+            items.extend(log_records(record, style).map(|event| event.encode_to_vec().into()));
+        })
+    }
+
+    fn name(&self) -> &str {
+        self.shipper.name()
+    }
+}

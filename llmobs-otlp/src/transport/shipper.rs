@@ -1,0 +1,162 @@
+//! Records on their way to one endpoint: what the sinks have in common.
+
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use llmobs_core::{Record, SinkError};
+use opentelemetry_proto::tonic::resource::v1;
+
+use super::queue::Experience;
+use super::{Endpoint, ExportError, Item, Load, Queue, Settled, Transport};
+use crate::resource::Resource;
+
+/// Makes requests of records, and sends them.
+///
+/// A batch that is offered again goes on where it stopped: what was taken is not sent again, and
+/// what was refused stays refused.
+#[derive(Debug)]
+pub(crate) struct Shipper {
+    name: String,
+    resource: Resource,
+    /// What the items are called.
+    what: &'static str,
+    transport: Transport,
+    experience: Experience,
+    under_way: Option<UnderWay>,
+    noticed: bool,
+}
+
+/// A batch that has begun.
+#[derive(Debug)]
+struct UnderWay {
+    /// Its first record, whose place in memory is nobody else's as long as this is here.
+    first: Weak<Record>,
+    len: usize,
+    queue: Queue,
+}
+
+/// Loads of one service each.
+#[derive(Debug, Default)]
+struct Packing<'a> {
+    loads: Vec<(Option<&'a str>, Option<&'a str>, Load)>,
+}
+
+impl Shipper {
+    /// `kind` names the sink of the first endpoint, and begins the names of the others; `what` are the
+    /// items.
+    pub(crate) fn new(
+        kind: &str,
+        what: &'static str,
+        resource: Resource,
+        endpoint: Endpoint,
+    ) -> Self {
+        let name = endpoint.name(kind);
+        let transport = Transport::new(endpoint);
+        let experience = Experience::default();
+        Self { name, resource, what, transport, experience, under_way: None, noticed: false }
+    }
+
+    /// The sink's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Sends what `encode` makes of each record: none, one or several encoded items.
+    pub(crate) fn ship(
+        &mut self,
+        records: &[Arc<Record>],
+        encode: impl FnMut(&Record, &mut Vec<Bytes>),
+    ) -> Result<(), SinkError> {
+        let Some(first) = records.first() else { return Ok(()) };
+        let same = |begun: &UnderWay| {
+            begun.len == records.len() && Weak::as_ptr(&begun.first) == Arc::as_ptr(first)
+        };
+        let mut under_way = match self.under_way.take().filter(same) {
+            Some(begun) => begun,
+            None => UnderWay {
+                first: Arc::downgrade(first),
+                len: records.len(),
+                queue: Queue::new(self.pack(records, encode), &self.experience),
+            },
+        };
+        match under_way.queue.send(&mut self.transport, &mut self.experience, self.what) {
+            Ok(settled) => self.settle(settled, records.len()),
+            Err(err) => {
+                self.under_way = Some(under_way);
+                Err(retryable(err))
+            }
+        }
+    }
+
+    fn pack(
+        &self,
+        records: &[Arc<Record>],
+        mut encode: impl FnMut(&Record, &mut Vec<Bytes>),
+    ) -> Vec<Load> {
+        let mut packing = Packing::default();
+        let mut items = Vec::new();
+        for (n, record) in records.iter().enumerate() {
+            encode(record, &mut items);
+            for bytes in items.drain(..) {
+                let load = packing.load(record, bytes.len(), self);
+                load.push(Item { record: n, bytes });
+            }
+        }
+        packing.loads.into_iter().map(|(_, _, load)| load).collect()
+    }
+
+    fn settle(&mut self, settled: Settled, records: usize) -> Result<(), SinkError> {
+        let Settled { refused, rejected, message, notice, .. } = settled;
+        if let Some(notice) = notice.filter(|_| !self.noticed) {
+            self.noticed = true;
+            warn(self.name.clone(), notice);
+        }
+        let lost = (refused.len() as u64).saturating_add(rejected).min(records as u64);
+        match lost {
+            0 => Ok(()),
+            _ => Err(SinkError::partial(lost, message.unwrap_or_default())),
+        }
+    }
+}
+
+impl<'a> Packing<'a> {
+    /// The load an item of this size goes into.
+    fn load(&mut self, of: &'a Record, bytes: usize, shipper: &Shipper) -> &mut Load {
+        let (service, environment) = (of.service.as_deref(), of.environment.as_deref());
+        let room = self.loads.iter().rposition(|(s, e, load)| {
+            *s == service && *e == environment && shipper.experience.fits(load, bytes)
+        });
+        let place = room.unwrap_or_else(|| {
+            let attributes = shipper.resource.attributes(service, environment);
+            let resource = v1::Resource {
+                attributes: attributes.iter().map(Into::into).collect(),
+                ..v1::Resource::default()
+            };
+            self.loads.push((service, environment, Load::of(resource)));
+            self.loads.len() - 1
+        });
+        #[expect(clippy::indexing_slicing, reason = "the place was found or made above")]
+        &mut self.loads[place].2
+    }
+}
+
+fn retryable(err: ExportError) -> SinkError {
+    let error = SinkError::retryable(err.message);
+    let error = err.source.into_iter().fold(error, SinkError::caused_by);
+    err.retry_after.into_iter().fold(error, SinkError::retry_after)
+}
+
+/// Passes on what an endpoint says that is no loss. The thread of a sink has no subscriber while it
+/// exports, so it is told from another.
+fn warn(sink: String, said: String) {
+    let warn = move || {
+        tracing::warn!(
+            target: "llmobs",
+            sink,
+            said,
+            "the endpoint has taken everything, and has something to say"
+        );
+    };
+    // Without a thread to be had there is more to worry about.
+    let _ = std::thread::Builder::new().name("llmobs-notice".into()).spawn(warn);
+}

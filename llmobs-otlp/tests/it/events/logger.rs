@@ -1,0 +1,82 @@
+//! Events through a provider of loggers of the application's.
+
+use llmobs_core::testing::samples;
+use llmobs_core::{Capture, Evaluation, Record};
+use opentelemetry_sdk::trace::Sampler;
+use serde_json::json;
+
+use crate::provider::{logger_provider, provider};
+use crate::receiver::{Receiver, json as attributes};
+use crate::scene::{Scene, complete, issue};
+
+/// The same records, once through our own export and once through a provider.
+fn both(records: &[Record]) -> (Scene, Scene) {
+    let capture = |builder: llmobs_core::Builder| builder.capture(Capture::ALL);
+    let own = Scene::told(|otlp| otlp.details(true), capture);
+    let receiver = Receiver::start();
+    let loggers = logger_provider(&receiver);
+    let logs = format!("{}/v1/logs", receiver.url());
+    let told = Scene::to(
+        receiver,
+        |otlp| {
+            let otlp = otlp.details(true).logger_provider(&loggers);
+            // The provider goes before an endpoint.
+            otlp.logs_endpoint(&logs).expect("a URL")
+        },
+        capture,
+    );
+    for scene in [&own, &told] {
+        records.iter().for_each(|record| scene.recorder().record(record.clone()));
+        scene.flush();
+    }
+    (own, told)
+}
+
+#[test]
+fn a_provider_of_the_applications_gets_the_same_events() {
+    let evaluation = Evaluation::new("relevance").score(0.5).of(&samples::streamed_chat());
+    let timestamp = samples::evaluation().timestamp;
+    let evaluation = Record { timestamp, ..evaluation };
+    let (own, told) = both(&[samples::streamed_chat(), samples::failed(), evaluation]);
+    let (own, told) = (own.receiver.events(), told.receiver.events());
+    assert_eq!((own.len(), told.len()), (4, 4));
+    for (own, told) in own.iter().zip(&told) {
+        assert_eq!(attributes(&own.attributes), attributes(&told.attributes));
+        assert_eq!((&own.event_name, &own.body), (&told.event_name, &told.body));
+        assert_eq!(own.severity_number, told.severity_number);
+        assert_eq!(own.severity_text, told.severity_text);
+        assert_eq!((&own.trace_id, &own.span_id), (&told.trace_id, &told.span_id));
+        assert_eq!((own.flags, own.time_unix_nano), (told.flags, told.time_unix_nano));
+        assert_eq!(own.observed_time_unix_nano, told.observed_time_unix_nano);
+    }
+}
+
+#[test]
+fn null_has_no_place_in_a_provider_and_is_left_out_of_objects() {
+    let mut record = samples::streamed_chat();
+    let messages = json!([{"role": "assistant", "parts": [null], "finish_reason": null}]);
+    record.content.get_or_insert_default().output_messages = Some(messages.clone());
+    let (own, told) = both(&[record]);
+    let found = |scene: &Scene| {
+        attributes(&scene.receiver.events()[0].attributes)["gen_ai.output.messages"].clone()
+    };
+    assert_eq!(found(&own), messages);
+    assert_eq!(found(&told), json!([{"role": "assistant", "parts": ["null"]}]));
+}
+
+#[test]
+fn attached_spans_and_events_of_both_providers_are_of_one_trace() {
+    let receiver = Receiver::start();
+    let (spans, logs) = (provider(&receiver, Sampler::AlwaysOn), logger_provider(&receiver));
+    let scene = Scene::to(
+        receiver,
+        |otlp| otlp.tracer_provider(&spans).logger_provider(&logs),
+        |builder| builder,
+    );
+    complete(issue(scene.recorder(), json!({"model": "m"})), 500, json!({"error": {"type": "e"}}));
+    scene.flush();
+    let (span, event) = (scene.receiver.span("chat m"), scene.receiver.events().remove(0));
+    assert_eq!((event.trace_id, event.span_id, event.flags), (span.trace_id, span.span_id, 1));
+    let (_, scope) = scene.receiver.scoped_events().remove(0);
+    assert_eq!(scope.scope.expect("a scope").name, "llmobs");
+}
