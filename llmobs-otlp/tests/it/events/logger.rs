@@ -14,6 +14,7 @@ fn both(records: &[Record]) -> (Scene, Scene) {
     let capture = |builder: llmobs_core::Builder| builder.capture(Capture::ALL);
     let own = Scene::told(|otlp| otlp.details(true), capture);
     let receiver = Receiver::start();
+    receiver.receives_anything("the test's provider has no resource");
     let loggers = logger_provider(&receiver);
     let logs = format!("{}/v1/logs", receiver.url());
     let told = Scene::to(
@@ -67,6 +68,7 @@ fn null_has_no_place_in_a_provider_and_is_left_out_of_objects() {
 #[test]
 fn attached_spans_and_events_of_both_providers_are_of_one_trace() {
     let receiver = Receiver::start();
+    receiver.receives_anything("the test's provider has no resource");
     let (spans, logs) = (provider(&receiver, Sampler::AlwaysOn), logger_provider(&receiver));
     let scene = Scene::to(
         receiver,
