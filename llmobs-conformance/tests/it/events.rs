@@ -62,7 +62,9 @@ fn what_is_right_has_nothing_wrong() {
         event_name: "gen_ai.client.operation.exception".into(),
         severity_number: 13,
         severity_text: "WARN".into(),
-        attributes: attributes(&json!({"exception.type": "timeout"})),
+        attributes: attributes(
+            &json!({"exception.type": "timeout", "gen_ai.operation.name": "chat"}),
+        ),
         ..details()
     };
     let apart = LogRecord { trace_id: Vec::new(), span_id: Vec::new(), ..judged() };
@@ -106,9 +108,14 @@ fn attributes_follow_the_registry() {
     wrong(with(key, Value::Null), Class::MissingRequired, Some(key));
     let key = "gen_ai.tool.name";
     wrong(with(key, json!("x")), Class::AttributeNotAllowed, Some(key));
-    let mut judged = judged();
-    set(&mut judged.attributes, "gen_ai.evaluation.score.value", &Value::Null);
-    wrong(judged, Class::MissingConditional, Some("gen_ai.evaluation.score.value"));
+    let thrown = LogRecord {
+        event_name: "gen_ai.client.operation.exception".into(),
+        severity_number: 13,
+        severity_text: "WARN".into(),
+        attributes: attributes(&json!({"gen_ai.operation.name": "chat"})),
+        ..details()
+    };
+    wrong(thrown, Class::MissingConditional, Some("exception.type"));
 }
 
 #[test]

@@ -70,6 +70,7 @@ fn content_goes_where_it_was_sent() {
 fn a_recorder_that_captures_nothing_sends_no_content_whatever_the_place() {
     let place = |otlp: llmobs_otlp::Otlp| otlp.content(ContentPlace::SpanAndEvent);
     let scene = Scene::told(place, |builder| builder);
+    scene.receiver.receives_anything("the same words stand in place of every content");
     let [_, evaluation] = sung();
     scene.recorder().record(evaluation);
     let event = only(&scene);
