@@ -60,3 +60,9 @@ pub use self::otlp::{
 #[cfg(feature = "prometheus")]
 pub use self::prometheus::Prometheus;
 pub use self::sink::OtlpSink;
+
+/// The registry of the names under `llmobs.`: attributes, spans, metrics and events, as JSON in the
+/// form of the GenAI registry that it extends.
+///
+/// Here for tools that check or document what arrives; `SEMCONV.md` beside it is the same for readers.
+pub const REGISTRY: &str = include_str!("../semconv/llmobs.json");

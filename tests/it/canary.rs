@@ -21,7 +21,7 @@ use llmobs::{
 use llmobs_testserver::{Answer, ChatScript, Server, ToolCall, chat_chunks, chat_completion};
 use serde_json::json;
 
-use crate::support::{client, question};
+use crate::support::{assert_conforms, client, question};
 
 const CANARY: &str = "canary-4711";
 
@@ -68,6 +68,7 @@ async fn all_bytes(llmobs: Llmobs, out: &Bytes, otlp: &Server) -> String {
     shut.await.expect("no panic").expect("everything is delivered");
     let mut all = String::from_utf8_lossy(&out.0.lock().expect("no panic")).into_owned();
     assert!(otlp.hits() > 0, "spans were exported");
+    assert_conforms(otlp);
     for request in otlp.received() {
         all.push_str(&String::from_utf8_lossy(&request.body));
         all.push_str(&format!("{:?}", request.headers));

@@ -7,6 +7,8 @@ use std::process::{Command, Output};
 use llmobs_testserver::{Answer, Server};
 use serde_json::Value;
 
+use crate::support::assert_conforms;
+
 /// What every streamed call must tell.
 const TOLD: [&str; 15] = [
     "request_id",
@@ -193,6 +195,7 @@ async fn the_quickstart_exports_where_the_environment_says() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("at your OTLP endpoint"));
     assert!(collector.received().iter().any(|request| request.path() == "/v1/traces"));
+    assert_conforms(&collector);
     assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 0, "no file");
 }
 

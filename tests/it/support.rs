@@ -9,7 +9,11 @@ use async_openai::types::chat::{
     CreateChatCompletionRequestArgs,
 };
 use llmobs::testing::Recording;
+use llmobs_conformance::{Checker, Exceptions};
 use llmobs_testserver::Server;
+
+/// Attributes that the tests' application gives its steps.
+const APPLICATION: [&str; 1] = ["said"];
 
 /// A client of `server` that observes, with whichever recorder is current.
 pub(crate) fn client(server: &Server) -> Client<OpenAIConfig> {
@@ -32,6 +36,25 @@ pub(crate) fn question(text: &str) -> CreateChatCompletionRequest {
         })
         .build()
         .expect("the request is complete")
+}
+
+/// What arrived over OTLP at `server` is as the conventions' registries have it, or declared.
+#[track_caller]
+pub(crate) fn assert_conforms(server: &Server) {
+    let checker = Checker::of_this_workspace().expect("the registries can be read");
+    let Some(checker) = checker.map(|checker| checker.application(APPLICATION)) else { return };
+    let exceptions = Exceptions::of_this_workspace().expect("a list of exceptions");
+    let mut requests = 0;
+    for request in server.received() {
+        let found = checker.check_body(request.path(), &request.body).expect("a protobuf body");
+        if let Some(found) = found {
+            requests += 1;
+            let undeclared = exceptions.undeclared(found);
+            let told: Vec<_> = undeclared.iter().map(ToString::to_string).collect();
+            assert!(told.is_empty(), "{}", told.join("\n"));
+        }
+    }
+    assert!(requests > 0, "nothing arrived over OTLP");
 }
 
 /// A recorder of this test's own, on the machine's clock.

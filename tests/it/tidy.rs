@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("llmobs-otlp", &["llmobs-core"]),
     ("llmobs-macros", &[]),
     ("llmobs-cli", &["llmobs-core", "llmobs-openai"]),
+    ("llmobs-conformance", &[]),
     ("llmobs-testserver", &[]),
     ("collector", &["llmobs", "llmobs-testserver"]),
     ("without-facade", &["llmobs-core", "llmobs-openai", "llmobs-macros"]),

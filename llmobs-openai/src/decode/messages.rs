@@ -29,12 +29,17 @@ pub(super) fn from_prompt(sent: Value) -> Value {
 }
 
 /// Tools offered, without the wrapping that only the chat API has.
+///
+/// A provider's own tools have no name but their type, and the conventions ask for one of each.
 pub(super) fn tool_definitions(sent: Value) -> Value {
     let Value::Array(sent) = sent else { return Value::Array(Vec::new()) };
     let unwrap = |tool: Value| {
         let Value::Object(mut tool) = tool else { return tool };
         let kind = tool.get("type").and_then(Value::as_str).unwrap_or("function").to_owned();
         let Some(Value::Object(mut inner)) = tool.remove(&kind) else {
+            let label = tool.get("server_label").and_then(Value::as_str);
+            let name = label.unwrap_or(&kind).to_owned();
+            tool.entry("name").or_insert_with(|| name.into());
             tool.insert("type".into(), kind.into());
             return Value::Object(tool);
         };

@@ -1,5 +1,6 @@
 //! Names that particular backends read.
 
+use llmobs_conformance::Checker;
 use llmobs_core::testing::samples;
 use llmobs_core::{Record, StepKind, Usage};
 use llmobs_otlp::Compat;
@@ -11,6 +12,11 @@ use crate::scene::Scene;
 /// What a record arrives with under names that are not the conventions' nor ours.
 fn added(compat: Compat, record: Record) -> Value {
     let scene = Scene::with(|otlp| otlp.compat(compat), |builder| builder);
+    scene.receiver.expects(Checker::compat);
+    added_in(&scene, record)
+}
+
+fn added_in(scene: &Scene, record: Record) -> Value {
     scene.recorder().record(record);
     scene.flush();
     let span = scene.receiver.spans().remove(0);
@@ -38,7 +44,9 @@ fn langfuse_gets_the_first_token_the_prompt_and_counts_that_add_up() {
     // What contradicts itself does not add up.
     let mut odd = chat();
     odd.usage = Some(Usage { cache_read_tokens: Some(9_999), ..Usage::default() });
-    let found = added(Compat::Langfuse, odd);
+    let scene = Scene::with(|otlp| otlp.compat(Compat::Langfuse), |builder| builder);
+    scene.receiver.receives_anything("the counts contradict each other");
+    let found = added_in(&scene, odd);
     assert_eq!(found.get("langfuse.observation.usage_details"), None);
 }
 
@@ -94,6 +102,7 @@ fn backends_get_costs_in_dollars() {
 fn mlflow_gets_values_and_embeddings_that_have_no_output() {
     let record = Record { operation: Some("embeddings".into()), output_tokens: None, ..chat() };
     let scene = Scene::with(|otlp| otlp.compat(Compat::Mlflow), |builder| builder);
+    scene.receiver.expects(Checker::compat);
     scene.recorder().record(record);
     scene.flush();
     let found = attributes(&scene.receiver.spans().remove(0).attributes);

@@ -185,6 +185,7 @@ fn a_partial_success_says_why_and_an_empty_one_nothing() {
 #[test]
 fn a_batch_too_large_for_one_request_is_sent_in_several_and_goes_on_where_it_stopped() {
     let receiver = Receiver::start();
+    receiver.receives_anything("the content is only large");
     let mut sink = otlp(&receiver.url()).sink().expect("a sink");
     let large = |n: u64| {
         let text = "x".repeat(3 << 20);

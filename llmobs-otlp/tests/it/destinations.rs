@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use llmobs_conformance::Checker;
 use llmobs_core::{LossCause, SinkLosses};
 use llmobs_otlp::{Compression, Destination, Otlp, OtlpError, Signal};
 
@@ -37,6 +38,8 @@ fn one_that_is_down_holds_up_no_other() {
         // It is still being tried when all is over.
         |builder| builder.shutdown_timeout(Duration::from_millis(10)),
     );
+    scene.receiver.expects(Checker::compat);
+    second.expects(Checker::compat);
     scene.receiver.rule(|_| Some(Answer { delay: Duration::from_secs(60), ..Answer::default() }));
     for _ in 0..20 {
         quick_call(scene.recorder(), "m");
@@ -69,6 +72,8 @@ fn each_has_an_account_headers_and_compression_of_its_own() {
         },
         |builder| builder,
     );
+    scene.receiver.expects(Checker::compat);
+    second.expects(Checker::compat);
     scene.receiver.rule(|_| Some(Answer { status: 403, ..Answer::default() }));
     quick_call(scene.recorder(), "m");
     let err = scene.recorder().flush(Duration::from_secs(20)).expect_err("one refuses");

@@ -9,6 +9,7 @@
 mod attached;
 mod compat;
 mod config;
+mod conformance;
 mod content;
 mod delivery;
 mod destinations;
@@ -25,6 +26,7 @@ mod notice;
 mod own;
 mod provider;
 mod receiver;
+mod recordings;
 mod refused;
 mod registry;
 mod scene;

@@ -10,6 +10,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_proto::transform::logs::tonic::group_logs_by_resource_and_scope;
 use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
+use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{LogBatch, LogExporter, SdkLoggerProvider};
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
@@ -24,20 +25,26 @@ use crate::receiver::Receiver;
 pub(crate) fn provider(receiver: &Receiver, sampler: Sampler) -> SdkTracerProvider {
     SdkTracerProvider::builder()
         .with_sampler(sampler)
-        .with_simple_exporter(Post(receiver.addr()))
+        .with_simple_exporter(Post { to: receiver.addr(), resource: Default::default() })
         .build()
 }
 
 #[derive(Debug)]
-struct Post(SocketAddr);
+struct Post {
+    to: SocketAddr,
+    resource: ResourceAttributesWithSchema,
+}
 
 impl SpanExporter for Post {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let resource = ResourceAttributesWithSchema::default();
-        let resource_spans = group_spans_by_resource_and_scope(batch, &resource);
+        let resource_spans = group_spans_by_resource_and_scope(batch, &self.resource);
         let body = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
-        post(self.0, "/v1/traces", &body)
+        post(self.to, "/v1/traces", &body)
             .map_err(|err| OTelSdkError::InternalFailure(err.to_string()))
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.resource = resource.into();
     }
 }
 

@@ -13,6 +13,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use flate2::read::GzDecoder;
+use llmobs_conformance::Checker;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -25,8 +26,13 @@ use prost::Message;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use crate::conformance::{Conformance, checker, told, undeclared};
+
 /// A receiver on a port of its own; it stops when dropped.
+///
+/// Then it also fails the test if anything that arrived is not as the conventions have it.
 pub(crate) struct Receiver {
+    conformance: Mutex<Conformance>,
     addr: SocketAddr,
     state: Arc<Mutex<Arrived>>,
     stop: Option<oneshot::Sender<()>>,
@@ -119,7 +125,21 @@ impl Receiver {
             });
         });
         let addr = addr.recv().expect("the receiver has started");
-        Self { addr, state, stop: Some(stop), thread: Some(thread) }
+        let conformance = Mutex::default();
+        Self { conformance, addr, state, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Tells the check of conformance more of what this test sends.
+    pub(crate) fn expects(&self, more: impl FnOnce(Checker) -> Checker) {
+        if let Some(checker) = checker() {
+            let told = Conformance::By(Box::new(more(checker.clone())));
+            *self.conformance.lock().unwrap_or_else(PoisonError::into_inner) = told;
+        }
+    }
+
+    /// Leaves the check of conformance out.
+    pub(crate) fn receives_anything(&self, _reason: &str) {
+        *self.conformance.lock().unwrap_or_else(PoisonError::into_inner) = Conformance::Off;
     }
 
     /// The endpoint, without a path.
@@ -182,6 +202,11 @@ impl Receiver {
         self.decoded("/v1/metrics")
     }
 
+    /// Requests for events, decoded.
+    pub(crate) fn log_requests(&self) -> Vec<ExportLogsServiceRequest> {
+        self.decoded("/v1/logs")
+    }
+
     /// The metrics of the last request for them.
     pub(crate) fn metrics(&self) -> Vec<Metric> {
         let last = self.metric_requests().pop().into_iter();
@@ -224,6 +249,12 @@ impl Drop for Receiver {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        if std::thread::panicking() {
+            return;
+        }
+        let conformance = self.conformance.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let wrong = undeclared(self, &conformance);
+        assert!(wrong.is_empty(), "not as the conventions have it:{}", told(&wrong));
     }
 }
 

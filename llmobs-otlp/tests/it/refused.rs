@@ -25,6 +25,7 @@ fn with(name: &'static str, value: &str, answer: Answer) -> Answer {
 }
 
 fn otlp(receiver: &Receiver) -> Otlp {
+    receiver.receives_anything("ids are small numbers, the same for spans and their parents");
     Otlp::new().endpoint(&receiver.url()).expect("a URL")
 }
 

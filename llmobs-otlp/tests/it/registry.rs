@@ -1,73 +1,15 @@
-//! Everything we send under the conventions' names exists there, with that type and unit.
+//! One of everything that is sent is as the registries have it, and our own registry is whole.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
+use llmobs_conformance::{Registry, Type, markdown};
 use llmobs_core::testing::samples;
 use llmobs_core::{Content, Params, Prompt, Record, StepKind};
-use opentelemetry_proto::tonic::common::v1::KeyValue;
-use opentelemetry_proto::tonic::common::v1::any_value;
-use opentelemetry_proto::tonic::metrics::v1::metric::Data;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::receiver::attribute;
+use crate::conformance::checker;
 use crate::scene::Scene;
-
-const REGISTRY: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/semconv/genai-latest.compact.json");
-
-fn registry() -> Option<Value> {
-    let Ok(text) = std::fs::read_to_string(REGISTRY) else {
-        eprintln!("SKIPPED: the registry of the conventions is not at {REGISTRY}");
-        return None;
-    };
-    Some(serde_json::from_str(&text).expect("the registry is JSON"))
-}
-
-/// Ours, and those of the core conventions that the GenAI registry only refers to.
-fn is_elsewhere(name: &str) -> bool {
-    let core = ["error.type", "server.address", "server.port", "session.id", "user.id"];
-    name.starts_with("llmobs.") || core.contains(&name)
-}
-
-/// The registry's name for an attribute: templates are registered without their last part.
-fn registered<'r>(registry: &'r Value, name: &str) -> Option<&'r Value> {
-    let attributes = &registry["attributes"];
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    let template =
-        |entry: &&Value| entry["type"].as_str().is_some_and(|t| t.starts_with("template"));
-    attributes.get(name).or_else(|| attributes.get(stem).filter(template))
-}
-
-fn type_name(value: &any_value::Value) -> &'static str {
-    match value {
-        any_value::Value::StringValue(_) => "string",
-        any_value::Value::BoolValue(_) => "boolean",
-        any_value::Value::IntValue(_) => "int",
-        any_value::Value::DoubleValue(_) => "double",
-        any_value::Value::ArrayValue(_) => "string[]",
-        other => panic!("spans have no such value: {other:?}"),
-    }
-}
-
-#[track_caller]
-fn check(registry: &Value, attributes: &[KeyValue], seen: &mut BTreeSet<String>) {
-    for KeyValue { key, .. } in attributes.iter().filter(|a| !is_elsewhere(&a.key)) {
-        let entry = registered(registry, key).unwrap_or_else(|| panic!("{key} is not registered"));
-        let found = type_name(&attribute(attributes, key).expect("a value"));
-        let expected = match &entry["type"] {
-            // An enum's values are texts; structured values are JSON texts on spans.
-            Value::Object(_) => "string",
-            Value::String(kind) => match kind.as_str() {
-                "any" | "template[string]" | "enum" => "string",
-                kind => kind,
-            },
-            other => panic!("{key} has a type of another kind: {other}"),
-        };
-        assert_eq!(found, expected, "{key}");
-        assert_ne!(entry["stability"], json!("deprecated"), "{key}");
-        seen.insert(key.clone());
-    }
-}
 
 fn everything() -> Vec<Record> {
     let params = Params {
@@ -109,7 +51,16 @@ fn everything() -> Vec<Record> {
     chat.usage.get_or_insert_default().inconsistent = false;
     chat.params = Some(Box::new(params));
     chat.prompt = Some(prompt);
-    chat.content = Some(Box::new(content.clone()));
+    // Nobody looks for documents in a chat.
+    let Content { input_messages, output_messages, system_instructions, tool_definitions, .. } =
+        content.clone();
+    chat.content = Some(Box::new(Content {
+        input_messages,
+        output_messages,
+        system_instructions,
+        tool_definitions,
+        ..Content::default()
+    }));
     let embeddings = Record { operation: Some("embeddings".into()), ..chat.clone() };
     let fetch = Record { operation: Some("fetch_response".into()), ..chat.clone() };
     let of = |operation: &'static str, api: &'static str| Record {
@@ -131,16 +82,25 @@ fn everything() -> Vec<Record> {
     let mut records = vec![chat, embeddings, fetch, samples::failed(), samples::dropped()];
     records.extend(others);
     records.push(samples::unreachable());
-    let known = [
+    let steps = [
         StepKind::Tool,
         StepKind::Agent,
         StepKind::Workflow,
         StepKind::Retrieval,
         StepKind::Plan,
         StepKind::Memory,
+        StepKind::Rerank,
+        StepKind::Guardrail,
+        StepKind::Fallback,
     ];
-    for step in known {
-        let content = Some(Box::new(content.clone()));
+    for step in steps {
+        let Content { arguments, result, .. } = content.clone();
+        // Nobody speaks or looks for anything in a plan.
+        let content = match step {
+            StepKind::Plan => Content { arguments, result, ..Content::default() },
+            _ => content.clone(),
+        };
+        let content = Some(Box::new(content));
         // Names of the application's own are nobody's to register.
         let attributes = std::collections::BTreeMap::new();
         records.push(Record { step: Some(step), content, attributes, ..samples::told_step() });
@@ -148,48 +108,149 @@ fn everything() -> Vec<Record> {
     records
 }
 
-#[test]
-fn every_attribute_and_metric_we_send_is_registered() {
-    let Some(registry) = registry() else { return };
+/// Sends one of everything.
+pub(crate) fn scene_of_everything() -> Scene {
     let scene = Scene::measured();
     for mut record in everything() {
         if let Some(latency) = &mut record.latency {
             latency.chunk_gaps_ms = vec![20.0];
         }
-        let totals = record.totals.get_or_insert_default();
-        (totals.own_inference_calls, totals.own_tools) = (Some(1), Some(2));
         scene.recorder().record(record);
     }
     scene.flush();
+    scene
+}
 
-    let mut seen = BTreeSet::new();
-    for span in scene.receiver.spans() {
-        check(&registry, &span.attributes, &mut seen);
-    }
-    assert!(seen.len() > 40, "{}: {seen:?}", seen.len());
-    let metrics = scene.receiver.metrics();
-    let mut registered = 0;
-    for metric in metrics {
-        let points: Vec<_> = match metric.data.expect("data") {
-            Data::Histogram(data) => data.data_points.into_iter().map(|p| p.attributes).collect(),
-            Data::Sum(data) => data.data_points.into_iter().map(|p| p.attributes).collect(),
-            other => panic!("no metric of ours: {other:?}"),
-        };
-        let (is_histogram, name) = (metric.name.as_str(), &metric.name);
-        if name.starts_with("llmobs.") {
+#[test]
+fn one_of_everything_is_as_the_registries_have_it() {
+    let scene = scene_of_everything();
+    let spans = scene.receiver.spans();
+    let attributes = spans.iter().flat_map(|span| &span.attributes);
+    let keys: BTreeSet<_> = attributes.map(|attribute| attribute.key.as_str()).collect();
+    assert!(keys.len() > 80, "{}: {keys:?}", keys.len());
+    let metrics: BTreeSet<_> =
+        scene.receiver.metrics().into_iter().map(|metric| metric.name).collect();
+    let standard = metrics.iter().filter(|name| name.starts_with("gen_ai.")).count();
+    assert!(standard >= 16, "{metrics:?}");
+    // What is not as the registries have it fails the test where the receiver ends.
+}
+
+/// Texts in quotes in the code of a file, comments left out.
+fn literals(source: &str) -> impl Iterator<Item = String> {
+    let code = source.lines().map(|line| line.split("//").next().unwrap_or_default());
+    code.flat_map(|line| line.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>())
+}
+
+fn constants() -> BTreeSet<String> {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../llmobs-core/src"));
+    let mut files = vec![folder.join("semconv.rs")];
+    let entries = std::fs::read_dir(folder.join("semconv")).expect("the folder is there");
+    // Names in `foreign` are read of other crates' spans, and never sent.
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    files.extend(paths.filter(|path| !path.ends_with("foreign.rs")));
+    let text = |path| std::fs::read_to_string(path).expect("source is text");
+    files.into_iter().flat_map(|path| literals(&text(path)).collect::<Vec<_>>()).collect()
+}
+
+fn ours() -> Registry {
+    serde_json::from_str(llmobs_otlp::REGISTRY).expect("our registry is of the registries' form")
+}
+
+#[test]
+fn our_registry_has_every_name_of_ours_and_no_other() {
+    let ours = ours();
+    let attributes = ours.attributes.iter().map(|(key, def)| match def.kind {
+        Some(Type::Template(_)) => format!("{key}."),
+        _ => key.clone(),
+    });
+    let metrics = ours.metrics.keys().cloned();
+    let is_ours = |name: &String| name.starts_with("llmobs.");
+    let registered: BTreeSet<_> =
+        attributes.chain(metrics).chain(ours.events.keys().cloned()).filter(is_ours).collect();
+    let constants: BTreeSet<_> = constants().into_iter().filter(is_ours).collect();
+    let missing: Vec<_> = constants.difference(&registered).collect();
+    let left_over: Vec<_> = registered.difference(&constants).collect();
+    assert!(missing.is_empty(), "not in semconv/llmobs.json: {missing:?}");
+    assert!(left_over.is_empty(), "in semconv/llmobs.json, and nowhere else: {left_over:?}");
+}
+
+#[test]
+fn names_of_backends_are_in_our_registry_and_no_others() {
+    let source = include_str!("../../../llmobs-core/src/semconv.rs");
+    let (_, compat) = source.split_once("pub mod compat {").expect("the names of backends");
+    let (compat, _) = compat.split_once("\n}").expect("they end");
+    let named: BTreeSet<_> = literals(compat).collect();
+    let ours = ours();
+    let compat = ours.attributes.iter().filter(|(_, def)| def.compat.is_some());
+    let registered: BTreeSet<_> = compat.map(|(key, _)| key.clone()).collect();
+    assert_eq!(named, registered);
+}
+
+#[test]
+fn every_name_of_the_conventions_that_we_know_is_registered() {
+    let Some(checker) = checker() else { return };
+    let (latest, previous) = (checker.registry(), checker.previous());
+    let known = |name: &str| {
+        let name = name.trim_end_matches('.');
+        [latest, previous].iter().any(|registry| {
+            let as_attribute = registry.attributes.contains_key(name);
+            as_attribute
+                || registry.metrics.contains_key(name)
+                || registry.events.contains_key(name)
+        })
+    };
+    let theirs = |name: &String| name.starts_with("gen_ai.") || name.starts_with("openai.");
+    let unknown: Vec<_> =
+        constants().into_iter().filter(theirs).filter(|name| !known(name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn our_registry_says_of_everything_what_it_means() {
+    let ours = ours();
+    for (key, def) in &ours.attributes {
+        if !(key.starts_with("llmobs.") || def.compat.is_some()) {
+            let adds = matches!(def.kind, Some(Type::Enum(_))) && def.brief.is_empty();
+            assert!(adds, "{key} is the conventions': only values can be added to it");
             continue;
         }
-        registered += 1;
-        let entry = registry["metrics"].get(is_histogram).expect(name);
-        assert_eq!(entry["unit"], json!(metric.unit), "{name}");
-        let known = entry["attributes"].as_object().expect("attributes");
-        for attributes in points {
-            let foreign =
-                |a: &&KeyValue| !a.key.starts_with("llmobs.") && !known.contains_key(&a.key);
-            let foreign: Vec<_> = attributes.iter().filter(foreign).map(|a| &a.key).collect();
-            assert!(foreign.is_empty(), "{name} has no {foreign:?}");
-            check(&registry, &attributes, &mut seen);
-        }
+        assert!(def.brief.ends_with('.') && def.brief.len() > 10, "{key}: {}", def.brief);
+        assert!(def.note.is_empty() || def.note.ends_with('.'), "{key}: {}", def.note);
+        assert_eq!(def.stability, "development", "{key}");
+        let unit = key.ends_with("_ms") && !def.brief.to_lowercase().contains("milliseconds");
+        assert!(!unit, "{key} does not say its unit");
     }
-    assert_eq!(registered, 18);
+    for (name, metric) in ours.metrics.iter().filter(|(name, _)| name.starts_with("llmobs.")) {
+        assert!(metric.brief.ends_with('.') && !metric.unit.is_empty(), "{name}");
+        let buckets = metric.instrument == "histogram";
+        assert_eq!(!metric.buckets.is_empty(), buckets, "{name}");
+        assert!(metric.buckets.is_sorted(), "{name}");
+    }
+    for (id, span) in &ours.spans {
+        assert!(span.brief.ends_with('.'), "{id}");
+        assert!(!span.matches.is_empty(), "{id}: nothing says which spans are of it");
+        assert!(span.extends.is_some() || !span.kind.is_empty(), "{id}");
+    }
+}
+
+/// `LLMOBS_BLESS=1` writes it anew.
+#[test]
+fn the_published_page_is_that_of_our_registry() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/SEMCONV.md");
+    let page = markdown(llmobs_otlp::REGISTRY, include_str!("../../semconv/exceptions.json"))
+        .expect("both are of their form");
+    if std::env::var_os("LLMOBS_BLESS").is_some() {
+        std::fs::write(path, &page).expect("the page can be written");
+    }
+    let published = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(published == page, "SEMCONV.md is not that of semconv/: run with LLMOBS_BLESS=1");
+}
+
+#[test]
+fn exceptions_have_reasons_that_somebody_can_read() {
+    for (exception, _) in crate::conformance::exceptions().used() {
+        assert!(exception.reason.ends_with('.') && exception.reason.len() > 30, "{exception:?}");
+        let named = !exception.kinds.is_empty() || !exception.attributes.is_empty();
+        assert!(exception.class.is_some() && named, "an exception from everything: {exception:?}");
+    }
 }

@@ -14,6 +14,8 @@ use crate::scene::Scene;
 /// The name and the attributes a record arrives with.
 fn arrived(record: Record) -> (String, Value) {
     let scene = Scene::own();
+    let own: Vec<_> = record.attributes.keys().cloned().collect();
+    scene.receiver.expects(|checker| checker.application(own.iter().map(String::as_str)));
     scene.recorder().record(record);
     scene.flush();
     let mut spans = scene.receiver.spans();

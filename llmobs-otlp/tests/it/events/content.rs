@@ -43,6 +43,7 @@ fn heard(place: Option<ContentPlace>) -> (bool, bool) {
         },
         |builder| builder.capture(Capture::ALL),
     );
+    scene.receiver.receives_anything("the same words stand in place of every content");
     sung().into_iter().for_each(|record| scene.recorder().record(record));
     scene.flush();
     assert_eq!((scene.receiver.spans().len(), scene.receiver.events().len()), (1, 3));
@@ -70,6 +71,7 @@ fn content_goes_where_it_was_sent() {
 fn a_recorder_that_captures_nothing_sends_no_content_whatever_the_place() {
     let place = |otlp: llmobs_otlp::Otlp| otlp.content(ContentPlace::SpanAndEvent);
     let scene = Scene::told(place, |builder| builder);
+    scene.receiver.receives_anything("the same words stand in place of every content");
     let [_, evaluation] = sung();
     scene.recorder().record(evaluation);
     let event = only(&scene);
@@ -190,6 +192,7 @@ fn what_is_deeper_than_decoders_read_is_text() {
         deep = json!({"in": [deep]});
     }
     let scene = Scene::told(|otlp| otlp.details(true), |builder| builder);
+    scene.receiver.receives_anything("the content is none but for its form");
     let content = Content { input_messages: Some(deep), ..Content::default() };
     let content = Some(Box::new(content));
     scene.recorder().record(Record { content, ..samples::streamed_chat() });
@@ -222,6 +225,7 @@ fn content_goes_before_tags_where_there_is_no_room_for_both() {
 #[test]
 fn numbers_texts_and_bytes_at_the_edges_arrive() {
     let scene = Scene::told(|otlp| otlp.details(true), |builder| builder);
+    scene.receiver.receives_anything("the content is none but for its form");
     for mut record in llmobs_core::testing::kit::odd_records() {
         record.operation = Some("chat".into());
         scene.recorder().record(record);

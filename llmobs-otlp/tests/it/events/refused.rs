@@ -69,6 +69,7 @@ fn a_partial_success_counts_what_was_rejected_and_an_empty_one_nothing() {
 fn many_large_events_go_in_several_requests() {
     let unread = |builder: Builder| builder.redact(Redact::none());
     let scene = Scene::told(|otlp| otlp.details(true), unread);
+    scene.receiver.receives_anything("the content is only large");
     let large = || {
         let mut record = samples::streamed_chat();
         let content = record.content.get_or_insert_default();
