@@ -33,6 +33,7 @@ use crate::id::RequestId;
 use crate::queue::lock;
 use crate::recorder::{Recorder, contained};
 use crate::scope::{Place, Scope};
+use crate::semconv::operation;
 use crate::span::{Innermost, OpenSpan, SpanKind, SpanStart};
 use crate::time::Timestamp;
 use crate::worker::Message;
@@ -171,7 +172,11 @@ impl Recorder {
         // A request that finds no room is not kept: the call is recorded without its facts.
         let request = start.body.and_then(|body| Sent::whole(body, self));
         let request_told = request_len.is_some();
-        let deployment = contained(|| decoder.deployment(&start.target)).flatten();
+        let named = contained(|| match route.operation {
+            operation::FETCH_RESPONSE | operation::RETRIEVAL => decoder.subject(&start.target),
+            _ => decoder.deployment(&start.target),
+        });
+        let named = named.flatten().unwrap_or_default();
         let shared = Arc::new(CallShared {
             recorder: self.clone(),
             number: self.next_number(),
@@ -179,7 +184,7 @@ impl Recorder {
             decoder,
             host: SmallVec::from_slice(start.target.host.as_bytes()),
             port: start.target.port,
-            deployment: SmallVec::from_slice(deployment.unwrap_or_default().as_bytes()),
+            named: SmallVec::from_slice(named.as_bytes()),
             scope,
             fallback_attempt,
             span,

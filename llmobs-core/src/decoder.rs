@@ -22,6 +22,13 @@ pub trait Decoder: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// The stored thing that a request's path names: the answer that is read, the store that is
+    /// searched. Asked of those two operations only. By default none. Runs on the caller's task.
+    fn subject<'a>(&self, target: &Target<'a>) -> Option<&'a str> {
+        let _ = target;
+        None
+    }
+
     /// What an exchange is that no decoder's [`route`](Decoder::route) knows, of a client that
     /// speaks to nothing but model providers; by default nothing. Runs on the caller's task.
     fn route_other(&self, target: &Target<'_>) -> Option<Route> {

@@ -4,6 +4,7 @@
 //! the step's function has returned. So callers only count (which attempt is this?), and the worker
 //! adds up, and holds the step's record back until the last call below it has ended.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -19,6 +20,8 @@ pub(crate) struct Group {
     pub(crate) span_id: SpanId,
     kind: StepKind,
     parent: Option<Arc<Group>>,
+    /// The agent's, for the tools below it.
+    name: Mutex<Cow<'static, str>>,
     /// Calls begun right below.
     begun: AtomicU32,
     sums: Mutex<Sums>,
@@ -49,6 +52,7 @@ impl Group {
     /// A group for a step that sums up; `None` for the other kinds.
     pub(crate) fn of(
         kind: StepKind,
+        agent: impl FnOnce() -> Cow<'static, str>,
         number: impl FnOnce() -> u64,
         span_id: SpanId,
         parent: Option<&Arc<Self>>,
@@ -60,6 +64,7 @@ impl Group {
                 span_id,
                 kind,
                 parent: parent.cloned(),
+                name: Mutex::new(if kind == StepKind::Agent { agent() } else { "".into() }),
                 begun: AtomicU32::new(0),
                 sums: Mutex::default(),
             })
@@ -68,6 +73,17 @@ impl Group {
 
     pub(crate) fn parent(&self) -> Option<&Arc<Self>> {
         self.parent.as_ref()
+    }
+
+    /// The agent was told its name.
+    pub(crate) fn rename(&self, name: String) {
+        *lock(&self.name) = name.into();
+    }
+
+    /// Name of the innermost agent, this one or around.
+    pub(crate) fn agent(self: &Arc<Self>) -> Option<String> {
+        let agent = chain(Some(self)).find(|group| group.kind == StepKind::Agent)?;
+        Some(lock(&agent.name).to_string())
     }
 
     /// Which attempt a call that begins right below is, counted from 1; `None` where calls are none.

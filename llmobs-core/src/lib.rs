@@ -73,9 +73,9 @@ pub use self::provider::{ProviderNameError, ProviderNames};
 pub use self::record::{
     Agent, Amount, AmountError, AttemptDetail, Consumer, ConsumerEnd, Content, Cost, CostSource,
     Cut, CutField, DocumentRef, ErrorClass, Failure, FallbackAttempt, Kind, Latency, LatencyClock,
-    Logprobs, LossReport, Meta, Outcome, Params, Prompt, RateLimit, Record, Retrieved, SCHEMA,
-    Safety, Server, StepKind, Term, Tool, ToolCall, Totals, TpotSource, Usage, UsageSource, Wire,
-    Workflow, millis,
+    Logprobs, LossReport, Memory, Meta, Outcome, Params, Prompt, RateLimit, Record, Retrieval,
+    Retrieved, SCHEMA, Safety, Server, StepKind, Term, Tool, ToolCall, Totals, TpotSource, Usage,
+    UsageSource, Wire, Workflow, millis,
 };
 pub use self::recorder::{FlushError, Limits, Recorder};
 pub use self::redact::{Detector, Found, Redact, RedactError};

@@ -21,7 +21,9 @@ pub use std::{concat, env, include_str};
 pub use self::ending::{
     Boxed, EndReading, EndResults, EndValue, Ending, Items, Results, read_option, read_result,
 };
-pub use self::parties::{Party, PartyAgent, PartyAny, PartyToolCall, PartyWorkflow, Text, text};
+pub use self::parties::{
+    Party, PartyAgent, PartyAny, PartyToolCall, PartyWorkflow, Text, query, text, top_k,
+};
 pub use self::values::{
     Counted, Found, FoundAny, FoundCounted, FoundDocuments, TellDebug, TellNothing, TellSerialize,
     Value, argument, attribute, has_texts, item, output, tell,

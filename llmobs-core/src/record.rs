@@ -33,10 +33,12 @@ pub use self::latency::{Latency, LatencyClock, TpotSource, millis};
 pub use self::meta::{LossReport, Meta, SCHEMA};
 pub use self::request::{Params, Prompt, Server};
 pub use self::response::{Logprobs, RateLimit, Safety, ToolCall, Wire};
-pub use self::step::{Agent, DocumentRef, Retrieved, Tool, Workflow};
+pub use self::step::{Agent, DocumentRef, Memory, Retrieval, Retrieved, Tool, Workflow};
 pub use self::totals::{FallbackAttempt, Totals};
 pub use self::usage::{Usage, UsageSource};
 use crate::id::{RequestId, SpanId, TraceId};
+use crate::semconv::operation;
+use crate::span::SpanKind;
 use crate::time::Timestamp;
 
 /// A value of an open vocabulary: a registry's constant, or whatever was sent.
@@ -92,13 +94,19 @@ pub struct Record {
     /// The tool that ran; tool steps only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<Box<Tool>>,
-    /// The agent that ran; agent steps only.
+    /// The agent that ran; on tools and plans the one that ran them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<Box<Agent>>,
     /// The workflow that ran; workflow steps only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workflow: Option<Box<Workflow>>,
-    /// Documents a retriever or a reranker gave back.
+    /// Where documents were looked for; retrievals only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retrieval: Option<Box<Retrieval>>,
+    /// What was done with a memory; memory steps only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Box<Memory>>,
+    /// Documents a retriever or a reranker gave back, or records of a memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retrieved: Option<Box<Retrieved>>,
     /// Items that were read of the stream or the iterator a step gave back.
@@ -336,6 +344,10 @@ pub enum StepKind {
     Agent,
     /// Runs several agents or steps as one.
     Workflow,
+    /// Decides what an agent is to do next.
+    Plan,
+    /// Reads or writes what is remembered from one conversation to another.
+    Memory,
     /// Runs steps in sequence.
     Chain,
     /// Checks input or output.
@@ -364,6 +376,8 @@ impl StepKind {
             Self::Tool => "tool",
             Self::Agent => "agent",
             Self::Workflow => "workflow",
+            Self::Plan => "plan",
+            Self::Memory => "memory",
             Self::Chain => "chain",
             Self::Guardrail => "guardrail",
             Self::Postprocess => "postprocess",
@@ -371,6 +385,27 @@ impl StepKind {
             Self::Llm => "llm",
             Self::Fallback => "fallback",
             Self::Span => "span",
+        }
+    }
+
+    /// The operation it is by the GenAI registry; `None` for kinds the registry does not know, and
+    /// for a memory, of which there are several.
+    pub fn operation(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Retrieval => operation::RETRIEVAL,
+            Self::Tool => operation::EXECUTE_TOOL,
+            Self::Agent => operation::INVOKE_AGENT,
+            Self::Workflow => operation::INVOKE_WORKFLOW,
+            Self::Plan => operation::PLAN,
+            _ => return None,
+        })
+    }
+
+    /// What its span is by the registry: that of a store of documents or memories calls out.
+    pub fn span_kind(self) -> SpanKind {
+        match self {
+            Self::Retrieval | Self::Memory => SpanKind::Client,
+            _ => SpanKind::Internal,
         }
     }
 }

@@ -101,8 +101,27 @@ pub mod output_type {
     pub const SPEECH: &str = "speech";
 }
 
-/// What stands in spans for a finish reason that was expected and did not come.
-pub const MISSING_FINISH_REASON: &str = "error";
+/// Finish reasons in the conventions' words, for what was not told, or in other words.
+pub mod finish_reason {
+    /// Came to its own end.
+    pub const STOP: &str = "stop";
+    /// Came to the limit of tokens.
+    pub const LENGTH: &str = "length";
+    /// Ended with a call of a tool.
+    pub const TOOL_CALL: &str = "tool_call";
+    /// Was expected and did not come.
+    pub const ERROR: &str = "error";
+}
+
+/// Values of `gen_ai.response.status`.
+pub mod response_status {
+    /// Generated as a whole.
+    pub const COMPLETED: &str = "completed";
+    /// Failed.
+    pub const FAILED: &str = "failed";
+    /// Called off.
+    pub const CANCELLED: &str = "cancelled";
+}
 
 /// Values of `gen_ai.operation.name`, which is open: the registry's, and ours for what it has no
 /// word for.
@@ -125,6 +144,8 @@ pub mod operation {
     pub const MODERATION: &str = "moderation";
     /// Ours: any other request to a provider, told apart by [`api`](super::api).
     pub const API_CALL: &str = "api_call";
+    /// Deciding what an agent is to do.
+    pub const PLAN: &str = "plan";
     /// Fetching documents.
     pub const RETRIEVAL: &str = "retrieval";
     /// Running a tool.

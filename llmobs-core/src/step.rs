@@ -5,6 +5,7 @@ mod documents;
 mod notes;
 mod parties;
 mod reading;
+mod sources;
 mod told;
 mod value;
 
@@ -26,7 +27,7 @@ use crate::group::Group;
 use crate::record::{Outcome, StepKind};
 use crate::recorder::Recorder;
 use crate::scope::{Place, Scope};
-use crate::span::{Innermost, SpanKind, SpanStart};
+use crate::span::{Innermost, SpanStart};
 use crate::time::Timestamp;
 use crate::worker::Message;
 
@@ -131,9 +132,9 @@ impl Recorder {
         let at = self.now();
         let span = self.backend().start(&SpanStart {
             name: &name,
-            kind: SpanKind::Internal,
+            kind: kind.span_kind(),
             at,
-            operation: None,
+            operation: kind.operation(),
             provider: None,
             server: None,
             innermost: Innermost {
@@ -145,7 +146,7 @@ impl Recorder {
         });
         let around = scope.unwrap_or_default();
         let number = || self.next_number();
-        let group = Group::of(kind, number, span.identity.span_id, around.group());
+        let group = Group::of(kind, || name.clone(), number, span.identity.span_id, around.group());
         let scope = around.with_span(self, span, group.clone());
         let recorder = self.clone();
         let began = self.elapsed();

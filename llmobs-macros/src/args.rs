@@ -23,6 +23,8 @@ const KINDS: &[(&str, &str)] = &[
     ("tool", "Tool"),
     ("agent", "Agent"),
     ("workflow", "Workflow"),
+    ("plan", "Plan"),
+    ("memory", "Memory"),
     ("chain", "Chain"),
     ("guardrail", "Guardrail"),
     ("postprocess", "Postprocess"),
@@ -30,15 +32,25 @@ const KINDS: &[(&str, &str)] = &[
     ("llm", "Llm"),
 ];
 
-/// Names and ids that are given by an expression, and the kind each belongs to.
-const TEXTS: &[(&str, &str, &str)] = &[
-    ("tool_call_id", "tool", "Tool"),
-    ("tool_name", "tool", "Tool"),
-    ("tool_type", "tool", "Tool"),
-    ("agent_name", "agent", "Agent"),
-    ("agent_id", "agent", "Agent"),
-    ("agent_version", "agent", "Agent"),
-    ("workflow_name", "workflow", "Workflow"),
+/// What is given by an expression, and the kinds each belongs to.
+const TEXTS: &[(&str, &[&str])] = &[
+    ("tool_call_id", &["tool"]),
+    ("tool_name", &["tool"]),
+    ("tool_type", &["tool"]),
+    ("tool_description", &["tool"]),
+    ("agent_name", &["agent", "plan"]),
+    ("agent_id", &["agent"]),
+    ("agent_version", &["agent"]),
+    ("agent_description", &["agent"]),
+    ("workflow_name", &["workflow"]),
+    ("data_source", &["retriever"]),
+    ("top_k", &["retriever"]),
+    ("query", &["retriever", "memory"]),
+    ("provider", &["retriever", "memory"]),
+    ("model", &["retriever"]),
+    ("memory_operation", &["memory"]),
+    ("memory_store", &["memory"]),
+    ("memory_record", &["memory"]),
 ];
 
 /// What the attribute says.
@@ -181,12 +193,15 @@ impl Slots {
     fn fit(&self, errors: &mut Option<Error>) {
         let wrong = |name: &str| self.wrong.iter().any(|wrong| wrong == name);
         let kind = self.kind.get().copied().unwrap_or("Chain");
-        for ((name, written, variant), slot) in TEXTS.iter().zip(&self.texts) {
+        let written = KINDS.iter().find(|(_, variant)| *variant == kind).map(|(name, _)| *name);
+        for ((name, kinds), slot) in TEXTS.iter().zip(&self.texts) {
             if let Some((argument, _)) = &slot.given
-                && *variant != kind
+                && !written.is_some_and(|written| kinds.contains(&written))
                 && !wrong("kind")
             {
-                let message = format!("`{name}` goes with `kind = \"{written}\"`");
+                let kinds: Vec<_> =
+                    kinds.iter().map(|kind| format!("`kind = \"{kind}\"`")).collect();
+                let message = format!("`{name}` goes with {}", kinds.join(" or "));
                 note(errors, Error::new(argument.span(), message));
             }
         }

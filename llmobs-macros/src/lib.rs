@@ -56,8 +56,8 @@ use proc_macro::TokenStream;
 /// # Arguments
 ///
 /// - `kind = "…"`: what the function does, one of `prompt`, `router`, `retriever`, `reranker`,
-///   `embedding`, `tool`, `agent`, `workflow`, `chain`, `guardrail`, `postprocess`, `evaluator` and
-///   `llm`. Defaults to `chain`.
+///   `embedding`, `tool`, `agent`, `workflow`, `plan`, `memory`, `chain`, `guardrail`,
+///   `postprocess`, `evaluator` and `llm`. Defaults to `chain`.
 /// - `name = "…"`: the step's name. Defaults to the function's.
 /// - `fields(key = expression, …)`: attributes under names of yours; a key is a word, words with
 ///   dots between, or a text. They are recorded always, like tags: do not put content there. At most
@@ -68,9 +68,13 @@ use proc_macro::TokenStream;
 ///   it returns where it allows `tools`, the arguments of all others where it allows `input`, and
 ///   what they return where it allows `output`. `self` is no argument. An `Err` is no output.
 /// - `skip(a, b)`: arguments that `capture(args)` leaves out.
-/// - `tool_call_id`, `tool_name`, `tool_type` (for `kind = "tool"`), `agent_name`, `agent_id`,
-///   `agent_version` (for `agent`) and `workflow_name` (for `workflow`), each `= expression` that
-///   gives a text, a whole number or an `Option` of one.
+/// - `tool_call_id`, `tool_name`, `tool_type`, `tool_description` (for `kind = "tool"`),
+///   `agent_name` (for `agent` and `plan`), `agent_id`, `agent_version`, `agent_description` (for
+///   `agent`), `workflow_name` (for `workflow`), `data_source`, `top_k`, `model` (for `retriever`),
+///   `provider` and `query` (for `retriever` and `memory`), `memory_operation`, `memory_store` and
+///   `memory_record` (for `memory`), each `= expression` that gives a text, a whole number or an
+///   `Option` of one. A `query` is content, kept where the policy allows input; a tool and a plan
+///   know the agent they run in by themselves.
 /// - `crate = path`: where to find llmobs. Defaults to `::llmobs`.
 ///
 /// # What it goes on
@@ -111,7 +115,7 @@ use proc_macro::TokenStream;
 ///
 /// Some types know more, by traits of `llmobs`:
 ///
-/// - `AsDocument`: what a `retriever` or a `reranker` returns is counted, with the id and the score
+/// - `AsDocument`: what a `retriever`, a `reranker` or a `memory` returns is counted, with the id and the score
 ///   of each document; its text is output, offered by `capture(output)`. Lists of anything else are
 ///   counted.
 /// - `AsToolCall`, on an argument or `self` of a `tool`: the id of the call it answers, and its name.

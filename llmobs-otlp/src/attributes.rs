@@ -3,23 +3,44 @@
 use llmobs_core::Term;
 use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
 
-/// Attributes one span may have; SDKs and collectors drop what comes after these.
-pub(crate) const LIMIT: usize = 128;
+use crate::span::{Form, clean, limits};
+
+/// Attributes that are held at all.
+const MOST: usize = 1_024;
 
 /// Attributes in the order they were added, which is the order of importance.
 #[derive(Debug, Default)]
 pub(crate) struct Attributes {
-    list: Vec<KeyValue>,
+    list: Vec<Attribute>,
     dropped: u32,
 }
 
+/// One attribute, and how it may be shortened.
+#[derive(Debug)]
+pub(crate) struct Attribute {
+    pub(crate) key: Key,
+    pub(crate) value: Value,
+    pub(crate) form: Form,
+}
+
 impl Attributes {
+    /// Adds an attribute that is not there yet. One without a key counts as dropped.
     pub(crate) fn push(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
-        let key = key.into();
-        if self.list.len() >= LIMIT {
-            self.dropped += 1;
-        } else if self.list.iter().all(|known| known.key != key) {
-            self.list.push(KeyValue::new(key, value));
+        self.add(key.into(), value.into(), Form::Text);
+    }
+
+    /// Adds a JSON text, which stays one however short it has to be.
+    pub(crate) fn json(&mut self, key: impl Into<Key>, json: String, form: Form) {
+        self.add(key.into(), json.into(), form);
+    }
+
+    fn add(&mut self, key: Key, value: Value, form: Form) {
+        match limits::key(key) {
+            Some(key) if self.list.iter().any(|known| known.key == key) => {}
+            Some(key) if self.list.len() < MOST => {
+                self.list.push(Attribute { key, value: cleaned(value, form), form });
+            }
+            _ => self.dropped += 1,
         }
     }
 
@@ -53,12 +74,26 @@ impl Attributes {
         }
     }
 
-    /// How many found no room.
-    pub(crate) fn dropped(&self) -> u32 {
-        self.dropped
+    /// Those that are there, and how many found no room.
+    pub(crate) fn into_parts(self) -> (Vec<Attribute>, u32) {
+        (self.list, self.dropped)
     }
 
     pub(crate) fn into_vec(self) -> Vec<KeyValue> {
-        self.list
+        let pairs = self.list.into_iter();
+        pairs.map(|Attribute { key, value, .. }| KeyValue::new(key, value)).collect()
+    }
+}
+
+/// The value without characters that backends refuse.
+fn cleaned(value: Value, form: Form) -> Value {
+    match value {
+        Value::String(text) if form == Form::Text => clean::text(text.into()).into(),
+        Value::String(json) => clean::json(json.into()).into(),
+        Value::Array(Array::String(texts)) => {
+            let texts = texts.into_iter().map(|text| clean::text(text.into()).into());
+            Value::Array(Array::String(texts.collect()))
+        }
+        other => other,
     }
 }

@@ -168,13 +168,13 @@ impl TraceBackend for OtelBackend {
         if let Some(view) = SpanView::of(record, &self.style).filter(|_| span.is_recording()) {
             span.update_name(view.name);
             // The SDK keeps both values of a key that is set twice.
-            let mut attributes = view.attributes.into_vec();
-            if record.kind == Kind::Interaction {
-                attributes.retain(|attribute| match attribute.key.as_str() {
-                    attribute::PROVIDER_NAME => !named,
-                    key => !STARTED.contains(&key),
-                });
-            }
+            let mut attributes = view.attributes;
+            let steps = record.step.is_none_or(|step| step.operation().is_some());
+            attributes.retain(|attribute| match attribute.key.as_str() {
+                attribute::PROVIDER_NAME => !named,
+                attribute::OPERATION_NAME => !steps,
+                key => record.kind != Kind::Interaction || !STARTED.contains(&key),
+            });
             span.set_attributes(attributes);
             if let Some(description) = view.error {
                 span.set_status(Status::error(description));

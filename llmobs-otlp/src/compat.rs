@@ -6,6 +6,7 @@ use llmobs_core::semconv::{attribute, compat, operation};
 use llmobs_core::{Amount, Content, Cost, Kind, Record, StepKind, Usage};
 
 use crate::attributes::Attributes;
+use crate::span::Form;
 
 /// A backend that reads names of its own, to be sent beside the conventions'.
 ///
@@ -22,6 +23,9 @@ pub enum Compat {
     OpenInference,
     /// MLflow: input and output in its list, and totals over embeddings.
     Mlflow,
+    /// Tempo: no name of its own, but no value of more than 2,048 bytes. It cuts there without a
+    /// look at what it cuts, so that no JSON is left of a content.
+    Tempo,
 }
 
 impl Compat {
@@ -31,7 +35,13 @@ impl Compat {
             Self::Langfuse => langfuse(record, out),
             Self::OpenInference => open_inference(record, out),
             Self::Mlflow => mlflow(record, out),
+            Self::Tempo => {}
         }
+    }
+
+    /// Bytes of one value that it keeps.
+    pub(crate) fn value_bytes(self) -> Option<usize> {
+        (self == Self::Tempo).then_some(2_048)
     }
 }
 
@@ -160,15 +170,19 @@ fn mlflow(record: &Record, out: &mut Attributes) {
 fn values(record: &Record, out: &mut Attributes) {
     let Some(content) = record.content.as_deref() else { return };
     let Content { input_messages, output_messages, arguments, result, documents, .. } = content;
-    let input = input_messages.as_ref().or(arguments.as_ref());
-    let output = output_messages.as_ref().or(result.as_ref()).or(documents.as_ref());
+    let messages = |messages| (messages, Form::Messages);
+    let input = input_messages.as_ref().map(messages);
+    let input = input.or_else(|| Some((arguments.as_ref()?, Form::Json)));
+    let output = output_messages.as_ref().map(messages);
+    let output = output.or_else(|| Some((result.as_ref()?, Form::Json)));
+    let output = output.or_else(|| Some((documents.as_ref()?, Form::Documents)));
     let values = [
         (input, compat::INPUT_VALUE, compat::INPUT_MIME_TYPE),
         (output, compat::OUTPUT_VALUE, compat::OUTPUT_MIME_TYPE),
     ];
     for (value, key, mime_type) in values {
-        if let Some(value) = value {
-            out.push(key, value.to_string());
+        if let Some((value, form)) = value {
+            out.json(key, value.to_string(), form);
             out.push(mime_type, "application/json");
         }
     }

@@ -21,6 +21,7 @@ use crate::metrics::{OtlpMetrics, OwnMetrics};
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::resource::Resource;
 use crate::sink::OtlpSink;
+use crate::span::Limits;
 use crate::style::Style;
 
 /// Where spans and metrics go.
@@ -38,6 +39,7 @@ pub struct Otlp {
     semconv: Semconv,
     resource: Resource,
     compat: Vec<Compat>,
+    limits: Limits,
     tracer: Option<BoxedTracer>,
     meter: Option<Meter>,
 }
@@ -54,6 +56,7 @@ impl Default for Otlp {
             semconv: Semconv::default(),
             resource: Resource::default(),
             compat: Vec::new(),
+            limits: Limits::default(),
             tracer: None,
             meter: None,
         }
@@ -89,6 +92,8 @@ impl Otlp {
     /// | `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `cumulative`, `delta`, `lowmemory` |
     /// | `OTEL_METRIC_EXPORT_INTERVAL` | milliseconds; 60,000 by default |
     /// | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | which spans of our own pipeline are exported; `parentbased_always_on` by default |
+    /// | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT` | attributes of one span of our own pipeline; 128 by default |
+    /// | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | see [`attribute_limit`](Self::attribute_limit) |
     /// | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the resource |
     ///
     /// Without an endpoint nothing is exported, unless an exporter is set to `otlp` by name: then
@@ -202,6 +207,36 @@ impl Otlp {
         self
     }
 
+    /// Sets how long the value of one attribute of a span may be, in bytes. Defaults to no limit.
+    ///
+    /// What is longer is cut so that it stays what it is: of a JSON text the longest texts in it are
+    /// shortened, and only then items left out, the oldest messages first; a list loses its last
+    /// items, and a text its end. Where something was cut, it says how much there was, as in
+    /// `… [12345 bytes]`. An attribute that nothing of can be kept is dropped.
+    ///
+    /// Whatever is set here, a span is never larger than 4 MiB, and the ids of sessions, users and
+    /// conversations never longer than 250 characters, since some backends refuse a whole batch
+    /// over a longer one: of such an id the beginning is kept and a hash of all of it, the same for
+    /// the same id. Control characters other than tabs and ends of lines are replaced.
+    pub fn attribute_limit(mut self, bytes: usize) -> Self {
+        self.limits.bytes = Some(bytes);
+        self
+    }
+
+    /// Sets the same for one attribute, in place of the limit for all. Defaults to that.
+    pub fn attribute_limit_of(mut self, name: impl Into<String>, bytes: usize) -> Self {
+        let own = self.limits.of.iter().cloned().chain([(name.into(), bytes)]);
+        self.limits.of = own.collect();
+        self
+    }
+
+    fn style(&self) -> Style {
+        let mut limits = self.limits.clone();
+        let kept = self.compat.iter().filter_map(|backend| backend.value_bytes());
+        limits.bytes = limits.bytes.into_iter().chain(kept).min();
+        Style { compat: self.compat.clone().into(), semconv: self.semconv, limits }
+    }
+
     /// Whether spans have somewhere to go: an endpoint, or a provider given in code.
     pub fn exports(&self) -> bool {
         !self.disabled && (self.tracer.is_some() || self.traces.endpoint().is_some())
@@ -216,12 +251,7 @@ impl Otlp {
     /// `None` without an endpoint for spans.
     pub fn sink(&self) -> Option<OtlpSink> {
         let endpoint = self.traces.endpoint().filter(|_| !self.disabled)?;
-        Some(OtlpSink::new(
-            ModeCell::default(),
-            self.resource.clone(),
-            Style { compat: self.compat.clone().into(), semconv: self.semconv },
-            endpoint,
-        ))
+        Some(OtlpSink::new(ModeCell::default(), self.resource.clone(), self.style(), endpoint))
     }
 
     /// Adds trace backend, sink and metrics to a recorder.
@@ -231,9 +261,9 @@ impl Otlp {
         if self.disabled {
             return builder;
         }
+        let style = self.style();
         let Self { traces, metrics, sampler, interval, temporality, .. } = self;
-        let Self { semconv, resource, compat, tracer, meter, .. } = self;
-        let style = Style { compat: compat.into(), semconv };
+        let Self { semconv, resource, tracer, meter, .. } = self;
         let mode = ModeCell::default();
         if let Some(tracer) = tracer {
             mode.decide(Mode::Attached(tracer));

@@ -1,10 +1,20 @@
 //! What a record looks like as a span: the one place where spans get their names and attributes.
 
 pub(crate) mod call;
+pub(crate) mod clean;
+pub(crate) mod content;
+mod cut;
+mod finish;
+pub(crate) mod limits;
+mod shape;
 mod step;
 
-use llmobs_core::{Kind, Outcome, Record, SpanKind, Timestamp};
+use llmobs_core::{Kind, Outcome, Record, SpanKind, StepKind, Timestamp};
+use opentelemetry::KeyValue;
+use serde_json::Value;
 
+pub(crate) use self::cut::Form;
+pub(crate) use self::limits::Limits;
 pub(crate) use self::step::object;
 use crate::attributes::Attributes;
 use crate::style::Style;
@@ -19,7 +29,10 @@ use llmobs_core::semconv::{attribute, error_type};
 pub(crate) struct SpanView {
     pub(crate) name: String,
     pub(crate) kind: SpanKind,
-    pub(crate) attributes: Attributes,
+    /// In the order of importance, each within its limit; more of them than a span may have.
+    pub(crate) attributes: Vec<KeyValue>,
+    /// Attributes that are not there at all.
+    pub(crate) dropped: u32,
     /// Description of an error; empty when there is nothing to say that is not content.
     pub(crate) error: Option<String>,
     pub(crate) start: Option<Timestamp>,
@@ -29,22 +42,39 @@ pub(crate) struct SpanView {
 impl SpanView {
     /// The span of an operation; `None` for records that are none.
     pub(crate) fn of(record: &Record, style: &Style) -> Option<Self> {
+        let semconv = style.semconv;
         let (name, kind, mut attributes) = match record.kind {
-            Kind::Interaction => (call::name(record), SpanKind::Client, call::attributes(record)),
-            Kind::Step => (step::name(record), SpanKind::Internal, step::attributes(record)),
+            Kind::Interaction => {
+                (call::name(record), SpanKind::Client, call::attributes(record, semconv))
+            }
+            Kind::Step => {
+                let kind = record.step.map_or(SpanKind::Internal, StepKind::span_kind);
+                (step::name(record), kind, step::attributes(record, semconv))
+            }
             _ => return None,
         };
+        for content::Part { key, form, value } in content::of(record) {
+            match (form, &*value) {
+                // Spans have no structured values: the conventions ask for a JSON string.
+                (Form::Text, Value::String(text)) => attributes.push(key, text.clone()),
+                (form, value) => attributes.json(key, value.to_string(), form),
+            }
+        }
+        step::own(record, &mut attributes);
         for backend in style.compat.iter() {
             backend.add(record, &mut attributes);
         }
         let fallback = record.fallback.map(|fallback| u64::from(fallback.attempt));
         attributes.count(attribute::LLMOBS_FALLBACK_ATTEMPT, fallback);
         tags(record, &mut attributes);
+        let (attributes, dropped) = style.limits.kept(attributes);
+        let name = limits::name(name);
         let error = error_type(record).map(|_| {
-            record.error.as_ref().and_then(|error| error.message.clone()).unwrap_or_default()
+            let message = record.error.as_ref().and_then(|error| error.message.clone());
+            clean::text(message.unwrap_or_default())
         });
         let (start, end) = (record.timestamp, record.ended_at());
-        Some(Self { name, kind, attributes, error, start, end })
+        Some(Self { name, kind, attributes, dropped, error, start, end })
     }
 }
 
@@ -65,12 +95,16 @@ pub(crate) fn error_type(record: &Record) -> Option<llmobs_core::Term> {
 
 /// What every span has: whom the operation was for, how it ended, and the application's tags.
 fn surroundings(record: &Record, out: &mut Attributes) {
-    out.text(attribute::CONVERSATION_ID, record.session_id.as_ref());
     out.text(attribute::SESSION_ID, record.session_id.as_ref());
     out.text(attribute::USER_ID, record.user_id.as_ref());
     if let Some(id) = record.request_id {
         out.push(attribute::LLMOBS_REQUEST_ID, id.to_string());
     }
+}
+
+/// The conversation, on those spans that the conventions have it on.
+fn conversation(record: &Record, out: &mut Attributes) {
+    out.text(attribute::CONVERSATION_ID, record.session_id.as_ref());
 }
 
 fn ending(record: &Record, out: &mut Attributes) {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crate::compat::Compat;
 use crate::otlp::Semconv;
+use crate::span::Limits;
 
 /// What there was to choose about spans.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Style {
     pub(crate) compat: Arc<[Compat]>,
-    #[expect(dead_code, reason = "spans of both states are the same so far")]
     pub(crate) semconv: Semconv,
+    pub(crate) limits: Limits,
 }

@@ -28,8 +28,8 @@ pub(crate) struct CallShared {
     /// Bytes of a `str`; the usual host needs no allocation.
     pub(super) host: SmallVec<[u8; 64]>,
     pub(crate) port: Option<u16>,
-    /// The deployment that the path names; empty when it names none.
-    pub(super) deployment: SmallVec<[u8; 32]>,
+    /// The deployment, or the stored thing, that the path names; empty when it names none.
+    pub(super) named: SmallVec<[u8; 32]>,
     pub(crate) scope: Option<Scope>,
     /// Which attempt of the application's own fallback it is.
     pub(crate) fallback_attempt: Option<u32>,
@@ -119,9 +119,9 @@ impl CallShared {
         std::str::from_utf8(&self.host).unwrap_or_default()
     }
 
-    /// The deployment that the path names.
-    pub(crate) fn deployment(&self) -> Option<&str> {
-        std::str::from_utf8(&self.deployment).ok().filter(|name| !name.is_empty())
+    /// What the path names: the stored thing that the call is about, else a deployment.
+    pub(crate) fn named(&self) -> Option<&str> {
+        std::str::from_utf8(&self.named).ok().filter(|name| !name.is_empty())
     }
 
     /// Who answers, by the user's word.

@@ -104,6 +104,24 @@ impl<T: Text> Text for Option<T> {
     }
 }
 
+/// Offers what is searched for, if anything; it is not looked at where it would not be kept.
+pub fn query<T: Text + ?Sized>(step: &mut Step, text: &T) {
+    if step.captures_arguments()
+        && let Some(text) = text.text()
+    {
+        step.query(&text);
+    }
+}
+
+/// Sets how many documents are asked for, if that is a number.
+pub fn top_k<T: Text + ?Sized>(step: &mut Step, number: &T) {
+    match number.text().map(|number| number.parse()) {
+        Some(Ok(number)) => step.top_k(number),
+        Some(Err(_)) => step.missed(),
+        None => {}
+    }
+}
+
 /// Sets a name or an id, if there is one.
 pub fn text<T: Text + ?Sized>(step: &mut Step, set: fn(&mut Step, Term), text: &T) {
     if let Some(text) = text.text() {

@@ -20,13 +20,17 @@ pub struct Content {
     /// Tools offered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_definitions: Option<Value>,
+    /// What documents or memories were looked for by, a text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<Value>,
     /// What a step was run with, by the names of the arguments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arguments: Option<Value>,
     /// What a step gave back; of a stream or an iterator, the list of what was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
-    /// Documents that were given back, with their texts: the first of them, at most 128.
+    /// Documents that were given back, or records of a memory, with their texts: the first of them,
+    /// at most 128.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub documents: Option<Value>,
 }

@@ -77,12 +77,13 @@ impl Redact {
 }
 
 /// Every part of the content. A part that is not named here does not compile: none is forgotten.
-fn values(content: &mut Content) -> [Option<&mut serde_json::Value>; 7] {
+fn values(content: &mut Content) -> [Option<&mut serde_json::Value>; 8] {
     let Content {
         input_messages,
         output_messages,
         system_instructions,
         tool_definitions,
+        query,
         arguments,
         result,
         documents,
@@ -92,6 +93,7 @@ fn values(content: &mut Content) -> [Option<&mut serde_json::Value>; 7] {
         output_messages.as_mut(),
         system_instructions.as_mut(),
         tool_definitions.as_mut(),
+        query.as_mut(),
         arguments.as_mut(),
         result.as_mut(),
         documents.as_mut(),

@@ -8,6 +8,22 @@ pub const PROVIDER_NAME: &str = "gen_ai.provider.name";
 pub const CONVERSATION_ID: &str = "gen_ai.conversation.id";
 /// Model asked for.
 pub const REQUEST_MODEL: &str = "gen_ai.request.model";
+/// Documents asked for.
+pub const RETRIEVAL_TOP_K: &str = "gen_ai.retrieval.top_k";
+/// What documents were looked for by.
+pub const RETRIEVAL_QUERY: &str = "gen_ai.retrieval.query.text";
+/// Where documents were looked for.
+pub const DATA_SOURCE_ID: &str = "gen_ai.data_source.id";
+/// Memory that was read or written.
+pub const MEMORY_STORE_ID: &str = "gen_ai.memory.store.id";
+/// The one record of a memory that it was about.
+pub const MEMORY_RECORD_ID: &str = "gen_ai.memory.record.id";
+/// Records of a memory that were found or written.
+pub const MEMORY_RECORD_COUNT: &str = "gen_ai.memory.record.count";
+/// What a memory was searched for.
+pub const MEMORY_QUERY: &str = "gen_ai.memory.query.text";
+/// Records of a memory with their texts, as a JSON string.
+pub const MEMORY_RECORDS: &str = "gen_ai.memory.records";
 /// Set, to `true`, on streamed calls only.
 pub const REQUEST_STREAM: &str = "gen_ai.request.stream";
 /// Sampling temperature.
@@ -42,6 +58,8 @@ pub const OUTPUT_TYPE: &str = "gen_ai.output.type";
 pub const RESPONSE_MODEL: &str = "gen_ai.response.model";
 /// Provider's id of the answer.
 pub const RESPONSE_ID: &str = "gen_ai.response.id";
+/// State of a stored answer.
+pub const RESPONSE_STATUS: &str = "gen_ai.response.status";
 /// Finish reasons by choice.
 pub const RESPONSE_FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
 /// Issued to first chunk, in seconds.
@@ -54,6 +72,8 @@ pub const USAGE_OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
 pub const USAGE_CACHE_READ: &str = "gen_ai.usage.cache_read.input_tokens";
 /// Input tokens into the cache.
 pub const USAGE_CACHE_WRITE: &str = "gen_ai.usage.cache_write.input_tokens";
+/// Input tokens into the cache, before October 2026.
+pub const PREVIOUS_USAGE_CACHE_WRITE: &str = "gen_ai.usage.cache_creation.input_tokens";
 /// Output tokens spent on reasoning.
 pub const USAGE_REASONING: &str = "gen_ai.usage.reasoning.output_tokens";
 /// Audio input tokens.
@@ -90,6 +110,8 @@ pub const TOOL_DEFINITIONS: &str = "gen_ai.tool.definitions";
 pub const TOOL_NAME: &str = "gen_ai.tool.name";
 /// Type of the tool that ran, such as `function`.
 pub const TOOL_TYPE: &str = "gen_ai.tool.type";
+/// What the tool that ran is for.
+pub const TOOL_DESCRIPTION: &str = "gen_ai.tool.description";
 /// Id of the tool call that was answered.
 pub const TOOL_CALL_ID: &str = "gen_ai.tool.call.id";
 /// What a tool was run with, as a JSON string.
@@ -98,10 +120,12 @@ pub const TOOL_CALL_ARGUMENTS: &str = "gen_ai.tool.call.arguments";
 pub const TOOL_CALL_RESULT: &str = "gen_ai.tool.call.result";
 /// Agent that ran.
 pub const AGENT_NAME: &str = "gen_ai.agent.name";
-/// Id of the agent that ran.
+/// Id of the agent that ran, for remote agents.
 pub const AGENT_ID: &str = "gen_ai.agent.id";
-/// Version of the agent that ran.
+/// Version of the agent that ran, for remote agents.
 pub const AGENT_VERSION: &str = "gen_ai.agent.version";
+/// What the agent that ran is for.
+pub const AGENT_DESCRIPTION: &str = "gen_ai.agent.description";
 /// Documents that were found, with their texts, as a JSON string.
 pub const RETRIEVAL_DOCUMENTS: &str = "gen_ai.retrieval.documents";
 /// Workflow that ran.
@@ -137,6 +161,10 @@ pub const LLMOBS_REQUEST_ID: &str = "llmobs.request_id";
 pub const LLMOBS_OUTCOME: &str = "llmobs.outcome";
 /// What kind of step.
 pub const LLMOBS_STEP: &str = "llmobs.step";
+/// Id of the agent that ran, which the conventions have for remote agents only.
+pub const LLMOBS_AGENT_ID: &str = "llmobs.agent.id";
+/// Version of the agent that ran, likewise.
+pub const LLMOBS_AGENT_VERSION: &str = "llmobs.agent.version";
 /// Name of the step, where the span's name has more in it.
 pub const LLMOBS_STEP_NAME: &str = "llmobs.step.name";
 /// What a step other than a tool was run with, as a JSON string.

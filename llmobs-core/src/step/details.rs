@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::documents::AsDocument;
 use super::value::{Piece, prefix};
-use crate::record::{Agent, Term, Tool, Workflow};
+use crate::record::{Agent, Memory, Retrieval, Term, Tool, Workflow};
 use crate::recorder::{Recorder, contained};
 
 /// Longest value that is written on the caller's thread, in bytes of JSON.
@@ -32,6 +32,11 @@ pub(crate) struct Details {
     pub(super) tool: Tool,
     pub(super) agent: Agent,
     pub(super) workflow: Workflow,
+    pub(super) retrieval: Retrieval,
+    pub(super) memory: Memory,
+    pub(super) provider: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) query: Option<Piece>,
     /// Captured values that were left out.
     pub(super) values_cut: u64,
     /// Attributes, names and ids that were shortened or left out.
@@ -74,6 +79,11 @@ impl Details {
             tool: Tool::default(),
             agent: Agent::default(),
             workflow: Workflow::default(),
+            retrieval: Retrieval::default(),
+            memory: Memory::default(),
+            provider: None,
+            model: None,
+            query: None,
             values_cut: 0,
             attributes_cut: 0,
             held: Held { recorder: recorder.clone(), bytes: 0, content: 0 },
@@ -100,6 +110,11 @@ impl Details {
     pub(super) fn result<T: Serialize + ?Sized>(&mut self, value: &T) {
         self.result = self.written(value, WRITTEN);
         self.values_cut += u64::from(self.result.is_none());
+    }
+
+    pub(super) fn query(&mut self, text: &str) {
+        self.query = self.written(text, WRITTEN);
+        self.values_cut += u64::from(self.query.is_none());
     }
 
     pub(super) fn item<T: Serialize + ?Sized>(&mut self, value: &T) {
@@ -146,6 +161,16 @@ impl Details {
         let short = prefix(&name, NAME);
         if short.len() == name.len() {
             return name.into_owned();
+        }
+        self.attributes_cut += 1;
+        short.to_owned()
+    }
+
+    /// A few sentences, as many as an attribute has room for.
+    pub(super) fn description(&mut self, text: Term) -> String {
+        let short = prefix(&text, ATTRIBUTE);
+        if short.len() == text.len() {
+            return text.into_owned();
         }
         self.attributes_cut += 1;
         short.to_owned()

@@ -137,6 +137,14 @@ impl Step {
         }
     }
 
+    /// Sets what the tool is for.
+    pub fn tool_description(&mut self, text: impl Into<Cow<'static, str>>) {
+        if let Some(details) = self.details() {
+            let text = details.description(text.into());
+            details.tool.description = Some(text);
+        }
+    }
+
     /// Sets what is known of the tool call the step answers.
     pub fn tool_call(&mut self, call: &(impl AsToolCall + ?Sized)) {
         self.told(|| call.tool_call_id().map(own), Self::tool_call_id);
@@ -148,7 +156,8 @@ impl Step {
     pub fn agent_name(&mut self, name: impl Into<Cow<'static, str>>) {
         if let Some(details) = self.details() {
             let name = details.name(name.into());
-            details.agent.name = Some(name);
+            details.agent.name = Some(name.clone());
+            self.name_group(name);
         }
     }
 
@@ -165,6 +174,14 @@ impl Step {
         if let Some(details) = self.details() {
             let version = details.name(version.into());
             details.agent.version = Some(version);
+        }
+    }
+
+    /// Sets what the agent is for.
+    pub fn agent_description(&mut self, text: impl Into<Cow<'static, str>>) {
+        if let Some(details) = self.details() {
+            let text = details.description(text.into());
+            details.agent.description = Some(text);
         }
     }
 
@@ -186,6 +203,13 @@ impl Step {
     /// Sets what is known of the workflow the step runs.
     pub fn workflow(&mut self, workflow: &(impl AsWorkflow + ?Sized)) {
         self.told(|| workflow.workflow_name().map(own), Self::workflow_name);
+    }
+
+    /// Tells the tools of an agent whose they are.
+    fn name_group(&self, name: String) {
+        if let Some(group) = self.open.as_ref().and_then(|open| open.group.as_ref()) {
+            group.rename(name);
+        }
     }
 
     fn tell_documents(&mut self, documents: &(impl AsDocuments + ?Sized), text: bool) {
@@ -223,7 +247,7 @@ impl Step {
         details.is_some_and(|details| details.documents.iter().any(|found| found.text.is_some()))
     }
 
-    fn details(&mut self) -> Option<&mut Details> {
+    pub(super) fn details(&mut self) -> Option<&mut Details> {
         self.open.as_mut().map(|open| open.details())
     }
 }

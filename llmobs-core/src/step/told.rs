@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 use super::OpenStep;
 use super::details::{Details, Found};
 use super::value::{Piece, prefix};
-use crate::record::{Agent, Cut};
 use crate::record::{
-    Content, CutField, DocumentRef, Record, Retrieved, StepKind, Term, Tool, Workflow,
+    Agent, Content, Cut, CutField, DocumentRef, Memory, Record, Retrieval, Retrieved, StepKind,
+    Term, Tool, Workflow,
 };
 
 /// Bytes of one captured value's JSON that are kept.
@@ -23,6 +23,7 @@ impl OpenStep {
         let texts = details.documents.iter_mut().filter_map(|found| found.text.take()).count();
         let values = details.arguments.len() + details.items.len() + texts;
         details.values_cut += values as u64 + u64::from(details.result.take().is_some());
+        details.values_cut += u64::from(details.query.take().is_some());
         details.arguments.clear();
         details.items.clear();
     }
@@ -30,15 +31,28 @@ impl OpenStep {
     /// Writes what the step said of itself into its record.
     pub(crate) fn tell(&mut self, record: &mut Record) {
         record.items = self.items;
-        let mut parties = (Tool::default(), Agent::default(), Workflow::default());
+        let mut said = Said::default();
         if let Some(details) = self.details.take() {
-            parties = tell(*details, record);
+            said = tell(*details, record);
         }
-        let (tool, agent, workflow) = parties;
+        let Said { tool, agent, workflow, retrieval, memory } = said;
         let or_own = |name: Option<String>| name.or_else(|| record.name.clone());
         match self.kind {
-            StepKind::Tool => {
-                record.tool = Some(Box::new(Tool { name: or_own(tool.name.clone()), ..tool }));
+            StepKind::Tool | StepKind::Plan => {
+                let around = || self.scope.group().and_then(|group| group.agent());
+                let name = agent.name.clone().or_else(around);
+                let agent = Agent { name, ..agent };
+                record.agent = (agent != Agent::default()).then(|| Box::new(agent));
+                if self.kind == StepKind::Tool {
+                    let name = or_own(tool.name.clone());
+                    record.tool = Some(Box::new(Tool { name, ..tool }));
+                }
+            }
+            StepKind::Retrieval => {
+                record.retrieval = (retrieval != Retrieval::default()).then(|| Box::new(retrieval));
+            }
+            StepKind::Memory => {
+                record.memory = (memory != Memory::default()).then(|| Box::new(memory));
             }
             StepKind::Agent => {
                 record.agent = Some(Box::new(Agent { name: or_own(agent.name.clone()), ..agent }));
@@ -51,7 +65,17 @@ impl OpenStep {
     }
 }
 
-fn tell(details: Details, record: &mut Record) -> (Tool, Agent, Workflow) {
+/// What a step said of whom it runs or where it looks.
+#[derive(Debug, Default)]
+struct Said {
+    tool: Tool,
+    agent: Agent,
+    workflow: Workflow,
+    retrieval: Retrieval,
+    memory: Memory,
+}
+
+fn tell(details: Details, record: &mut Record) -> Said {
     let mut cuts = Cuts::default();
     let Details { attributes, arguments, result, items, .. } = details;
     let mut attributes_cut = details.attributes_cut;
@@ -64,7 +88,8 @@ fn tell(details: Details, record: &mut Record) -> (Tool, Agent, Workflow) {
             arguments.into_iter().map(|(name, piece)| (name.into_owned(), value(piece, cuts)));
         Value::Object(named.collect::<Map<_, _>>())
     };
-    let mut content = Content::default();
+    let query = details.query.map(|piece| value(piece, &mut cuts));
+    let mut content = Content { query, ..Content::default() };
     if !arguments.is_empty() {
         content.arguments = Some(named(&mut cuts, arguments));
     }
@@ -94,7 +119,9 @@ fn tell(details: Details, record: &mut Record) -> (Tool, Agent, Workflow) {
     if cut != Cut::default() {
         record.cut = Some(Box::new(cut));
     }
-    (details.tool, details.agent, details.workflow)
+    (record.provider, record.model) = (details.provider.map(Into::into), details.model);
+    let Details { tool, agent, workflow, retrieval, memory, .. } = details;
+    Said { tool, agent, workflow, retrieval, memory }
 }
 
 fn some(count: u64) -> Option<u64> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-pub use self::steps::{step, told_step};
+pub use self::steps::{looked_up, step, told_step};
 use crate::id::Ids;
 use crate::record::{
     Amount, AttemptDetail, Consumer, ConsumerEnd, Content, Cost, CostSource, Cut, CutField,
@@ -22,7 +22,7 @@ use crate::time::Clock;
 /// One record of each shape there is, the same in every run: the first line of a file, a streamed
 /// chat with every field set that the wire tells, one that its reader told, one that was cut, a
 /// failed, a dropped and a retried call, one whose cost is known, a step, one that told everything a
-/// step can tell, a call whose answer was counted, and a report of losses.
+/// step can tell, one that told where it looked, a call whose answer was counted, and a report of losses.
 pub fn all() -> Vec<Record> {
     vec![
         file_start(),
@@ -36,6 +36,7 @@ pub fn all() -> Vec<Record> {
         priced(),
         step(),
         told_step(),
+        looked_up(),
         media(),
         loss_report(),
     ]

@@ -12,9 +12,11 @@ use crate::call::{CallShared, CallState, Ending, Frame, Reader, frames};
 use crate::decoder::{Closing, Headers};
 use crate::queue::lock;
 use crate::record::{
-    CutField, FallbackAttempt, Kind, Outcome, Record, Server, Term, Usage, UsageSource, millis,
+    CutField, FallbackAttempt, Kind, Outcome, Record, Retrieval, Server, Term, Usage, UsageSource,
+    millis,
 };
 use crate::redact::withhold;
+use crate::semconv::operation;
 use crate::span::OpenSpan;
 
 /// What the worker knows of a call.
@@ -40,10 +42,18 @@ impl CallFold {
                 (None, Some(provider)) => Some(provider.into()),
                 (named, _) => named.or(host).map(|name| name.to_owned().into()),
             },
-            deployment: call.deployment().map(str::to_owned),
             server: host.map(|host| Server { address: host.to_owned(), port: call.port }),
             ..Record::default()
         };
+        let named = call.named().map(str::to_owned);
+        match call.route.operation {
+            operation::FETCH_RESPONSE => record.response_id = named,
+            operation::RETRIEVAL => {
+                let retrieval = |data_source| Retrieval { data_source, ..Retrieval::default() };
+                record.retrieval = named.map(|named| Box::new(retrieval(Some(named))));
+            }
+            _ => record.deployment = named,
+        }
         describe(&mut record, call.scope.as_ref(), &call.span);
         if let Some(attempt) = call.fallback_attempt {
             let span_id = call.group().map(|group| group.span_id);

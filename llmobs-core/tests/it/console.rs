@@ -43,6 +43,7 @@ fn each_record_is_one_line_with_what_matters() {
 2026-01-01T00:00:00.006Z chat small completed in=1200 out=340 cost=0.00048USD total=1000ms
 2026-01-01T00:00:00.005Z retrieval find_documents failed (timeout) total=12ms
 2026-01-01T00:00:00.006Z tool look_up completed total=8ms cut
+2026-01-01T00:00:00.007Z retrieval search completed total=4ms
 2026-01-01T00:00:00.006Z generate_content small completed in=230 out=1060 total=20000ms
 2026-01-01T00:00:00.000Z meta lost queue_full=3 lost sink_failed=12
 ";

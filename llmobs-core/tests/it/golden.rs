@@ -38,6 +38,7 @@ fn every_shape_of_version_1_reads_and_writes_as_it_was_published() {
     check("step", &samples::step());
     check("media", &samples::media());
     check("told_step", &samples::told_step());
+    check("looked_up", &samples::looked_up());
 }
 
 #[test]

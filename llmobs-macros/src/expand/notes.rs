@@ -56,7 +56,7 @@ impl Notes {
             output,
             ask: ask.map(|method| Ident::new(method, here)),
             parties: receiver.into_iter().chain(parties).collect(),
-            finds_documents: matches!(args.kind, "Retrieval" | "Rerank"),
+            finds_documents: matches!(args.kind, "Retrieval" | "Rerank" | "Memory"),
         })
     }
 
@@ -93,9 +93,12 @@ impl Notes {
                 let setter = Ident::new(&setter.to_string(), here);
                 // Where the expression is: that is where it may have the wrong type.
                 let text = quote_spanned!(here.located_at(text.span())=> &(#text));
-                quote_spanned! {here=>
-                    #rt::tell(&mut #step, |#step| #rt::text(#step, #rt::Step::#setter, #text));
-                }
+                let set = match setter.to_string().as_str() {
+                    // Not a name: a text that may be left out, and a number.
+                    "query" | "top_k" => quote_spanned!(here=> #rt::#setter(#step, #text)),
+                    _ => quote_spanned!(here=> #rt::text(#step, #rt::Step::#setter, #text)),
+                };
+                quote_spanned!(here=> #rt::tell(&mut #step, |#step| #set);)
             });
             let fields = self.fields.iter().map(|Field { key, value }| {
                 self.told(quote!(attribute), key, &quote_spanned!(here=> (#value)))

@@ -315,3 +315,73 @@ fn agents_and_workflows_tell_their_names() {
     let record = one(Capture::NONE, plain);
     assert_eq!(record.workflow.expect("a workflow").name.as_deref(), Some("plain"));
 }
+
+#[trace_llm(
+    kind = "retriever",
+    crate = llmobs_core,
+    data_source = "handbook",
+    top_k = limit,
+    query = question,
+    provider = "example",
+    model = Some("embed-1"),
+)]
+fn looked_up(question: &str, limit: usize) -> Vec<u8> {
+    vec![0; limit + question.len()]
+}
+
+#[trace_llm(
+    kind = "memory",
+    crate = llmobs_core,
+    memory_operation = "search_memory",
+    memory_store = 7,
+    query = about,
+)]
+fn remembered(about: &str) -> Vec<String> {
+    vec![about.to_owned()]
+}
+
+#[test]
+fn a_retriever_and_a_memory_tell_where_they_look_and_what_for_only_where_input_is_kept() {
+    let record = one(Capture::NONE, || assert_eq!(looked_up("why?", 3).len(), 7));
+    assert_eq!(
+        serde_json::to_value(&record.retrieval).expect("it is JSON"),
+        json!({"data_source": "handbook", "top_k": 3})
+    );
+    assert_eq!(
+        (record.provider.as_deref(), record.model.as_deref()),
+        (Some("example"), Some("embed-1"))
+    );
+    assert_eq!(record.content, None);
+    let record = one(Capture::NONE.input(true), || assert_eq!(remembered("tea"), ["tea"]));
+    assert_eq!(
+        serde_json::to_value(&record.memory).expect("it is JSON"),
+        json!({"operation": "search_memory", "store_id": "7"})
+    );
+    assert_eq!(record.content.expect("input is kept").query, Some(json!("tea")));
+    assert_eq!(record.retrieved.expect("a list is counted").count, 1);
+}
+
+#[trace_llm(kind = "agent", crate = llmobs_core, agent_name = "support", agent_description = "Helps.")]
+fn helping() {
+    decide();
+    clock();
+}
+
+#[trace_llm(kind = "plan", crate = llmobs_core)]
+fn decide() {}
+
+#[trace_llm(kind = "tool", crate = llmobs_core, tool_description = "Tells the time.")]
+fn clock() {}
+
+#[test]
+fn a_plan_and_a_tool_know_the_agent_they_run_in() {
+    let recording = llmobs_core::testing::Recording::new();
+    recording.scope().run_sync(helping);
+    let [plan, tool, agent] = recording.records().try_into().expect("three steps");
+    for record in [&plan, &tool, &agent] {
+        let name = record.agent.as_ref().and_then(|agent| agent.name.as_deref());
+        assert_eq!(name, Some("support"));
+    }
+    assert_eq!(tool.tool.expect("a tool").description.as_deref(), Some("Tells the time."));
+    assert_eq!(agent.agent.expect("an agent").description.as_deref(), Some("Helps."));
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Url;
 
 use crate::backend::{Sampler, Share};
+use crate::span::Limits;
 
 use super::{Otlp, OtlpError, Signal, Temporality};
 
@@ -76,6 +77,7 @@ pub(super) fn read(env: &Environment<'_>) -> Result<Otlp, OtlpError> {
     if otlp.traces.url.is_some() {
         otlp.sampler = sampler(env)?;
     }
+    otlp.limits = limits(env, otlp.traces.url.is_some())?;
     otlp.metrics = signal(env, &METRICS)?;
     otlp.resource.service = env.get("OTEL_SERVICE_NAME");
     let attributes = env.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
@@ -166,6 +168,24 @@ fn temporality(env: &Environment<'_>) -> Result<Temporality, OtlpError> {
         "lowmemory" => Ok(Temporality::LowMemory),
         _ => Err(OtlpError::Value { variable, expected: "cumulative, delta or lowmemory" }),
     }
+}
+
+/// How much of a span leaves. Where spans are another exporter's, a value that cannot be followed is
+/// that one's to refuse.
+fn limits(env: &Environment<'_>, needed: bool) -> Result<Limits, OtlpError> {
+    let number = |names: [&'static str; 2]| {
+        let Some((variable, value)) = env.first(names) else { return Ok(None) };
+        match value.parse::<usize>() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) if needed => Err(OtlpError::Value { variable, expected: "a whole number" }),
+            Err(_) => Ok(None),
+        }
+    };
+    let count = number(["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"])?;
+    const LENGTH: [&str; 2] =
+        ["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"];
+    let limits = Limits { bytes: number(LENGTH)?, ..Limits::default() };
+    Ok(Limits { count: count.unwrap_or(limits.count), ..limits })
 }
 
 /// A URL we can export to.

@@ -98,7 +98,9 @@ fn span(record: &Record, style: &Style) -> Option<Span> {
     let view = SpanView::of(record, style)?;
     let start = view.start?;
     let parent = record.parent_span_id.map(|id| id.to_bytes().to_vec());
-    let dropped_attributes_count = view.attributes.dropped();
+    let over = view.attributes.len().saturating_sub(style.limits.count);
+    let dropped_attributes_count =
+        view.dropped.saturating_add(u32::try_from(over).unwrap_or(u32::MAX));
     Some(Span {
         trace_id: trace_id.to_bytes().to_vec(),
         span_id: span_id.to_bytes().to_vec(),
@@ -112,7 +114,7 @@ fn span(record: &Record, style: &Style) -> Option<Span> {
         .into(),
         start_time_unix_nano: start.unix_nanos(),
         end_time_unix_nano: view.end.unwrap_or(start).unix_nanos(),
-        attributes: view.attributes.into_vec().iter().map(Into::into).collect(),
+        attributes: view.attributes.iter().take(style.limits.count).map(Into::into).collect(),
         dropped_attributes_count,
         status: view.error.map(|message| Status { message, code: StatusCode::Error.into() }),
         ..Span::default()

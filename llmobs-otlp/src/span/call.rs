@@ -1,20 +1,41 @@
-//! Calls to a model: the inference and embeddings spans of the conventions.
+//! Calls to a model: the inference, embeddings, retrieval and fetch spans of the conventions, and
+//! those of ours.
 
-use llmobs_core::semconv::{MISSING_FINISH_REASON, api, attribute, operation, output_type};
-use llmobs_core::{Amount, Outcome, Params, Prompt, Record, UsageSource};
-use opentelemetry::StringValue;
+use llmobs_core::semconv::{api, attribute, operation, output_type};
+use llmobs_core::{Amount, Params, Prompt, Record, UsageSource};
 
-use super::{ending, surroundings, titled};
+use super::finish::finish_reasons;
+use super::{conversation, ending, surroundings, titled};
 use crate::attributes::Attributes;
+use crate::otlp::Semconv;
 
-/// Choices a finish reason is made up for; more are taken for nonsense in the request.
-const MAX_CHOICES: usize = 128;
+/// Which of the conventions' spans a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Span {
+    /// Generation, and whatever the conventions have no span for.
+    Inference,
+    Embeddings,
+    Retrieval,
+    Fetch,
+}
+
+impl Span {
+    fn of(record: &Record) -> Self {
+        match record.operation.as_deref() {
+            Some(operation::EMBEDDINGS) => Self::Embeddings,
+            Some(operation::RETRIEVAL) => Self::Retrieval,
+            Some(operation::FETCH_RESPONSE) => Self::Fetch,
+            _ => Self::Inference,
+        }
+    }
+}
 
 pub(super) fn name(record: &Record) -> String {
     let operation = record.operation.as_deref().unwrap_or(operation::CHAT);
     match operation {
         // Named without the id: it is all this operation has, and it is different each time.
         operation::FETCH_RESPONSE => operation.to_owned(),
+        operation::RETRIEVAL => titled(operation, data_source(record)),
         // What it was done to says more than a model, which few of these have.
         operation::API_CALL => match &record.api {
             Some(api) => format!("{operation} {api}"),
@@ -24,59 +45,117 @@ pub(super) fn name(record: &Record) -> String {
     }
 }
 
+pub(super) fn data_source(record: &Record) -> Option<&String> {
+    record.retrieval.as_ref()?.data_source.as_ref()
+}
+
 /// The model asked for: a deployment is one, where the request names no other.
 pub(crate) fn model(record: &Record) -> Option<&String> {
     record.model.as_ref().or(record.deployment.as_ref())
 }
 
-/// In the order of importance: what does not fit is dropped from the end.
-pub(super) fn attributes(record: &Record) -> Attributes {
+/// All but the content. In the order of importance: what does not fit is dropped from the end.
+pub(crate) fn attributes(record: &Record, semconv: Semconv) -> Attributes {
+    let span = Span::of(record);
     let mut out = Attributes::default();
     out.term(attribute::OPERATION_NAME, record.operation.as_ref());
     out.term(attribute::PROVIDER_NAME, record.provider.as_ref());
-    out.text(attribute::REQUEST_MODEL, model(record));
-    out.text(attribute::RESPONSE_MODEL, record.model_version.as_ref());
+    if span != Span::Fetch {
+        out.text(attribute::REQUEST_MODEL, model(record));
+    }
+    if span != Span::Retrieval {
+        out.text(attribute::RESPONSE_MODEL, record.model_version.as_ref());
+    }
     if let Some(server) = &record.server {
         out.push(attribute::SERVER_ADDRESS, server.address.clone());
         out.count(attribute::SERVER_PORT, server.port.map(u64::from));
     }
     ending(record, &mut out);
-    usage(record, &mut out);
+    match span {
+        Span::Inference => inference(record, semconv, &mut out),
+        Span::Embeddings => embeddings(record, &mut out),
+        Span::Retrieval => retrieval(record, &mut out),
+        Span::Fetch => fetch(record, &mut out),
+    }
     cost(record, &mut out);
-    out.list(attribute::RESPONSE_FINISH_REASONS, finish_reasons(record));
+    latency(record, &mut out);
+    surroundings(record, &mut out);
+    prompt(record, span, &mut out);
+    if let Some(params) = record.params.as_deref().filter(|_| span == Span::Inference) {
+        parameters(params, &mut out);
+    }
+    openai(record, span, &mut out);
+    out
+}
+
+fn inference(record: &Record, semconv: Semconv, out: &mut Attributes) {
+    usage(record, semconv, out);
+    let reasons = finish_reasons(record).into_iter().map(Into::into).collect();
+    out.list(attribute::RESPONSE_FINISH_REASONS, reasons);
     out.text(attribute::RESPONSE_ID, record.response_id.as_ref());
     // Absent means not streamed: the conventions forbid `false`.
     if record.stream == Some(true) {
         out.push(attribute::REQUEST_STREAM, true);
     }
-    latency(record, &mut out);
-    surroundings(record, &mut out);
-    prompt(record, &mut out);
+    let first_chunk = record.latency.as_ref().and_then(|latency| latency.time_to_first_chunk_ms);
+    out.number(attribute::RESPONSE_TIME_TO_FIRST_CHUNK, first_chunk.map(|ms| ms / 1_000.0));
+    conversation(record, out);
     if let Some(kind) = output_kind(record) {
         out.push(attribute::OUTPUT_TYPE, kind);
     }
-    if let Some(params) = &record.params {
-        parameters(record, params, &mut out);
-    }
-    openai(record, &mut out);
-    content(record, &mut out);
-    out
 }
 
-fn usage(record: &Record, out: &mut Attributes) {
+fn embeddings(record: &Record, out: &mut Attributes) {
+    out.count(attribute::USAGE_INPUT_TOKENS, record.input_tokens);
+    told_usage(record, out);
+    let Some(params) = &record.params else { return };
+    let format = params.encoding_format.iter().map(|format| format.clone().into()).collect();
+    out.list(attribute::REQUEST_ENCODING_FORMATS, format);
+    out.count(attribute::EMBEDDINGS_DIMENSION_COUNT, params.dimensions);
+}
+
+/// Where documents were looked for, and how many.
+pub(super) fn retrieval(record: &Record, out: &mut Attributes) {
+    let Some(retrieval) = &record.retrieval else { return };
+    out.text(attribute::DATA_SOURCE_ID, retrieval.data_source.as_ref());
+    out.count(attribute::RETRIEVAL_TOP_K, retrieval.top_k);
+}
+
+/// No tokens: those that are told were used by the call that is read of.
+fn fetch(record: &Record, out: &mut Attributes) {
+    out.text(attribute::RESPONSE_ID, record.response_id.as_ref());
+    out.text(attribute::RESPONSE_STATUS, record.response_status.as_ref());
+    let reasons = finish_reasons(record).into_iter().map(Into::into).collect();
+    out.list(attribute::RESPONSE_FINISH_REASONS, reasons);
+}
+
+fn usage(record: &Record, semconv: Semconv, out: &mut Attributes) {
     out.count(attribute::USAGE_INPUT_TOKENS, record.input_tokens);
     out.count(attribute::USAGE_OUTPUT_TOKENS, record.output_tokens);
     let Some(usage) = &record.usage else { return };
     out.count(attribute::USAGE_CACHE_READ, usage.cache_read_tokens);
-    out.count(attribute::USAGE_CACHE_WRITE, usage.cache_write_tokens);
+    if semconv != Semconv::V2026_08 {
+        out.count(attribute::USAGE_CACHE_WRITE, usage.cache_write_tokens);
+    }
+    if semconv != Semconv::Latest {
+        out.count(attribute::PREVIOUS_USAGE_CACHE_WRITE, usage.cache_write_tokens);
+    }
     out.count(attribute::USAGE_REASONING, usage.reasoning_tokens);
-    out.count(attribute::USAGE_AUDIO_INPUT, usage.audio_input_tokens);
-    out.count(attribute::USAGE_AUDIO_OUTPUT, usage.audio_output_tokens);
-    out.count(attribute::USAGE_IMAGE_INPUT, usage.image_input_tokens);
-    out.count(attribute::USAGE_IMAGE_OUTPUT, usage.image_output_tokens);
-    out.count(attribute::USAGE_TEXT_INPUT, usage.text_input_tokens);
-    out.count(attribute::USAGE_TEXT_OUTPUT, usage.text_output_tokens);
+    if semconv != Semconv::V2026_08 {
+        out.count(attribute::USAGE_AUDIO_INPUT, usage.audio_input_tokens);
+        out.count(attribute::USAGE_AUDIO_OUTPUT, usage.audio_output_tokens);
+        out.count(attribute::USAGE_IMAGE_INPUT, usage.image_input_tokens);
+        out.count(attribute::USAGE_IMAGE_OUTPUT, usage.image_output_tokens);
+        out.count(attribute::USAGE_TEXT_INPUT, usage.text_input_tokens);
+        out.count(attribute::USAGE_TEXT_OUTPUT, usage.text_output_tokens);
+    }
     out.number(attribute::LLMOBS_AUDIO_SECONDS, usage.audio_seconds);
+    told_usage(record, out);
+}
+
+/// What is known of the counts, beside themselves.
+fn told_usage(record: &Record, out: &mut Attributes) {
+    let Some(usage) = &record.usage else { return };
     out.count(attribute::LLMOBS_TOTAL_TOKENS, usage.total_tokens);
     let source = usage.source.and_then(|source| match source {
         UsageSource::Reported => Some("reported"),
@@ -104,30 +183,8 @@ fn cost(record: &Record, out: &mut Attributes) {
     }
 }
 
-/// The reasons by choice, with `error` where one was expected and did not come. The record itself
-/// has only what was sent.
-fn finish_reasons(record: &Record) -> Vec<StringValue> {
-    let missing = || StringValue::from(MISSING_FINISH_REASON);
-    let sent = |reason: &Option<String>| reason.clone().map_or_else(missing, Into::into);
-    let mut reasons: Vec<_> = record.finish_reasons.iter().map(sent).collect();
-    let generates =
-        matches!(record.operation.as_deref(), Some(operation::CHAT | operation::TEXT_COMPLETION));
-    let answered = record.http_status.is_some_and(|status| status < 400);
-    let cut_short = record.outcome.is_some_and(|outcome| outcome != Outcome::Completed);
-    if generates && answered && cut_short {
-        let asked = record.params.as_ref().and_then(|params| params.n).unwrap_or(1);
-        let expected = usize::try_from(asked).unwrap_or(MAX_CHOICES).min(MAX_CHOICES);
-        while reasons.len() < expected {
-            reasons.push(missing());
-        }
-    }
-    reasons
-}
-
 fn latency(record: &Record, out: &mut Attributes) {
     let latency = record.latency.as_deref();
-    let first_chunk = latency.and_then(|latency| latency.time_to_first_chunk_ms);
-    out.number(attribute::RESPONSE_TIME_TO_FIRST_CHUNK, first_chunk.map(|ms| ms / 1_000.0));
     let first_byte = latency.and_then(|latency| latency.time_to_first_byte_ms);
     out.number(attribute::LLMOBS_TIME_TO_FIRST_BYTE_MS, first_byte);
     out.number(attribute::LLMOBS_TTFT_MS, record.ttft_ms);
@@ -160,15 +217,17 @@ fn latency(record: &Record, out: &mut Attributes) {
     out.text(attribute::LLMOBS_PROVIDER_REQUEST_ID, record.provider_request_id.as_ref());
 }
 
-fn prompt(record: &Record, out: &mut Attributes) {
+fn prompt(record: &Record, span: Span, out: &mut Attributes) {
     let named = |prompt: &Prompt| match &prompt.version {
         Some(version) => format!("{}@{version}", prompt.name).into(),
         None => prompt.name.clone().into(),
     };
     out.list(attribute::LLMOBS_PROMPTS, record.prompts.iter().map(named).collect());
     let Some(prompt) = &record.prompt else { return };
-    out.push(attribute::PROMPT_NAME, prompt.name.clone());
-    out.text(attribute::PROMPT_VERSION, prompt.version.as_ref());
+    if span == Span::Inference {
+        out.push(attribute::PROMPT_NAME, prompt.name.clone());
+        out.text(attribute::PROMPT_VERSION, prompt.version.as_ref());
+    }
     out.text(attribute::LLMOBS_PROMPT_HASH, prompt.hash.as_ref());
 }
 
@@ -190,8 +249,7 @@ fn output_kind(record: &Record) -> Option<&'static str> {
     }
 }
 
-fn parameters(record: &Record, params: &Params, out: &mut Attributes) {
-    let embeddings = record.operation.as_deref() == Some(operation::EMBEDDINGS);
+fn parameters(params: &Params, out: &mut Attributes) {
     out.count(attribute::REQUEST_CHOICE_COUNT, params.n.filter(|n| *n != 1));
     if let Some(seed) = params.seed {
         out.push(attribute::REQUEST_SEED, seed);
@@ -210,40 +268,26 @@ fn parameters(record: &Record, params: &Params, out: &mut Attributes) {
     out.text(attribute::REQUEST_REASONING_LEVEL, params.reasoning_effort.as_ref());
     out.text(attribute::REQUEST_PREVIOUS_RESPONSE_ID, params.previous_response_id.as_ref());
     out.text(attribute::CONVERSATION_ID, params.conversation_id.as_ref());
-    if embeddings {
-        let format = params.encoding_format.iter().map(|format| format.clone().into()).collect();
-        out.list(attribute::REQUEST_ENCODING_FORMATS, format);
-        out.count(attribute::EMBEDDINGS_DIMENSION_COUNT, params.dimensions);
-    }
 }
 
-fn openai(record: &Record, out: &mut Attributes) {
+/// What only APIs have that are OpenAI's, or made after them.
+fn openai(record: &Record, span: Span, out: &mut Attributes) {
+    let shaped = matches!(
+        record.api.as_deref(),
+        Some(api::CHAT_COMPLETIONS | api::RESPONSES | api::COMPLETIONS)
+    );
     let convention = match record.api.as_deref() {
         Some(api::CHAT_COMPLETIONS | api::RESPONSES) => attribute::OPENAI_API_TYPE,
         _ => attribute::LLMOBS_API,
     };
     out.term(convention, record.api.as_ref());
-    let asked = record.params.as_ref().and_then(|params| params.service_tier.as_ref());
-    out.text(attribute::OPENAI_REQUEST_SERVICE_TIER, asked.filter(|tier| *tier != "auto"));
+    if !shaped {
+        return;
+    }
+    if span == Span::Inference {
+        let asked = record.params.as_ref().and_then(|params| params.service_tier.as_ref());
+        out.text(attribute::OPENAI_REQUEST_SERVICE_TIER, asked.filter(|tier| *tier != "auto"));
+        out.text(attribute::OPENAI_SYSTEM_FINGERPRINT, record.system_fingerprint.as_ref());
+    }
     out.text(attribute::OPENAI_RESPONSE_SERVICE_TIER, record.service_tier.as_ref());
-    out.text(attribute::OPENAI_SYSTEM_FINGERPRINT, record.system_fingerprint.as_ref());
-}
-
-fn content(record: &Record, out: &mut Attributes) {
-    if let Some(content) = &record.content {
-        let fields = [
-            (attribute::SYSTEM_INSTRUCTIONS, &content.system_instructions),
-            (attribute::INPUT_MESSAGES, &content.input_messages),
-            (attribute::OUTPUT_MESSAGES, &content.output_messages),
-            (attribute::TOOL_DEFINITIONS, &content.tool_definitions),
-        ];
-        // Spans have no structured values: the conventions ask for a JSON string.
-        for (key, value) in fields {
-            out.text(key, value.as_ref().map(ToString::to_string).as_ref());
-        }
-    }
-    let variables = record.prompt.iter().flat_map(|prompt| &prompt.variables);
-    for (name, value) in variables {
-        out.push(format!("{}{name}", attribute::PROMPT_VARIABLE_PREFIX), value.clone());
-    }
 }

@@ -1,33 +1,40 @@
 //! Steps: the application's own functions around the calls.
 
-use llmobs_core::semconv::{attribute, operation};
+use llmobs_core::semconv::attribute;
 use llmobs_core::{Record, Retrieved, StepKind};
 use opentelemetry::{Array, Value};
 
-use super::{ending, surroundings, titled};
+use super::cut::Form;
+use super::{call, conversation, ending, surroundings, titled};
 use crate::attributes::Attributes;
+use crate::otlp::Semconv;
 
-/// Operation and name attribute of the steps the conventions know.
-fn convention(step: StepKind) -> Option<(&'static str, Option<&'static str>)> {
-    Some(match step {
-        StepKind::Tool => (operation::EXECUTE_TOOL, Some(attribute::TOOL_NAME)),
-        StepKind::Agent => (operation::INVOKE_AGENT, Some(attribute::AGENT_NAME)),
-        StepKind::Workflow => (operation::INVOKE_WORKFLOW, Some(attribute::WORKFLOW_NAME)),
-        // The conventions name it by the data source, which a function's name is not.
-        StepKind::Retrieval => (operation::RETRIEVAL, None),
-        _ => return None,
-    })
+/// The operation of the steps the conventions know.
+fn operation(record: &Record) -> Option<&str> {
+    let memory = || record.memory.as_ref().and_then(|memory| memory.operation.as_deref());
+    let step = record.step?;
+    step.operation().or_else(|| memory().filter(|_| step == StepKind::Memory))
 }
 
 pub(super) fn name(record: &Record) -> String {
-    match record.step.and_then(convention) {
-        Some((operation, Some(_))) => titled(operation, object(record)),
-        Some((operation, None)) => operation.to_owned(),
-        None => record
-            .name
-            .clone()
-            .unwrap_or_else(|| record.step.map_or("step", StepKind::as_str).to_owned()),
+    let Some(operation) = operation(record) else {
+        let kind = || record.step.map_or("step", StepKind::as_str).to_owned();
+        return record.name.clone().unwrap_or_else(kind);
+    };
+    match record.step {
+        Some(StepKind::Tool | StepKind::Agent | StepKind::Workflow) => {
+            titled(operation, object(record))
+        }
+        // Named by the data source and by the agent, which a function's name is not.
+        Some(StepKind::Retrieval) => titled(operation, call::data_source(record)),
+        Some(StepKind::Plan) => titled(operation, agent(record)),
+        _ => operation.to_owned(),
     }
+}
+
+/// The agent that ran, or that ran this.
+fn agent(record: &Record) -> Option<&String> {
+    record.agent.as_ref().and_then(|agent| agent.name.as_ref())
 }
 
 /// Name of the tool, agent or workflow that ran: its own, else the step's.
@@ -41,52 +48,74 @@ pub(crate) fn object(record: &Record) -> Option<&String> {
     own.or(record.name.as_ref())
 }
 
-pub(super) fn attributes(record: &Record) -> Attributes {
+/// All but the content and the application's own.
+pub(crate) fn attributes(record: &Record, semconv: Semconv) -> Attributes {
     let mut out = Attributes::default();
-    let known = record.step.and_then(convention);
-    if let Some((operation, name)) = known {
-        out.push(attribute::OPERATION_NAME, operation);
-        if let Some(name) = name {
-            out.text(name, object(record));
+    if let Some(operation) = operation(record) {
+        out.push(attribute::OPERATION_NAME, operation.to_owned());
+    }
+    match record.step {
+        Some(StepKind::Tool) => tool(record, semconv, &mut out),
+        Some(StepKind::Agent) => {
+            out.text(attribute::AGENT_NAME, object(record));
+            conversation(record, &mut out);
+            if let Some(agent) = &record.agent {
+                out.text(attribute::AGENT_DESCRIPTION, agent.description.as_ref());
+                // The conventions have these for remote agents only.
+                out.text(attribute::LLMOBS_AGENT_ID, agent.id.as_ref());
+                out.text(attribute::LLMOBS_AGENT_VERSION, agent.version.as_ref());
+            }
         }
+        Some(StepKind::Workflow) => {
+            out.text(attribute::WORKFLOW_NAME, object(record));
+            if semconv != Semconv::V2026_08 {
+                conversation(record, &mut out);
+            }
+        }
+        Some(StepKind::Plan) => out.text(attribute::AGENT_NAME, agent(record)),
+        Some(StepKind::Retrieval) => {
+            out.term(attribute::PROVIDER_NAME, record.provider.as_ref());
+            out.text(attribute::REQUEST_MODEL, record.model.as_ref());
+            call::retrieval(record, &mut out);
+        }
+        Some(StepKind::Memory) => memory(record, &mut out),
+        _ => {}
     }
     if let Some(step) = record.step {
         out.push(attribute::LLMOBS_STEP, step.as_str());
     }
     out.text(attribute::LLMOBS_STEP_NAME, record.name.as_ref());
     ending(record, &mut out);
-    if let Some(tool) = &record.tool {
-        out.text(attribute::TOOL_CALL_ID, tool.call_id.as_ref());
-        out.text(attribute::TOOL_TYPE, tool.kind.as_ref());
-    }
-    if let Some(agent) = &record.agent {
-        out.text(attribute::AGENT_ID, agent.id.as_ref());
-        out.text(attribute::AGENT_VERSION, agent.version.as_ref());
-    }
     totals(record, &mut out);
     out.count(attribute::LLMOBS_STEP_ITEMS, record.items);
     surroundings(record, &mut out);
     if let Some(retrieved) = &record.retrieved {
         documents(retrieved, &mut out);
     }
-    if let Some(content) = &record.content {
-        let (arguments, result) = match record.step {
-            Some(StepKind::Tool) => (attribute::TOOL_CALL_ARGUMENTS, attribute::TOOL_CALL_RESULT),
-            _ => (attribute::LLMOBS_STEP_ARGUMENTS, attribute::LLMOBS_STEP_RESULT),
-        };
-        let fields = [
-            (attribute::INPUT_MESSAGES, &content.input_messages),
-            (attribute::OUTPUT_MESSAGES, &content.output_messages),
-            (arguments, &content.arguments),
-            (result, &content.result),
-            (attribute::RETRIEVAL_DOCUMENTS, &content.documents),
-        ];
-        for (key, value) in fields {
-            out.text(key, value.as_ref().map(ToString::to_string).as_ref());
-        }
-    }
-    own(record, &mut out);
     out
+}
+
+fn tool(record: &Record, semconv: Semconv, out: &mut Attributes) {
+    out.text(attribute::TOOL_NAME, object(record));
+    if let Some(tool) = &record.tool {
+        out.text(attribute::TOOL_CALL_ID, tool.call_id.as_ref());
+        out.text(attribute::TOOL_TYPE, tool.kind.as_ref());
+        out.text(attribute::TOOL_DESCRIPTION, tool.description.as_ref());
+    }
+    out.text(attribute::AGENT_NAME, agent(record));
+    if semconv != Semconv::V2026_08 {
+        conversation(record, out);
+    }
+}
+
+fn memory(record: &Record, out: &mut Attributes) {
+    out.term(attribute::PROVIDER_NAME, record.provider.as_ref());
+    if let Some(memory) = &record.memory {
+        out.text(attribute::MEMORY_STORE_ID, memory.store_id.as_ref());
+        out.text(attribute::MEMORY_RECORD_ID, memory.record_id.as_ref());
+    }
+    let count = record.retrieved.as_ref().map(|retrieved| retrieved.count);
+    out.count(attribute::MEMORY_RECORD_COUNT, count);
 }
 
 /// What happened below. The tokens stand on an agent's span as the conventions have it, and only
@@ -115,14 +144,15 @@ fn documents(retrieved: &Retrieved, out: &mut Attributes) {
         let ids = found.iter().map(|document| document.id.clone().unwrap_or_default().into());
         out.list(attribute::LLMOBS_RETRIEVED_IDS, ids.collect());
     }
-    let scores: Option<Vec<f64>> = found.iter().map(|document| document.score).collect();
+    let scores: Option<Vec<f64>> =
+        found.iter().map(|document| document.score.filter(|score| score.is_finite())).collect();
     if let Some(scores) = scores.filter(|scores| !scores.is_empty()) {
         out.push(attribute::LLMOBS_RETRIEVED_SCORES, Value::Array(Array::F64(scores)));
     }
 }
 
 /// The application's own attributes under its own names; ours stay what they are.
-fn own(record: &Record, out: &mut Attributes) {
+pub(super) fn own(record: &Record, out: &mut Attributes) {
     for (key, value) in &record.attributes {
         let value = match value {
             serde_json::Value::Bool(value) => Value::Bool(*value),
@@ -134,7 +164,10 @@ fn own(record: &Record, out: &mut Attributes) {
             },
             // An attribute that is nothing is none.
             serde_json::Value::Null => continue,
-            other => Value::from(other.to_string()),
+            other => {
+                out.json(key.clone(), other.to_string(), Form::Json);
+                continue;
+            }
         };
         out.push(key.clone(), value);
     }

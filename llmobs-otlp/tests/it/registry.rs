@@ -41,6 +41,7 @@ fn everything() -> Vec<Record> {
         output_messages: Some(json!([])),
         system_instructions: Some(json!([])),
         tool_definitions: Some(json!([])),
+        query: Some(json!("q")),
         arguments: Some(json!({})),
         result: Some(json!([])),
         documents: Some(json!([])),
@@ -72,7 +73,15 @@ fn everything() -> Vec<Record> {
     let mut records = vec![chat, embeddings, fetch, samples::failed(), samples::dropped()];
     records.extend(others);
     records.push(samples::unreachable());
-    for step in [StepKind::Tool, StepKind::Agent, StepKind::Workflow, StepKind::Retrieval] {
+    let known = [
+        StepKind::Tool,
+        StepKind::Agent,
+        StepKind::Workflow,
+        StepKind::Retrieval,
+        StepKind::Plan,
+        StepKind::Memory,
+    ];
+    for step in known {
         let content = Some(Box::new(content.clone()));
         // Names of the application's own are nobody's to register.
         let attributes = std::collections::BTreeMap::new();

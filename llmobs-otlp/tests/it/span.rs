@@ -40,8 +40,12 @@ fn a_cost_arrives_with_its_parts_and_where_it_is_from() {
 fn a_record_with_every_field_is_a_span_with_every_attribute() {
     let record = samples::streamed_chat();
     let content = record.content.clone().expect("it has content");
-    let text = |value: &Option<Value>| value.as_ref().map(ToString::to_string);
-    let (input, output) = (text(&content.input_messages), text(&content.output_messages));
+    assert_eq!(content.input_messages, Some(json!([{"role": "user", "parts": ["hello"]}])));
+    let input = r#"[{"parts":[{"content":"hello","type":"text"}],"role":"user"}]"#;
+    let output = concat!(
+        r#"[{"finish_reason":"stop","parts":[{"content":"hi\r\n","type":"text"}],"#,
+        r#""role":"assistant"}]"#
+    );
     let (name, found) = arrived(record.clone());
     assert_eq!(name, format!("chat {}", record.model.as_deref().unwrap_or_default()));
     assert_eq!(found["gen_ai.input.messages"], json!(input));
@@ -273,7 +277,7 @@ fn what_a_step_was_run_with_goes_by_the_names_of_its_kind() {
     };
     let found = step(StepKind::Tool);
     assert_eq!(found["gen_ai.tool.call.arguments"], json!(r#"{"q":"rust"}"#));
-    assert_eq!(found["gen_ai.tool.call.result"], json!(r#"["a","b"]"#));
+    assert_eq!(found["gen_ai.tool.call.result"], json!(r#"{"result":["a","b"]}"#));
     let found = step(StepKind::Retrieval);
     assert_eq!(found["llmobs.step.arguments"], json!(r#"{"q":"rust"}"#));
     assert_eq!(found["llmobs.step.result"], json!(r#"["a","b"]"#));
@@ -290,10 +294,10 @@ fn what_a_step_tells_of_itself_lands_in_its_standard_fields() {
     assert_eq!(found["gen_ai.tool.type"], json!("function"));
     let (name, found) = step(StepKind::Agent);
     assert_eq!(
-        (name.as_str(), &found["gen_ai.agent.id"]),
+        (name.as_str(), &found["llmobs.agent.id"]),
         ("invoke_agent support", &json!("agent-1"))
     );
-    assert_eq!(found["gen_ai.agent.version"], json!("2"));
+    assert_eq!(found["llmobs.agent.version"], json!("2"));
     assert_eq!(step(StepKind::Workflow).0, "invoke_workflow refunds");
 
     let (_, found) = step(StepKind::Retrieval);

@@ -25,6 +25,7 @@ fn full() -> Record {
         output_messages: Some(json!([{"parts": [{"content": format!("pay with {CARD}")}]}])),
         system_instructions: Some(json!([{"content": MAIL}])),
         tool_definitions: Some(json!([{"description": MAIL, MAIL: 1}])),
+        query: Some(json!(MAIL)),
         arguments: Some(json!({"to": MAIL})),
         result: Some(json!([MAIL])),
         documents: Some(json!([{"text": MAIL}])),
@@ -55,7 +56,7 @@ fn every_place_is_redacted_and_counted_by_default() {
     let record = pass(&llmobs.expect("it starts"), &memory, full());
     let line = serde_json::to_string(&record).expect("a record is JSON");
     assert!(!line.contains(MAIL) && !line.contains("4111"), "{line}");
-    assert_eq!(record.redacted, BTreeMap::from([("card".into(), 1), ("email".into(), 13)]));
+    assert_eq!(record.redacted, BTreeMap::from([("card".into(), 1), ("email".into(), 14)]));
     let arguments = record.tool_calls[0].arguments.as_deref();
     assert_eq!(arguments, Some(r#"{"to":"[redacted:email]"}"#));
 }
