@@ -199,6 +199,10 @@ impl Checker {
         registries.iter().find_map(|registry| Some((*registry, registry.metrics.get(name)?)))
     }
 
+    pub(crate) fn sends_latest(&self) -> bool {
+        self.state != State::V2026_08
+    }
+
     /// An attribute that only the state of before has, where that is sent.
     pub(crate) fn of_before(&self, key: &str) -> Option<&AttributeDef> {
         let registry = (self.state != State::Latest).then_some(&self.rules.previous)?;

@@ -51,7 +51,16 @@ fn everything() -> Vec<Record> {
     chat.usage.get_or_insert_default().inconsistent = false;
     chat.params = Some(Box::new(params));
     chat.prompt = Some(prompt);
-    chat.content = Some(Box::new(content.clone()));
+    // Nobody looks for documents in a chat.
+    let Content { input_messages, output_messages, system_instructions, tool_definitions, .. } =
+        content.clone();
+    chat.content = Some(Box::new(Content {
+        input_messages,
+        output_messages,
+        system_instructions,
+        tool_definitions,
+        ..Content::default()
+    }));
     let embeddings = Record { operation: Some("embeddings".into()), ..chat.clone() };
     let fetch = Record { operation: Some("fetch_response".into()), ..chat.clone() };
     let of = |operation: &'static str, api: &'static str| Record {
@@ -73,16 +82,25 @@ fn everything() -> Vec<Record> {
     let mut records = vec![chat, embeddings, fetch, samples::failed(), samples::dropped()];
     records.extend(others);
     records.push(samples::unreachable());
-    let known = [
+    let steps = [
         StepKind::Tool,
         StepKind::Agent,
         StepKind::Workflow,
         StepKind::Retrieval,
         StepKind::Plan,
         StepKind::Memory,
+        StepKind::Rerank,
+        StepKind::Guardrail,
+        StepKind::Fallback,
     ];
-    for step in known {
-        let content = Some(Box::new(content.clone()));
+    for step in steps {
+        let Content { arguments, result, .. } = content.clone();
+        // Nobody speaks or looks for anything in a plan.
+        let content = match step {
+            StepKind::Plan => Content { arguments, result, ..Content::default() },
+            _ => content.clone(),
+        };
+        let content = Some(Box::new(content));
         // Names of the application's own are nobody's to register.
         let attributes = std::collections::BTreeMap::new();
         records.push(Record { step: Some(step), content, attributes, ..samples::told_step() });
