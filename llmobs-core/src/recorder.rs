@@ -1,5 +1,6 @@
 //! The recorder: the handle everything observed goes through.
 
+mod flush_error;
 mod open;
 mod weak;
 
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+pub use self::flush_error::FlushError;
 pub use self::open::OpenCalls;
 pub(crate) use self::open::OpenTable;
 pub use self::weak::WeakRecorder;
@@ -466,54 +468,4 @@ impl fmt::Debug for Recorder {
 /// What foreign code gives; `None` when it panics, which is no reason to hurt its caller.
 pub(crate) fn contained<R>(run: impl FnOnce() -> R) -> Option<R> {
     catch_unwind(AssertUnwindSafe(run)).ok()
-}
-
-/// A flush or shutdown that could not bring everything out in time.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "not everything was delivered: {waiting} records are waiting{}{}",
-    in_spool(*spooled),
-    failed(sinks)
-)]
-pub struct FlushError {
-    waiting: u64,
-    spooled: u64,
-    sinks: Vec<String>,
-}
-
-fn in_spool(records: u64) -> String {
-    match records {
-        0 => String::new(),
-        records => format!(" ({records} of them on disk)"),
-    }
-}
-
-fn failed(sinks: &[String]) -> String {
-    match sinks {
-        [] => String::new(),
-        sinks => format!(", and these sinks lost or could not keep some: {}", sinks.join(", ")),
-    }
-}
-
-impl FlushError {
-    pub(crate) fn with(self, sinks: Vec<String>) -> Self {
-        Self { sinks, ..self }
-    }
-
-    /// Records that had not reached every sink.
-    pub fn waiting(&self) -> u64 {
-        self.waiting
-    }
-
-    /// Those of the waiting that are safe in the spool: when that is all of them, and no sink has
-    /// failed, nothing is lost should the process end now.
-    pub fn spooled(&self) -> u64 {
-        self.spooled
-    }
-
-    /// Names of the sinks that have lost records, or could not make them durable, and of rules that
-    /// could not bring out what they report elsewhere, such as metrics.
-    pub fn failed_sinks(&self) -> &[String] {
-        &self.sinks
-    }
 }

@@ -133,6 +133,10 @@ fn ending(record: &Record, out: &mut Attributes) {
 pub(crate) fn common(record: &Record, out: &mut Attributes) {
     let fallback = record.fallback.map(|fallback| u64::from(fallback.attempt));
     out.count(attribute::LLMOBS_FALLBACK_ATTEMPT, fallback);
+    if let Some(sampling) = record.sampling.as_deref() {
+        out.number(attribute::LLMOBS_SAMPLING_RATE, Some(sampling.rate));
+        out.text(attribute::LLMOBS_SAMPLING_RULE, sampling.rule.as_ref());
+    }
     reduced(record, out);
     tags(record, out);
 }

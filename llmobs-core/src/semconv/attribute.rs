@@ -263,6 +263,10 @@ pub const LLMOBS_REDACTED_PREFIX: &str = "llmobs.redacted.";
 pub const LLMOBS_CUT: &str = "llmobs.cut";
 /// Pieces of content that were captured and then left out as a whole.
 pub const LLMOBS_WITHHELD: &str = "llmobs.withheld";
+/// Share of such traces that a tail sampler kept.
+pub const LLMOBS_SAMPLING_RATE: &str = "llmobs.sampling.rate";
+/// Rule by which a tail sampler kept the trace.
+pub const LLMOBS_SAMPLING_RULE: &str = "llmobs.sampling.rule";
 /// Why something was lost: a cause of the recorder's account.
 pub const LLMOBS_LOSS_CAUSE: &str = "llmobs.loss.cause";
 /// Sink that lost it; absent where it was lost before all sinks.

@@ -260,6 +260,11 @@ impl CallFold {
             told.get_or_insert_default().kind = kind;
         }
         record.error = (outcome == Outcome::Failed).then(|| failure(told, ending, status));
+        let refused = status.is_none_or(|status| status >= 400);
+        if refused && record.operation.as_deref() == Some(operation::FETCH_RESPONSE) {
+            // The id that was asked for is none of an answer's where there was no answer.
+            record.response_id = None;
+        }
         if !unseen {
             abandoned.finish(issued, &marks, &mut record);
         }

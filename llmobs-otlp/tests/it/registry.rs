@@ -41,9 +41,9 @@ fn everything() -> Vec<Record> {
         output_messages: Some(json!([])),
         system_instructions: Some(json!([])),
         tool_definitions: Some(json!([])),
-        query: Some(json!("q")),
         arguments: Some(json!({})),
         result: Some(json!([])),
+        query: Some(json!("which")),
         documents: Some(json!([])),
     };
     let mut chat = samples::streamed_chat();
