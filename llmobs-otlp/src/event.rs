@@ -22,7 +22,7 @@ pub use self::logger::LoggerSink;
 pub use self::sink::EventSink;
 use crate::attributes::Attributes;
 use crate::span::content::{self, Part};
-use crate::span::{Form, call, common, error_type, surroundings, tags};
+use crate::span::{Form, call, common, conversation, error_type, surroundings, tags};
 use crate::style::Style;
 
 /// One event, for both modes.
@@ -132,6 +132,7 @@ fn exception<'r>(record: &'r Record, style: &Style) -> Event<'r> {
     let message = record.error.as_ref().and_then(|error| error.message.as_ref());
     out.text(attribute::EXCEPTION_MESSAGE, message);
     let facts = call::attributes(record, style.semconv).into_vec().into_iter();
+    conversation(record, &mut out);
     for fact in facts.filter(|fact| IDENTITY.contains(&fact.key.as_str())) {
         out.push(fact.key, fact.value);
     }
@@ -155,6 +156,7 @@ fn judgement<'r>(record: &'r Record, evaluation: &Evaluation, style: &Style) -> 
     out.term(attribute::PROVIDER_NAME, record.provider.as_ref());
     out.text(attribute::REQUEST_MODEL, call::model(record));
     out.text(attribute::RESPONSE_MODEL, record.model_version.as_ref());
+    conversation(record, &mut out);
     surroundings(record, &mut out);
     call::judged_prompt(record, &mut out);
     common(record, &mut out);

@@ -118,7 +118,7 @@ pub(crate) fn surroundings(record: &Record, out: &mut Attributes) {
 }
 
 /// The conversation, on those spans that the conventions have it on.
-fn conversation(record: &Record, out: &mut Attributes) {
+pub(crate) fn conversation(record: &Record, out: &mut Attributes) {
     out.text(attribute::CONVERSATION_ID, record.session_id.as_ref());
 }
 

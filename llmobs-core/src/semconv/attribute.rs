@@ -161,6 +161,8 @@ pub const OPENAI_RESPONSE_SERVICE_TIER: &str = "openai.response.service_tier";
 /// Fingerprint of the provider's configuration.
 pub const OPENAI_SYSTEM_FINGERPRINT: &str = "openai.response.system_fingerprint";
 
+/// What was embedded, as a JSON string.
+pub const LLMOBS_EMBEDDINGS_INPUT: &str = "llmobs.embeddings.input";
 /// Which API was called, one of [`api`](super::api), where the conventions have no name for it.
 pub const LLMOBS_API: &str = "llmobs.api";
 /// Issued to first byte of the body, in milliseconds, of bodies that are counted.

@@ -49,6 +49,11 @@ pub(super) fn data_source(record: &Record) -> Option<&String> {
     record.retrieval.as_ref()?.data_source.as_ref()
 }
 
+/// Whether a call is on a span of inference, by the conventions or in want of a better one.
+pub(super) fn is_inference(record: &Record) -> bool {
+    Span::of(record) == Span::Inference
+}
+
 /// The model asked for: a deployment is one, where the request names no other.
 pub(crate) fn model(record: &Record) -> Option<&String> {
     record.model.as_ref().or(record.deployment.as_ref())
@@ -277,12 +282,13 @@ fn parameters(params: &Params, out: &mut Attributes) {
 
 /// What only APIs have that are OpenAI's, or made after them.
 fn openai(record: &Record, span: Span, out: &mut Attributes) {
+    let listed = matches!(span, Span::Inference | Span::Fetch);
     let shaped = matches!(
         record.api.as_deref(),
         Some(api::CHAT_COMPLETIONS | api::RESPONSES | api::COMPLETIONS)
-    );
+    ) && listed;
     let convention = match record.api.as_deref() {
-        Some(api::CHAT_COMPLETIONS | api::RESPONSES) => attribute::OPENAI_API_TYPE,
+        Some(api::CHAT_COMPLETIONS | api::RESPONSES) if listed => attribute::OPENAI_API_TYPE,
         _ => attribute::LLMOBS_API,
     };
     out.term(convention, record.api.as_ref());

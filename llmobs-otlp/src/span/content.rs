@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use llmobs_core::semconv::{attribute, finish_reason};
+use llmobs_core::semconv::{attribute, finish_reason, operation};
 use llmobs_core::{Content, Kind, Outcome, Record, StepKind};
 use serde_json::{Map, Value};
 
+use super::call;
 use super::cut::Form;
 use super::finish::finish_reasons;
 
@@ -17,13 +18,26 @@ pub(crate) struct Part<'r> {
     pub(crate) value: Cow<'r, Value>,
 }
 
-/// What was captured, in the forms of the conventions' schemas; nothing where nothing was.
+/// What was captured, in the forms of the conventions' schemas and on the spans they have it on;
+/// nothing where nothing was.
 pub(crate) fn of(record: &Record) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
+    let call = record.kind != Kind::Step;
     if let Some(content) = &record.content {
-        match record.kind {
-            Kind::Step => of_step(record.step, content, &mut parts),
-            _ => of_call(content, &mut parts),
+        match (call, record.operation.as_deref()) {
+            (false, _) => of_step(record.step, content, &mut parts),
+            (true, Some(operation::EMBEDDINGS)) => add(
+                [(attribute::LLMOBS_EMBEDDINGS_INPUT, Form::Json, &content.input_messages)],
+                &mut parts,
+            ),
+            (true, Some(operation::RETRIEVAL)) => add(found(content), &mut parts),
+            // What was asked was asked by another call.
+            (true, Some(operation::FETCH_RESPONSE)) => {
+                let said = said(content).into_iter();
+                let told = said.filter(|(key, ..)| *key != attribute::INPUT_MESSAGES);
+                add(told, &mut parts);
+            }
+            (true, _) => add(said(content), &mut parts),
         }
         for part in &mut parts {
             super::shape::repair(&mut part.value, part.form);
@@ -33,65 +47,74 @@ pub(crate) fn of(record: &Record) -> Vec<Part<'_>> {
             finished(record, &mut output.value);
         }
     }
-    let variables = record.prompt.iter().flat_map(|prompt| &prompt.variables);
-    parts.extend(variables.map(|(name, value)| Part {
-        key: format!("{}{name}", attribute::PROMPT_VARIABLE_PREFIX).into(),
-        form: Form::Text,
-        value: Cow::Owned(Value::String(value.clone())),
-    }));
+    if call && call::is_inference(record) {
+        let variables = record.prompt.iter().flat_map(|prompt| &prompt.variables);
+        parts.extend(variables.map(|(name, value)| Part {
+            key: format!("{}{name}", attribute::PROMPT_VARIABLE_PREFIX).into(),
+            form: Form::Text,
+            value: Cow::Owned(Value::String(value.clone())),
+        }));
+    }
     parts
 }
 
-fn of_call<'r>(content: &'r Content, out: &mut Vec<Part<'r>>) {
-    let fields = [
+type Field<'r> = (&'static str, Form, &'r Option<Value>);
+
+/// What a model, or an agent, was told and said.
+fn said(content: &Content) -> [Field<'_>; 4] {
+    [
         (attribute::SYSTEM_INSTRUCTIONS, Form::Parts, &content.system_instructions),
         (attribute::INPUT_MESSAGES, Form::Messages, &content.input_messages),
         (attribute::OUTPUT_MESSAGES, Form::Messages, &content.output_messages),
         (attribute::TOOL_DEFINITIONS, Form::Tools, &content.tool_definitions),
+    ]
+}
+
+/// What was looked for, and found.
+fn found(content: &Content) -> [Field<'_>; 2] {
+    [
         (attribute::RETRIEVAL_QUERY, Form::Text, &content.query),
         (attribute::RETRIEVAL_DOCUMENTS, Form::Documents, &content.documents),
-    ];
-    add(fields, out);
+    ]
 }
 
 fn of_step<'r>(step: Option<StepKind>, content: &'r Content, out: &mut Vec<Part<'r>>) {
     let Content { arguments, result, documents, query, .. } = content;
-    let memory = step == Some(StepKind::Memory);
-    let (asked, found) = match memory {
-        true => (attribute::MEMORY_QUERY, attribute::MEMORY_RECORDS),
-        false => (attribute::RETRIEVAL_QUERY, attribute::RETRIEVAL_DOCUMENTS),
-    };
-    let fields = [
-        (attribute::SYSTEM_INSTRUCTIONS, Form::Parts, &content.system_instructions),
-        (attribute::INPUT_MESSAGES, Form::Messages, &content.input_messages),
-        (attribute::OUTPUT_MESSAGES, Form::Messages, &content.output_messages),
-        (attribute::TOOL_DEFINITIONS, Form::Tools, &content.tool_definitions),
-        (asked, Form::Text, query),
-    ];
-    add(fields, out);
-    if step == Some(StepKind::Tool) {
-        let keys = [attribute::TOOL_CALL_ARGUMENTS, attribute::TOOL_CALL_RESULT];
-        let values = [arguments, result].into_iter().map(|value| value.as_ref().map(object));
-        out.extend(keys.into_iter().zip(values).filter_map(|(key, value)| {
-            Some(Part { key: key.into(), form: Form::Json, value: value? })
-        }));
-    } else {
-        let fields = [
-            (attribute::LLMOBS_STEP_ARGUMENTS, Form::Json, arguments),
-            (attribute::LLMOBS_STEP_RESULT, Form::Json, result),
-        ];
-        add(fields, out);
+    match step {
+        Some(StepKind::Tool) => {
+            // Documents are what it gave back.
+            let result = result.as_ref().or(documents.as_ref());
+            let keys = [attribute::TOOL_CALL_ARGUMENTS, attribute::TOOL_CALL_RESULT];
+            let values = [arguments.as_ref(), result].map(|value| value.map(object));
+            out.extend(keys.into_iter().zip(values).filter_map(|(key, value)| {
+                Some(Part { key: key.into(), form: Form::Json, value: value? })
+            }));
+            return;
+        }
+        Some(StepKind::Memory) => {
+            add([(attribute::MEMORY_QUERY, Form::Text, query)], out);
+            out.extend(documents.as_ref().map(|documents| Part {
+                key: attribute::MEMORY_RECORDS.into(),
+                form: Form::Documents,
+                value: records(documents),
+            }));
+        }
+        Some(StepKind::Retrieval) => add(found(content), out),
+        Some(StepKind::Agent) => add(said(content), out),
+        Some(StepKind::Workflow) => {
+            let messages = [attribute::INPUT_MESSAGES, attribute::OUTPUT_MESSAGES];
+            add(said(content).into_iter().filter(|(key, ..)| messages.contains(key)), out);
+        }
+        _ => {
+            add(said(content), out);
+            add(found(content), out);
+        }
     }
-    if let Some(documents) = documents {
-        let value = if memory { records(documents) } else { Cow::Borrowed(documents) };
-        out.push(Part { key: found.into(), form: Form::Documents, value });
-    }
+    let arguments = (attribute::LLMOBS_STEP_ARGUMENTS, Form::Json, arguments);
+    add([arguments, (attribute::LLMOBS_STEP_RESULT, Form::Json, result)], out);
 }
 
-fn add<'r, const N: usize>(
-    fields: [(&'static str, Form, &'r Option<Value>); N],
-    out: &mut Vec<Part<'r>>,
-) {
+fn add<'r>(fields: impl IntoIterator<Item = Field<'r>>, out: &mut Vec<Part<'r>>) {
     out.extend(fields.into_iter().filter_map(|(key, form, value)| {
         Some(Part { key: key.into(), form, value: Cow::Borrowed(value.as_ref()?) })
     }));

@@ -121,7 +121,9 @@ fn memory(record: &Record, out: &mut Attributes) {
 /// What happened below. The tokens stand on an agent's span as the conventions have it, and only
 /// where they are all there: a sum that is short looks like any other.
 fn totals(record: &Record, out: &mut Attributes) {
-    let Some(totals) = &record.totals else { return };
+    let sums_up = [StepKind::Agent, StepKind::Workflow, StepKind::Fallback];
+    let sums_up = record.step.is_some_and(|step| sums_up.contains(&step));
+    let Some(totals) = record.totals.as_deref().filter(|_| sums_up) else { return };
     if record.step == Some(StepKind::Agent) && totals.calls > 0 && totals.uncounted == 0 {
         out.count(attribute::USAGE_INPUT_TOKENS, Some(totals.input_tokens));
         out.count(attribute::USAGE_OUTPUT_TOKENS, Some(totals.output_tokens));

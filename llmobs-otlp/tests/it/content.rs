@@ -81,8 +81,12 @@ fn recorded() -> Vec<Record> {
         let line: Value = serde_json::from_str(line).expect("one object a line");
         let text = |name: &str| line[name].as_str().unwrap_or_default();
         let kind = [("content-type", text("content_type"))];
-        let target =
-            Target { method: text("method"), host: "host.test", port: None, path: text("path") };
+        let target = Target {
+            method: text("method"),
+            host: "host.test",
+            port: Some(443),
+            path: text("path"),
+        };
         let exchange = Exchange {
             target,
             request: Bytes::copy_from_slice(text("request").as_bytes()),

@@ -13,6 +13,7 @@ use crate::scene::Scene;
 
 fn arrived(record: Record, otlp: impl FnOnce(Otlp) -> Otlp) -> Span {
     let scene = Scene::with(otlp, |builder| builder);
+    scene.receiver.expects(|checker| checker.compat().application(["te\u{fffd}xt", "whole"]));
     scene.recorder().record(record);
     scene.flush();
     let mut spans = scene.receiver.spans();

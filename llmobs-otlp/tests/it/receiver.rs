@@ -207,9 +207,14 @@ impl Receiver {
         self.decoded("/v1/logs")
     }
 
-    /// The metrics of the last request for them.
+    /// The metrics of the last export, which is several requests where it is too large for one.
     pub(crate) fn metrics(&self) -> Vec<Metric> {
-        let last = self.metric_requests().pop().into_iter();
+        let requests = self.metric_requests();
+        let together = |pair: &&[ExportMetricsServiceRequest]| {
+            pair.iter().map(Message::encoded_len).sum::<usize>() > 4_000_000
+        };
+        let more = requests.windows(2).rev().take_while(together).count();
+        let last = requests.into_iter().rev().take(more + 1).rev();
         last.flat_map(|request| request.resource_metrics)
             .flat_map(|metrics| metrics.scope_metrics)
             .flat_map(|scoped| scoped.metrics)

@@ -111,6 +111,7 @@ fn everything_that_can_be_sent_is_well_formed() {
     let prometheus = Prometheus::new();
     let scene =
         Scene::with(|otlp| otlp.scraped_by(&prometheus).semconv(Semconv::Both), |builder| builder);
+    scene.receiver.expects(|checker| checker.state(llmobs_conformance::State::Both));
     everything(&scene);
     let text = prometheus.render();
     assert!(text.contains(r#"a \"quoted\"\\ name\nwith"#), "{text}");

@@ -193,18 +193,20 @@ fn what_is_deeper_than_decoders_read_is_text() {
     }
     let scene = Scene::told(|otlp| otlp.details(true), |builder| builder);
     scene.receiver.receives_anything("the content is none but for its form");
-    let content = Content { input_messages: Some(deep), ..Content::default() };
+    let messages = json!([{"role": "user", "parts": [{"type": "odd", "deep": deep}]}]);
+    let content = Content { input_messages: Some(messages), ..Content::default() };
     let content = Some(Box::new(content));
     scene.recorder().record(Record { content, ..samples::streamed_chat() });
     // The receiver decodes as most do: a hundred levels, and then it fails.
     let mut found = attributes(&only(&scene).attributes)["gen_ai.input.messages"].take();
-    let mut levels = 0;
+    let mut levels = 4;
+    found = found.pointer_mut("/0/parts/0/deep").expect("it is there").take();
     while let Some(below) = found.pointer_mut("/in/0") {
         (found, levels) = (below.take(), levels + 2);
     }
     assert_eq!(levels, 24);
     let text: Value = serde_json::from_str(found.as_str().expect("a text")).expect("JSON");
-    let pointer = "/in/0".repeat(48);
+    let pointer = "/in/0".repeat(50);
     assert_eq!(text.pointer(&pointer), Some(&json!("bottom")));
 }
 

@@ -57,14 +57,23 @@ fn a_provider_of_the_applications_gets_the_same_events() {
 #[test]
 fn null_has_no_place_in_a_provider_and_is_left_out_of_objects() {
     let mut record = samples::streamed_chat();
-    let messages = json!([{"role": "assistant", "parts": [null], "finish_reason": null}]);
+    let messages = json!([{
+        "role": "assistant",
+        "parts": [{"type": "odd", "all": [null], "none": null}],
+        "finish_reason": "stop",
+    }]);
     record.content.get_or_insert_default().output_messages = Some(messages.clone());
     let (own, told) = both(&[record]);
     let found = |scene: &Scene| {
         attributes(&scene.receiver.events()[0].attributes)["gen_ai.output.messages"].clone()
     };
     assert_eq!(found(&own), messages);
-    assert_eq!(found(&told), json!([{"role": "assistant", "parts": ["null"]}]));
+    let left = json!([{
+        "role": "assistant",
+        "parts": [{"type": "odd", "all": ["null"]}],
+        "finish_reason": "stop",
+    }]);
+    assert_eq!(found(&told), left);
 }
 
 #[test]
@@ -72,6 +81,7 @@ fn content_for_events_is_on_no_span_of_a_provider_either() {
     const CANARY: &str = "canary-5d1e";
     let receiver = Receiver::start();
     let (spans, logs) = (provider(&receiver, Sampler::AlwaysOn), logger_provider(&receiver));
+    receiver.receives_anything("the resource is the provider's");
     let scene = Scene::to(
         receiver,
         |otlp| {

@@ -73,6 +73,7 @@ fn calls_that_did_not_come_to_their_end_are_counted_by_outcome() {
 #[test]
 fn the_share_of_the_cache_is_measured_where_both_counts_are_known() {
     let scene = Scene::measured();
+    scene.receiver.receives_anything("more of a cache than was asked for");
     let shares = [
         json!({"input_tokens": 100, "usage": {"cache_read_tokens": 25}}),
         json!({"input_tokens": 100, "usage": {"cache_read_tokens": 0}}),

@@ -1,5 +1,6 @@
 //! Names of one state of the conventions, or of both.
 
+use llmobs_conformance::State;
 use llmobs_core::testing::samples;
 use llmobs_core::{BodyEnd, LatencyClock, Record, StepKind};
 use llmobs_otlp::Semconv;
@@ -14,6 +15,7 @@ const PREVIOUS: &str =
 
 fn stream_and_embed(semconv: Semconv) -> Scene {
     let scene = measured_with(|otlp| otlp.semconv(semconv));
+    scene.receiver.expects(|checker| checker.state(state(semconv)));
     stream(&scene, "m", 5, BodyEnd::Complete);
     let request = json!({"model": "embed"});
     let call = issue_to(scene.recorder(), "/v1/embeddings", request);
@@ -22,6 +24,14 @@ fn stream_and_embed(semconv: Semconv) -> Scene {
     scene.recorder().record(workflow);
     scene.flush();
     scene
+}
+
+fn state(semconv: Semconv) -> State {
+    match semconv {
+        Semconv::V2026_08 => State::V2026_08,
+        Semconv::Both => State::Both,
+        _ => State::Latest,
+    }
 }
 
 const OF_AUGUST: [&str; 5] = [
@@ -93,6 +103,9 @@ fn what_is_sent_under_the_previous_names_is_what_their_registry_has() {
     };
     let registry: Value = serde_json::from_str(&text).expect("the registry is JSON");
     let scene = measured_with(|otlp| otlp.semconv(Semconv::V2026_08));
+    scene
+        .receiver
+        .receives_anything("figures of samples are made to be there, whether they can be");
     let steps = [StepKind::Agent, StepKind::Workflow, StepKind::Retrieval].map(|kind| Record {
         step: Some(kind),
         totals: Some(Box::default()),
