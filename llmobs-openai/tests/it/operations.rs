@@ -292,10 +292,13 @@ fn a_search_in_a_store_tells_which_store_how_much_and_what_for_only_with_leave()
 #[test]
 fn an_answer_that_could_not_be_read_is_told_by_its_id() {
     let path = "/v1/responses/resp_1";
-    let fetch = Exchange { method: "GET", path, status: 404, request: "", ..Exchange::default() };
+    let fetch = Exchange { method: "GET", path, request: "", response: "", ..Exchange::default() };
     let line = fetch.line();
     assert_eq!(
         (&line["operation"], &line["response_id"]),
         (&json!("fetch_response"), &json!("resp_1"))
     );
+    // What the server does not know is no answer.
+    let line = Exchange { status: 404, ..fetch }.line();
+    assert_eq!(line.get("response_id"), None);
 }
