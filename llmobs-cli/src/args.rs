@@ -159,7 +159,8 @@ JSON:
   stages       trace_ms (percentiles), sum_ms, stages[] {stage, sum_ms, ms (percentiles)}, left_out
   fallbacks[]  name, other (names beyond the first 50), calls, answered_by_1, answered_by_2,
                answered_by_3_or_later, answered_without_attempt, failed, cut_off
-  lines        records, interactions, steps, evaluations, meta, unknown_kind, damaged
+  lines        records, interactions, steps, evaluations, meta, unknown_kind, damaged,
+               sampled {calls, of} where a tail sampler left some out
   lost         records lost by the recorders, by cause
   A field that is absent is unknown.";
 

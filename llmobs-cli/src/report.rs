@@ -16,6 +16,9 @@
 //! **Costs** are summed exactly, by currency; beside each sum stands of how many calls the cost is not
 //! known. Reading a stored answer costs nothing and is not among them.
 //!
+//! **Sampled** calls are counted as they are there: below the table stands of how many the others were
+//! left out, by the rates that their records tell.
+//!
 //! **Memory** is bounded: at most [`MAX_GROUPS`] groups in the order they first appear, the calls of
 //! all others in one group named `(other)`.
 
@@ -75,6 +78,14 @@ struct LineCounts {
     metas: u64,
     unknown: u64,
     damaged: u64,
+    sampled: Sampled,
+}
+
+/// Calls that a tail sampler kept, and how many there were by its rates.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sampled {
+    calls: u64,
+    of: f64,
 }
 
 impl Report {
@@ -97,6 +108,10 @@ impl Report {
         match record.kind {
             Kind::Interaction => {
                 lines.interactions += 1;
+                if let Some(sampling) = record.sampling.as_deref().filter(|it| it.rate > 0.0) {
+                    lines.sampled.calls += 1;
+                    lines.sampled.of += 1.0 / sampling.rate;
+                }
                 self.stages.add(record);
                 self.call(record);
             }

@@ -89,6 +89,14 @@ struct LinesView {
     meta: u64,
     unknown_kind: u64,
     damaged: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sampled: Option<SampledView>,
+}
+
+#[derive(Serialize)]
+struct SampledView {
+    calls: u64,
+    of: u64,
 }
 
 pub(super) fn write(report: &Report) -> String {
@@ -123,6 +131,9 @@ pub(super) fn write(report: &Report) -> String {
             meta: lines.metas,
             unknown_kind: lines.unknown,
             damaged: lines.damaged,
+            sampled: Some(lines.sampled)
+                .filter(|sampled| sampled.calls > 0)
+                .map(|sampled| SampledView { calls: sampled.calls, of: sampled.of.round() as u64 }),
         },
         lost: report.losses.by_cause(),
     };

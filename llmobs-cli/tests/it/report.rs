@@ -1,6 +1,6 @@
 //! What the report counts, and what it leaves out.
 
-use llmobs_core::{Kind, Outcome, Prompt, Record, Usage};
+use llmobs_core::{Kind, Outcome, Prompt, Record, Sampling, Usage};
 use serde_json::{Value, json};
 
 use crate::fixtures::{call, header, lines, losses};
@@ -52,6 +52,21 @@ fn percentiles_of_many_values_are_within_one_percent() {
         // The sketch's own error, and one rank's.
         assert!((found / exact - 1.0).abs() < 0.011, "{name}: {found} is not {exact}");
     }
+}
+
+#[test]
+fn a_sample_says_of_how_many_it_is() {
+    let kept = |rate, rule: Option<&str>| {
+        let sampling = Sampling { rate, rule: rule.map(str::to_owned) };
+        Record { sampling: Some(Box::new(sampling)), ..call("m", Outcome::Completed, 100.0) }
+    };
+    let calls = [kept(1.0, Some("failed")), kept(0.02, None), kept(0.02, None)];
+    let found = report(&calls);
+    assert_eq!(found["total"]["calls"], 3);
+    assert_eq!(found["lines"]["sampled"], json!({"calls": 3, "of": 101}));
+    let ran = run_with(&["report", "-"], lines(&calls).as_bytes());
+    assert!(ran.out.contains("sampled: 3 calls kept of about 101"), "{}", ran.out);
+    assert_eq!(report(&[call("m", Outcome::Completed, 1.0)])["lines"].get("sampled"), None);
 }
 
 #[test]

@@ -48,6 +48,13 @@ pub(super) fn draw(report: &Report, style: &Style) -> String {
         let estimated = counted(total.costs.estimated(), "call");
         lines.push(format!("cost: of {estimated} from estimated token counts"));
     }
+    if report.lines.sampled.calls > 0 {
+        let sampled = report.lines.sampled;
+        let (kept, of) = (counted(sampled.calls, "call"), count(sampled.of.round() as u64));
+        lines.push(format!(
+            "sampled: {kept} kept of about {of}, by whole traces; what is here is of those"
+        ));
+    }
     if report.other.is_some() {
         lines.push(format!("(other): all groups after the first {MAX_GROUPS}"));
     }
