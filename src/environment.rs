@@ -23,6 +23,13 @@ pub(crate) struct Environment {
     pub(crate) propagate_to: Vec<String>,
     pub(crate) propagate_baggage: Option<bool>,
     pub(crate) user_id_key: Option<String>,
+    #[cfg_attr(
+        not(feature = "openai"),
+        expect(
+            dead_code,
+            reason = "a flag that cannot be understood is an error, even where nothing estimates"
+        )
+    )]
     pub(crate) estimate: Option<bool>,
     pub(crate) providers: Option<ProviderNames>,
     pub(crate) prices: Option<PathBuf>,

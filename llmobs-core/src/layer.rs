@@ -3,8 +3,10 @@
 
 mod fields;
 mod foreign;
+mod name;
 mod span;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tracing::Dispatch;
@@ -15,6 +17,7 @@ use tracing_subscriber::registry::LookupSpan;
 pub(crate) use self::fields::Fields;
 use self::foreign::Below;
 pub(crate) use self::foreign::{Foreign, SpanEnd};
+use self::name::name_in;
 pub(crate) use self::span::TracingSpan;
 use self::span::{Home, Is};
 use crate::id::{Ids, RandomIds};
@@ -38,7 +41,8 @@ use crate::worker::Message;
 ///
 /// A call made inside any other span becomes that span's child, and a `tracing` span opened inside a
 /// traced function becomes that function's. A `tracing` span that something observed hangs below is
-/// recorded as a step, so that no parent is missing; all others leave no trace.
+/// recorded as a step, so that no parent is missing; all others leave no trace. A field `otel.name`
+/// names it, as it does for tracing-opentelemetry.
 ///
 /// Beside tracing-opentelemetry, in any order, spans are that one's, ids and all: records have them,
 /// and llmobs exports none a second time to the provider. (The trace backend must know of it: feature
@@ -77,6 +81,8 @@ struct Kept {
     at: Timestamp,
     began: u64,
     scope: Option<Scope>,
+    /// The name that its fields give it.
+    name: Option<String>,
 }
 
 fn kept<S>(cx: &Context<'_, S>, id: &Id) -> Option<Arc<TracingSpan>>
@@ -205,25 +211,35 @@ where
         let foreign = Foreign::is_declared(attributes)
             .then(|| self.foreign(attributes, explicit.as_ref(), &place, &cx))
             .flatten();
-        let is = match foreign {
-            Some(foreign) => Is::Foreign(Arc::new(foreign)),
-            None => self.any(&place, parent.as_deref(), contextual),
+        let (is, name) = match foreign {
+            Some(foreign) => (Is::Foreign(Arc::new(foreign)), None),
+            None => (
+                self.any(&place, parent.as_deref(), contextual),
+                name_in(attributes.metadata(), |visitor| attributes.record(visitor)),
+            ),
         };
         let kept = Kept {
             span: Arc::new(TracingSpan::new(id.clone(), self.subscriber.clone(), is, parent)),
             at: self.clock.now(),
             began: self.clock.elapsed(),
             scope: place.scope.filter(|_| contextual),
+            name,
         };
         span.extensions_mut().insert(kept);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, cx: Context<'_, S>) {
-        let Some(span) = kept(&cx, id) else { return };
-        if let Some(foreign) = span.foreign() {
+        let Some(known) = kept(&cx, id) else { return };
+        if let Some(foreign) = known.foreign() {
             self.look_around();
-            foreign.resolve(&span);
+            foreign.resolve(&known);
             foreign.record(values);
+            return;
+        }
+        let Some(span) = cx.span(id) else { return };
+        let Some(name) = name_in(span.metadata(), |visitor| values.record(visitor)) else { return };
+        if let Some(kept) = span.extensions_mut().get_mut::<Kept>() {
+            kept.name = Some(name);
         }
     }
 
@@ -257,7 +273,7 @@ where
             group: None,
             recorder: recorder.clone(),
             kind: StepKind::Span,
-            name: span.name().into(),
+            name: kept.name.map_or(Cow::Borrowed(span.name()), Cow::Owned),
             at: kept.at,
             began: kept.began,
             ended: self.clock.elapsed(),

@@ -7,6 +7,7 @@ use std::fmt::{self, Write};
 use serde_json::Value as Json;
 use tracing::field::{Field, Visit};
 
+pub(super) use self::known::SHORT;
 use self::known::{CONTENT, limit};
 use crate::capture::Capture;
 use crate::record::Outcome;
@@ -187,7 +188,7 @@ impl Fields {
 }
 
 /// A text recorded by its `Debug` comes in quotes.
-fn unquoted(text: &str) -> String {
+pub(super) fn unquoted(text: &str) -> String {
     let quoted = text.len() > 1 && text.starts_with('"') && text.ends_with('"');
     let unquoted = quoted.then(|| serde_json::from_str(text).ok()).flatten();
     unquoted.unwrap_or_else(|| text.to_owned())
@@ -242,7 +243,7 @@ impl Visit for Fields {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if let Some(limit) = self.limit(field) {
-            let mut bounded = Bounded { text: String::new(), limit };
+            let mut bounded = Bounded::new(limit);
             let whole = write!(bounded, "{value:?}").is_ok();
             self.keep(field, bounded.text, limit, whole);
         }
@@ -254,9 +255,15 @@ impl Visit for Fields {
 }
 
 /// A text that takes no more than fits.
-struct Bounded {
-    text: String,
+pub(super) struct Bounded {
+    pub(super) text: String,
     limit: usize,
+}
+
+impl Bounded {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { text: String::new(), limit }
+    }
 }
 
 impl Write for Bounded {

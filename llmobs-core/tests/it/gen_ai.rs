@@ -50,6 +50,15 @@ impl Fold for Nothing {
     }
 }
 
+/// A value that cannot be shown.
+struct Panics;
+
+impl fmt::Debug for Panics {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        std::panic::resume_unwind(Box::new("as the test says"))
+    }
+}
+
 /// Runs `case` in a recorder's scope, under a subscriber with one layer of ours.
 fn observed(case: impl FnOnce(&Recording)) -> Records {
     observed_with(Recording::with(|builder| builder.decoder(Plain)), case)
@@ -380,12 +389,6 @@ fn an_agent_is_recorded_at_the_shutdown_though_a_span_below_never_closed() {
 
 #[test]
 fn values_that_panic_or_come_by_their_debug_hurt_nobody() {
-    struct Panics;
-    impl fmt::Debug for Panics {
-        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-            std::panic::resume_unwind(Box::new("as the test says"))
-        }
-    }
     let records = observed(|_| {
         let span = chat();
         span.record("gen_ai.response.model", tracing::field::debug(Panics));
@@ -420,4 +423,33 @@ fn content_that_was_forbidden_in_the_meantime_stays_out() {
     });
     records.assert_lacks("CANARY");
     assert_eq!(records.only().input_tokens, Some(11));
+}
+
+#[test]
+fn a_span_that_leads_to_a_call_has_the_name_that_its_fields_say() {
+    let records = observed(|_| {
+        let request = info_span!("request", otel.name = "POST /ask", otel.kind = "server");
+        let route = info_span!(parent: &request, "route", otel.name = Empty);
+        let plain = info_span!(parent: &route, "plain", otel.name = Empty, db.name = "x");
+        let long = info_span!(parent: &plain, "long", otel.name = "é".repeat(200));
+        route.record("otel.name", tracing::field::debug("ask"));
+        plain.record("db.name", "y");
+        plain.record("otel.name", "");
+        long.in_scope(|| answer(&chat()));
+    });
+    let parent = |name: &str| records.named(name).parent_span_id;
+    let long = "é".repeat(128);
+    assert_eq!(parent("POST /ask"), None);
+    assert_eq!(parent("ask"), records.named("POST /ask").span_id);
+    assert_eq!(parent("plain"), records.named("ask").span_id);
+    assert_eq!(parent(&long), records.named("plain").span_id);
+    assert_eq!(records.interactions().only().parent_span_id, records.named(&long).span_id);
+}
+
+#[test]
+fn a_name_whose_debug_panics_leaves_the_span_its_own() {
+    let records = observed(|_| {
+        info_span!("request", otel.name = ?Panics).in_scope(|| answer(&chat()));
+    });
+    assert_eq!(records.named("request").parent_span_id, None);
 }

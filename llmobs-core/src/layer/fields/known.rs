@@ -4,7 +4,7 @@ use crate::capture::Capture;
 use crate::semconv::{attribute as a, foreign as f};
 
 /// Longest value of a field that is no content, in bytes.
-const SHORT: usize = 256;
+pub(in crate::layer) const SHORT: usize = 256;
 /// Longest list of words.
 const LIST: usize = 2 << 10;
 /// Longest content of a field; of a longer one nothing is kept.

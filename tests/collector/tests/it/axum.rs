@@ -54,7 +54,7 @@ async fn attached_the_services_spans_and_ours_are_one_tree() {
         "
 POST /ask [server, shop]
 └ invoke_agent support [internal, llmobs]
-  ├ retrieval [internal, llmobs]
+  ├ retrieval [client, llmobs]
   │ └ search [internal, shop]
   │   ├ embeddings text-embedding-3-small [client, llmobs]
   │   └ SELECT documents [client, shop]
@@ -75,7 +75,7 @@ async fn beside_a_provider_that_is_not_global_the_tree_is_the_same() {
         "
 POST /ask [server, shop]
 └ invoke_agent support [internal, llmobs]
-  ├ retrieval [internal, llmobs]
+  ├ retrieval [client, llmobs]
   │ └ search [internal, shop]
   │   ├ embeddings text-embedding-3-small [client, llmobs]
   │   └ SELECT documents [client, shop]
@@ -94,9 +94,9 @@ async fn alone_the_spans_above_ours_are_there() {
     expect_tree(
         Mode::Own,
         "
-request [internal, llmobs]
+POST /ask [internal, llmobs]
 └ invoke_agent support [internal, llmobs]
-  ├ retrieval [internal, llmobs]
+  ├ retrieval [client, llmobs]
   │ └ search [internal, llmobs]
   │   └ embeddings text-embedding-3-small [client, llmobs]
   ├ chat gpt-4o-mini [client, llmobs]

@@ -7,5 +7,4 @@ mod outage;
 mod scrape;
 mod shop;
 mod signals;
-mod switches;
 mod way;

@@ -40,7 +40,7 @@ fn encoded(spans: &[ArrivedSpan]) -> BTreeSet<(Vec<u8>, Vec<u8>)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_odd_comes_out_as_it_went_in_or_is_counted() {
-    for way in Way::all() {
+    for way in Way::ALL {
         let Some(mut collector) = Collector::start() else { return };
         let direct = Receiver::start();
         let beside = Otlp::new().traces_endpoint(&format!("{}/v1/traces", direct.url()));

@@ -47,7 +47,7 @@ fn arrived(collector: &Collector) -> BTreeSet<Vec<u8>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_comes_later_gets_everything() {
-    for way in Way::all() {
+    for way in Way::ALL {
         let Some(mut collector) = Collector::down() else { return };
         let memory = Memory::default();
         let patient = Backoff::new().offers(1_000).longest_pause(Duration::from_millis(200));
@@ -68,10 +68,10 @@ async fn a_collector_that_comes_later_gets_everything() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_collector_misses_is_counted_and_what_follows_arrives() {
-    for way in Way::all() {
+    for way in Way::ALL {
         let Some(mut collector) = Collector::down() else { return };
         let memory = Memory::default();
-        let hasty = Backoff::new().first_pause(Duration::from_millis(1));
+        let hasty = Backoff::new().first_pause(Duration::from_millis(1)).give_up(true);
         let llmobs = with(way, &collector, hasty, &memory);
         let shop = Shop::open().await;
         for _ in 0..5 {
@@ -97,7 +97,7 @@ async fn what_a_collector_misses_is_counted_and_what_follows_arrives() {
 /// With the defaults, as an update of the collector goes: down, up, down, up, while calls go on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_loses_nothing_that_is_not_counted() {
-    for way in Way::all() {
+    for way in Way::ALL {
         let Some(mut collector) = Collector::start() else { return };
         let memory = Memory::default();
         let variables = way.variables(&collector);

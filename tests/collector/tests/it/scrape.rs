@@ -5,22 +5,8 @@ use std::time::Duration;
 
 use collector::{Prometheus, Sample};
 use llmobs::Record;
-use llmobs_testserver::{Answer, Server};
 
 use crate::shop::{Shop, builder};
-use crate::switches;
-
-/// A page of the kind that is to be served, for as long as nothing of ours serves one.
-const PAGE: &str = "\
-# HELP gen_ai_client_inference_duration_seconds Duration of a call to a model, in seconds.
-# TYPE gen_ai_client_inference_duration_seconds histogram
-gen_ai_client_inference_duration_seconds_bucket{gen_ai_operation_name=\"chat\",le=\"0.01\"} 1
-gen_ai_client_inference_duration_seconds_bucket{gen_ai_operation_name=\"chat\",le=\"+Inf\"} 3
-gen_ai_client_inference_duration_seconds_sum{gen_ai_operation_name=\"chat\"} 0.3
-gen_ai_client_inference_duration_seconds_count{gen_ai_operation_name=\"chat\"} 3
-# TYPE target_info gauge
-target_info{service_name=\"shop\"} 1
-";
 
 /// An address that is free now.
 fn free() -> SocketAddr {
@@ -30,13 +16,11 @@ fn free() -> SocketAddr {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn prometheus_scrapes_what_was_measured() {
-    let served = Server::start().await.expect("a port");
-    served.handler(|_| Answer::bytes(200, "text/plain; version=0.0.4; charset=utf-8", PAGE));
-    let at = if switches::PROMETHEUS { free() } else { served.address() };
+    let at = free();
     let Some(prometheus) = Prometheus::scraping(at) else { return };
     let port = at.port().to_string();
     let variables = [
-        ("OTEL_METRICS_EXPORTER", if switches::PROMETHEUS { "prometheus" } else { "none" }),
+        ("OTEL_METRICS_EXPORTER", "prometheus"),
         ("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.1"),
         ("OTEL_EXPORTER_PROMETHEUS_PORT", &port),
         ("OTEL_SERVICE_NAME", "shop"),
@@ -61,20 +45,17 @@ async fn prometheus_scrapes_what_was_measured() {
         assert_eq!(service[0].labels["service_name"], "shop", "{service:#?}");
         let metadata = prometheus.metadata();
         assert_eq!(metadata["gen_ai_client_inference_duration_seconds"]["type"], "histogram");
-        if switches::PROMETHEUS {
-            // One label that is written wrongly costs the whole scrape.
-            let odd = "a\"b\\c\nd{}=Grüße";
-            llmobs.record(Record {
-                operation: Some("chat".into()),
-                model: Some(odd.into()),
-                total_latency_ms: Some(3.0),
-                ..Record::default()
-            });
-            const CALLS: &str = "gen_ai_client_inference_duration_seconds_count";
-            prometheus.once(CALLS, |all| {
-                all.iter().any(|it| it.labels.values().any(|label| label == odd))
-            });
-            assert_eq!(prometheus.scrape_error(), "");
-        }
+        // One label that is written wrongly costs the whole scrape.
+        let odd = "a\"b\\c\nd{}=Grüße";
+        llmobs.record(Record {
+            operation: Some("chat".into()),
+            model: Some(odd.into()),
+            total_latency_ms: Some(3.0),
+            ..Record::default()
+        });
+        const CALLS: &str = "gen_ai_client_inference_duration_seconds_count";
+        prometheus
+            .once(CALLS, |all| all.iter().any(|it| it.labels.values().any(|label| label == odd)));
+        assert_eq!(prometheus.scrape_error(), "");
     });
 }

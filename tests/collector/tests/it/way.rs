@@ -2,8 +2,6 @@
 
 use collector::Collector;
 
-use crate::switches;
-
 /// How the collector is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -13,11 +11,7 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    /// All that are built.
-    pub(crate) fn all() -> impl Iterator<Item = Self> {
-        let ways = [(Self::Http, true), (Self::Gzip, switches::GZIP), (Self::Grpc, switches::GRPC)];
-        ways.into_iter().filter(|(_, built)| *built).map(|(way, _)| way)
-    }
+    pub(crate) const ALL: [Self; 3] = [Self::Http, Self::Gzip, Self::Grpc];
 
     /// What the environment says for it.
     pub(crate) fn variables(self, collector: &Collector) -> Vec<(&'static str, String)> {
