@@ -147,7 +147,8 @@ fn the_pause_that_a_destination_asks_for_is_made() {
 fn settled(llmobs: &Llmobs, pauses: &FakePauses, backend: &Backend) -> Vec<String> {
     until(|| {
         pauses.advance(SECOND);
-        exact(llmobs).sinks.iter().all(|sink| sink.waiting == 0)
+        let losses = exact(llmobs);
+        losses.open == 0 && losses.sinks.iter().all(|sink| sink.waiting == 0)
     });
     backend.names()
 }
