@@ -7,13 +7,16 @@ use llmobs_core::{Outcome, Record, StepKind};
 
 use crate::fixtures::{at, call, span, step, trace_id};
 
-/// The kernel refuses memory beyond this, and the binary would abort.
-const LIMIT_KIB: &str = "131072";
+/// The kernel refuses memory beyond this and what the binary itself takes, which differs by the features
+/// that it is built with, and the binary would abort.
+const LIMIT_KIB: u64 = 96 << 10;
 const LINES: u32 = 100_000;
 
 /// Runs it on generated lines through a pipe, under a limit of memory.
 fn run_limited(args: &[&str], record: impl Fn(u32) -> Record) -> String {
-    let script = format!("ulimit -v {LIMIT_KIB}; exec \"$0\" \"$@\"");
+    let binary = std::fs::metadata(env!("CARGO_BIN_EXE_llmobs")).expect("the binary is there");
+    let limit = LIMIT_KIB + (binary.len() >> 10);
+    let script = format!("ulimit -v {limit}; exec \"$0\" \"$@\"");
     let mut child = Command::new("sh")
         .args(["-c", &script, env!("CARGO_BIN_EXE_llmobs")])
         .args(args)
