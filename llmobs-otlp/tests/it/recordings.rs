@@ -88,6 +88,7 @@ fn arrived(exchanges: &[Value], semconv: Semconv) -> Receiver {
     let receiver = Receiver::start();
     let otlp = Otlp::new()
         .semconv(semconv)
+        .details(true)
         .metric_interval(Duration::from_secs(3_600))
         .endpoint(&receiver.url())
         .expect("the receiver has a URL");
@@ -139,6 +140,14 @@ fn nothing_recorded_makes_a_span_or_metric_that_the_conventions_do_not_have() {
         eprintln!("{count:>6} spans of {id}");
     }
     assert_eq!(types.values().sum::<usize>(), exchanges.len(), "a span for each exchange");
+    let details = "gen_ai.client.inference.operation.details";
+    let details = receiver.events().iter().filter(|event| event.event_name == details).count();
+    let generated = types.iter().filter(|(id, _)| id.contains("inference"));
+    assert_eq!(
+        details,
+        generated.map(|(_, count)| count).sum::<usize>(),
+        "details of each inference"
+    );
 
     let mut found = wrong(&receiver, checker);
     let mut classes: BTreeMap<Class, usize> = BTreeMap::new();

@@ -47,11 +47,8 @@ async fn expect_tree(mode: Mode, expected: &str) {
     }
 }
 
-#[tokio::test]
-async fn attached_the_services_spans_and_ours_are_one_tree() {
-    expect_tree(
-        Mode::Attached,
-        "
+/// Spans of the service and ours, whoever exports ours.
+const ONE_TREE: &str = "
 POST /ask [server, shop]
 └ invoke_agent support [internal, llmobs]
   ├ retrieval [client, llmobs]
@@ -61,30 +58,18 @@ POST /ask [server, shop]
   ├ chat gpt-4o-mini [client, llmobs]
   ├ execute_tool order_status [internal, llmobs]
   │ └ SELECT orders [client, shop]
-  └ chat gpt-4o-mini [client, llmobs]",
-    )
-    .await;
+  └ chat gpt-4o-mini [client, llmobs]";
+
+#[tokio::test]
+async fn attached_the_services_spans_and_ours_are_one_tree() {
+    expect_tree(Mode::Attached, ONE_TREE).await;
 }
 
 /// llmobs exports its spans by itself; that those of the service reach the same collector by their
 /// own way changes nothing.
 #[tokio::test]
 async fn beside_a_provider_that_is_not_global_the_tree_is_the_same() {
-    expect_tree(
-        Mode::Beside,
-        "
-POST /ask [server, shop]
-└ invoke_agent support [internal, llmobs]
-  ├ retrieval [client, llmobs]
-  │ └ search [internal, shop]
-  │   ├ embeddings text-embedding-3-small [client, llmobs]
-  │   └ SELECT documents [client, shop]
-  ├ chat gpt-4o-mini [client, llmobs]
-  ├ execute_tool order_status [internal, llmobs]
-  │ └ SELECT orders [client, shop]
-  └ chat gpt-4o-mini [client, llmobs]",
-    )
-    .await;
+    expect_tree(Mode::Beside, ONE_TREE).await;
 }
 
 /// Without OpenTelemetry, `tracing` spans are there where something of ours hangs below: nobody's
