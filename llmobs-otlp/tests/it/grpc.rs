@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use llmobs_conformance::{Checker, Violation};
 use llmobs_core::testing::samples;
 use llmobs_core::{Batch, LossCause, Record, Sink, SinkError, SpanId};
 use llmobs_otlp::{Compression, Destination, Otlp, OtlpSink, Protocol};
@@ -34,6 +35,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Request, Response, Status};
 
+use crate::conformance::{checker, exceptions, told};
 use crate::receiver::Receiver;
 use crate::scene::{Scene, quick_call};
 
@@ -48,6 +50,8 @@ struct Collector {
     spans: Arc<Mutex<Vec<Spans>>>,
     metrics: Arc<Mutex<Vec<ExportMetricsServiceRequest>>>,
     logs: Arc<Mutex<Vec<ExportLogsServiceRequest>>>,
+    /// What is not as the conventions have it.
+    wrong: Arc<Mutex<Vec<Violation>>>,
     rule: Rule,
 }
 
@@ -65,6 +69,7 @@ impl TraceService for Collector {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        self.check(|checker| checker.check_traces(request.get_ref()));
         let metadata = request.metadata().clone();
         let resources = request.into_inner().resource_spans.into_iter();
         let spans = resources.flat_map(|of| of.scope_spans).flat_map(|of| of.spans);
@@ -82,6 +87,7 @@ impl MetricsService for Collector {
         &self,
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        self.check(|checker| checker.check_metrics(request.get_ref()));
         self.metrics.lock().expect("no panic").push(request.into_inner());
         Ok(Response::new(ExportMetricsServiceResponse::default()))
     }
@@ -93,8 +99,16 @@ impl LogsService for Collector {
         &self,
         request: Request<ExportLogsServiceRequest>,
     ) -> Result<Response<ExportLogsServiceResponse>, Status> {
+        self.check(|checker| checker.check_logs(request.get_ref()));
         self.logs.lock().expect("no panic").push(request.into_inner());
         Ok(Response::new(ExportLogsServiceResponse::default()))
+    }
+}
+
+impl Collector {
+    fn check(&self, check: impl FnOnce(&Checker) -> Vec<Violation>) {
+        let found = checker().map_or_else(Vec::new, check);
+        self.wrong.lock().expect("no panic").extend(exceptions().undeclared(found));
     }
 }
 
@@ -108,7 +122,8 @@ impl Grpc {
         rule: impl Fn(&[u64]) -> Result<ExportTraceServiceResponse, Status> + Send + Sync + 'static,
     ) -> Self {
         let (spans, metrics, logs) = (Arc::default(), Arc::default(), Arc::default());
-        let collector = Collector { spans, metrics, logs, rule: Arc::new(rule) };
+        let wrong = Arc::default();
+        let collector = Collector { spans, metrics, logs, wrong, rule: Arc::new(rule) };
         let (stop, stopped) = oneshot::channel::<()>();
         let (told, addr) = std::sync::mpsc::channel();
         let shared = collector.clone();
@@ -156,6 +171,13 @@ impl Grpc {
     fn spans(&self) -> Vec<Vec<u64>> {
         let spans = self.collector.spans.lock().expect("no panic");
         spans.iter().map(|(ids, _)| ids.clone()).collect()
+    }
+
+    /// Checks what arrived; not where ids are made for the test.
+    #[track_caller]
+    fn assert_conforms(&self) {
+        let wrong = self.collector.wrong.lock().expect("no panic");
+        assert!(wrong.is_empty(), "not as the conventions have it:{}", told(&wrong));
     }
 
     fn metadata(&self, n: usize) -> MetadataMap {
@@ -211,6 +233,7 @@ fn spans_metrics_and_events_arrive_with_headers_and_compressed() {
     assert!(agent.starts_with("llmobs/"), "{agent}");
     assert!(!collector.collector.metrics.lock().expect("no panic").is_empty());
     assert_eq!(scene.recorder().losses().total(), 0);
+    collector.assert_conforms();
 }
 
 #[test]
