@@ -15,9 +15,7 @@ mod size;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 
 pub use self::backoff::Backoff;
 pub(crate) use self::pauses::Pauses;
@@ -27,6 +25,9 @@ use crate::queue::lock;
 use crate::record::Record;
 use crate::sink::{Sink, SinkError};
 use crate::spool::Spool;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Condvar, Mutex};
 use crate::worker::{FlushRequest, untraced};
 
 /// Records a sink is offered at once, at most.
@@ -132,7 +133,7 @@ impl Delivery {
             });
         }
         let ours = Arc::clone(&delivery);
-        let thread = std::thread::Builder::new().name("llmobs-sink".into());
+        let thread = thread::Builder::new().name("llmobs-sink".into());
         let thread = thread.spawn(move || {
             ours.run(&mut *sink, &meta);
             let _ = guarded(move || drop(sink));

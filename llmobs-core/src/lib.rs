@@ -41,6 +41,7 @@ mod span;
 mod spool;
 mod step;
 mod stream;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;

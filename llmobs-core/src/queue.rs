@@ -5,9 +5,10 @@
 //! and pieces of payload are dropped, never an end.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Locks, whoever panicked before: every critical section here leaves its data whole.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -49,12 +50,7 @@ impl<T> Queue<T> {
 
     /// Sets room aside for one operation, from its start to its end.
     pub(crate) fn reserve(&self) -> bool {
-        let before = self.open.fetch_add(1, Ordering::Relaxed);
-        if before >= self.max_open {
-            self.open.fetch_sub(1, Ordering::Relaxed);
-            return false;
-        }
-        true
+        raise(&self.open, 1, self.max_open)
     }
 
     /// Gives the room of an operation back, once its end has been handled.
@@ -64,12 +60,7 @@ impl<T> Queue<T> {
 
     /// Sets room aside for payload.
     pub(crate) fn reserve_bytes(&self, n: usize) -> bool {
-        let before = self.bytes.fetch_add(n, Ordering::Relaxed);
-        if before.saturating_add(n) > self.max_bytes {
-            self.bytes.fetch_sub(n, Ordering::Relaxed);
-            return false;
-        }
-        true
+        raise(&self.bytes, n, self.max_bytes)
     }
 
     /// Gives room for payload back.
@@ -118,6 +109,13 @@ impl<T> Queue<T> {
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
+}
+
+/// Adds to what is taken, where there is room. What there is none for takes none meanwhile: it is not
+/// added first and taken back then, which could refuse others what they have room for.
+fn raise(taken: &AtomicUsize, n: usize, max: usize) -> bool {
+    let more = |taken: usize| taken.checked_add(n).filter(|sum| *sum <= max);
+    taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
 }
 
 /// Buffers that go back and forth between taps and worker, so that a running service allocates none.

@@ -3,6 +3,7 @@
 mod answer;
 mod attempts;
 mod class;
+mod flush;
 mod fold;
 #[cfg(feature = "layer")]
 mod foreign;
@@ -19,8 +20,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+pub(crate) use self::flush::{FlushRequest, Flushed};
 use self::fold::CallFold;
-pub(crate) use self::message::{FlushRequest, Flushed, Message};
+pub(crate) use self::message::Message;
 pub(crate) use self::report::Reports;
 use self::steps::close_groups;
 use crate::delivery::{Sized, size};

@@ -6,7 +6,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::backoff::Circuit;
 use super::{BATCH, BATCH_BYTES, Delivery, Hand, Settings, Sized, guarded};
@@ -14,6 +13,7 @@ use crate::loss::LossCause;
 use crate::queue::lock;
 use crate::record::Record;
 use crate::sink::{Batch, Sink, SinkError};
+use crate::sync::atomic::Ordering;
 
 /// Offers of a whole batch to a sink that is down, before a smaller one is tried.
 const PATIENCE: u32 = 8;

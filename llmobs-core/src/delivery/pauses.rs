@@ -1,8 +1,8 @@
 //! How threads of ours wait: by the machine's time, or by a test's.
 
-use std::sync::{Condvar, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::sync::{Condvar, MutexGuard, PoisonError};
 #[cfg(feature = "testing")]
 use crate::testing::FakePauses;
 

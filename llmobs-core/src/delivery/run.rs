@@ -1,7 +1,6 @@
 //! What the thread of a sink does.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::offer::Offers;
 use super::{Delivery, guarded};
@@ -9,6 +8,7 @@ use crate::loss::LossCause;
 use crate::queue::lock;
 use crate::record::Record;
 use crate::sink::Sink;
+use crate::sync::atomic::Ordering;
 use crate::worker::FlushRequest;
 
 /// What there is to do.

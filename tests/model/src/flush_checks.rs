@@ -1,0 +1,63 @@
+//! Those who flush, and those who answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use loom::thread;
+
+use crate::check;
+use crate::core::flush::FlushRequest;
+use crate::sync::FOREVER;
+
+pub fn a_flush_is_over_when_the_last_one_has_answered() {
+    check(4, || {
+        let request = Arc::new(FlushRequest::default());
+        let worker = {
+            let request = Arc::clone(&request);
+            thread::spawn(move || {
+                request.expect(2);
+                let sink = {
+                    let request = Arc::clone(&request);
+                    thread::spawn(move || request.done(Some(&"sink".to_owned()), false))
+                };
+                request.done(None, true);
+                sink.join().expect("no panic");
+            })
+        };
+        let flushed = request.wait(FOREVER).expect("there is time");
+        assert_eq!(flushed.failed, ["sink"]);
+        assert!(flushed.waiting);
+        worker.join().expect("no panic");
+    });
+}
+
+pub fn a_flush_that_nobody_will_answer_is_over() {
+    check(4, || {
+        let request = Arc::new(FlushRequest::default());
+        let discarding = {
+            let request = Arc::clone(&request);
+            thread::spawn(move || request.expect(0))
+        };
+        assert!(request.wait(FOREVER).is_some());
+        discarding.join().expect("no panic");
+    });
+}
+
+pub fn a_flush_whose_time_is_over_is_told_so() {
+    check(4, || {
+        let request = Arc::new(FlushRequest::default());
+        let worker = {
+            let request = Arc::clone(&request);
+            thread::spawn(move || {
+                request.expect(1);
+                request.done(None, false);
+            })
+        };
+        let early = request.wait(Duration::ZERO);
+        worker.join().expect("no panic");
+        // Whoever gave up takes no answer away.
+        let late = request.wait(Duration::ZERO);
+        assert!(late.is_some());
+        assert!(early.is_none_or(|flushed| flushed.failed.is_empty()));
+    });
+}

@@ -1,0 +1,49 @@
+//! Files of llmobs-core that threads meet in, built on loom in place of the standard library.
+//!
+//! Not copies: the very files, which take mutexes, condition variables, atomics and threads from
+//! `crate::sync` and nowhere else. Here that is loom's, which runs a check again and again, in each
+//! order that its threads may take, up to a bound on how often one may be stopped in the middle. A
+//! thread that sleeps for good fails it as well as a wrong answer.
+//!
+//! What those files need beside is stood in for below.
+
+pub mod delivery_checks;
+pub mod flush_checks;
+pub mod queue_checks;
+mod sink;
+mod spool;
+mod sync;
+
+use self::core::{delivery, loss, queue};
+
+#[path = "../../../llmobs-core/src"]
+#[expect(dead_code, unused_imports, reason = "only what threads meet in is checked")]
+mod core {
+    pub(crate) mod delivery;
+    #[path = "worker/flush.rs"]
+    pub(crate) mod flush;
+    pub(crate) mod loss;
+    pub(crate) mod queue;
+}
+
+mod record {
+    pub(crate) use llmobs_core::Record;
+}
+
+mod worker {
+    pub(crate) use crate::core::flush::FlushRequest;
+
+    /// Nothing is traced here.
+    pub(crate) fn untraced<R>(run: impl FnOnce() -> R) -> R {
+        run()
+    }
+}
+
+/// Runs a check in each order its threads may take, when a thread may be stopped in the middle
+/// `preemptions` times in all.
+fn check(preemptions: usize, run: impl Fn() + Sync + Send + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = model.preemption_bound.or(Some(preemptions));
+    model.max_branches = 10_000;
+    model.check(run);
+}

@@ -1,0 +1,153 @@
+//! The way from callers to the worker.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use loom::thread;
+
+use crate::check;
+use crate::queue::Queue;
+use crate::sync::FOREVER;
+
+/// An item: whose, and which of theirs.
+type Item = (usize, usize);
+
+fn queue() -> Arc<Queue<Item>> {
+    Arc::new(Queue::new(8, 8))
+}
+
+/// Pushes items in order; gives the number of those that were taken in.
+fn produce(queue: &Queue<Item>, who: usize, n: usize) -> usize {
+    (0..n).take_while(|item| queue.push((who, *item)).is_ok()).count()
+}
+
+/// Takes as the worker does, until the queue has been closed and nothing is left.
+fn consume(queue: &Queue<Item>) -> Vec<Item> {
+    let (mut taken, mut items) = (Vec::new(), VecDeque::new());
+    loop {
+        let closed = queue.is_closed();
+        queue.take(&mut items, FOREVER);
+        let worked = !items.is_empty();
+        taken.extend(items.drain(..));
+        if closed && !worked {
+            return taken;
+        }
+    }
+}
+
+fn of(taken: &[Item], who: usize) -> Vec<usize> {
+    taken.iter().filter(|item| item.0 == who).map(|item| item.1).collect()
+}
+
+pub fn what_was_pushed_is_taken_once_and_in_order_whenever_the_end_comes() {
+    check(3, || {
+        let queue = queue();
+        let producers: Vec<_> = [2, 1]
+            .into_iter()
+            .enumerate()
+            .map(|(who, n)| {
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || produce(&queue, who, n))
+            })
+            .collect();
+        let worker = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || consume(&queue))
+        };
+        queue.close();
+        let pushed: Vec<_> = producers.into_iter().map(|p| p.join().expect("no panic")).collect();
+        let taken = worker.join().expect("no panic");
+        assert_eq!(taken.len(), pushed.iter().sum::<usize>());
+        for (who, n) in pushed.into_iter().enumerate() {
+            assert_eq!(of(&taken, who), (0..n).collect::<Vec<_>>());
+        }
+        assert_eq!(queue.push((9, 9)), Err((9, 9)), "it is given back");
+    });
+}
+
+pub fn nobody_sleeps_while_an_item_waits() {
+    check(3, || {
+        let queue = queue();
+        for who in 0..2 {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || produce(&queue, who, 2));
+        }
+        let (mut taken, mut items) = (0, VecDeque::new());
+        // A wake-up that is lost makes this wait for good.
+        while taken < 4 {
+            queue.take(&mut items, FOREVER);
+            assert!(!items.is_empty(), "woken for nothing");
+            taken += items.drain(..).count();
+        }
+    });
+}
+
+pub fn an_end_wakes_whoever_sleeps() {
+    check(4, || {
+        let queue = queue();
+        let worker = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || consume(&queue))
+        };
+        queue.close();
+        assert_eq!(worker.join().expect("no panic"), []);
+    });
+}
+
+pub fn a_wait_that_is_over_leaves_the_next_push_a_wake_up() {
+    check(4, || {
+        let queue = queue();
+        let producer = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || produce(&queue, 0, 1))
+        };
+        let mut items = VecDeque::new();
+        queue.take(&mut items, Duration::ZERO);
+        if items.is_empty() {
+            queue.take(&mut items, FOREVER);
+        }
+        assert_eq!(items, [(0, 0)]);
+        assert_eq!(producer.join().expect("no panic"), 1);
+    });
+}
+
+pub fn no_more_operations_are_open_than_may_be() {
+    check(2, || {
+        let queue = Arc::new(Queue::<Item>::new(2, 0));
+        // Not loom's, so that looking makes no order of its own.
+        let open = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let callers: Vec<_> = (0..3)
+            .map(|_| {
+                let (queue, open) = (Arc::clone(&queue), Arc::clone(&open));
+                thread::spawn(move || {
+                    use std::sync::atomic::Ordering::SeqCst;
+
+                    if queue.reserve() {
+                        assert!(open.fetch_add(1, SeqCst) < 2, "one too many");
+                        thread::yield_now();
+                        open.fetch_sub(1, SeqCst);
+                        queue.release();
+                    }
+                })
+            })
+            .collect();
+        callers.into_iter().for_each(|caller| caller.join().expect("no panic"));
+        assert_eq!([queue.reserve(), queue.reserve(), queue.reserve()], [true, true, false]);
+    });
+}
+
+pub fn what_is_refused_takes_no_room_from_others() {
+    check(4, || {
+        let queue = Arc::new(Queue::<Item>::new(0, 8));
+        let large = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || assert!(!queue.reserve_bytes(usize::MAX)))
+        };
+        assert!(queue.reserve_bytes(8), "there is room for it");
+        large.join().expect("no panic");
+        assert!(!queue.reserve_bytes(1));
+        queue.release_bytes(8);
+        assert!(queue.reserve_bytes(8));
+    });
+}
