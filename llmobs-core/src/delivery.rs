@@ -17,7 +17,6 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::thread::JoinHandle;
 
 pub use self::backoff::Backoff;
 pub(crate) use self::pauses::Pauses;
@@ -27,6 +26,7 @@ use crate::queue::lock;
 use crate::record::Record;
 use crate::sink::{Sink, SinkError};
 use crate::spool::Spool;
+use crate::threads::Threads;
 use crate::worker::{FlushRequest, untraced};
 
 /// Records a sink is offered at once, at most.
@@ -108,7 +108,8 @@ impl Delivery {
         settings: Settings,
         spool: Option<Spool>,
         meta: impl Fn() -> Record + Send + 'static,
-    ) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
+        threads: &Threads,
+    ) -> std::io::Result<Arc<Self>> {
         let delivery = Arc::new(Self {
             name,
             state: Mutex::default(),
@@ -132,12 +133,11 @@ impl Delivery {
             });
         }
         let ours = Arc::clone(&delivery);
-        let thread = std::thread::Builder::new().name("llmobs-sink".into());
-        let thread = thread.spawn(move || {
+        threads.spawn("llmobs-sink", move || {
             ours.run(&mut *sink, &meta);
             let _ = guarded(move || drop(sink));
         })?;
-        Ok((delivery, thread))
+        Ok(delivery)
     }
 
     /// Hands records over; what finds no room is counted.

@@ -1,11 +1,11 @@
 //! What callers send to the worker.
 
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 
+use super::flush::FlushRequest;
 use crate::call::{CallShared, Ending};
 #[cfg(feature = "layer")]
 use crate::layer::SpanEnd;
@@ -37,6 +37,8 @@ pub(crate) enum Message {
     /// Content is forbidden: what is held of it goes.
     Forget,
     Flush(Arc<FlushRequest>),
+    /// Somebody waits until nothing is open, for as long as they have patience.
+    Idle(Weak<FlushRequest>),
 }
 
 impl Message {
@@ -68,7 +70,7 @@ impl Message {
                 recorder.queue().release();
             }
             // The worker ends every call it has seen the beginning of.
-            Self::CallEnded(_) | Self::Forget => {}
+            Self::CallEnded(_) | Self::Forget | Self::Idle(_) => {}
             Self::Piece { .. } => recorder.queue().release_bytes(BUFFER),
             Self::Large { bytes, .. } => recorder.queue().release_bytes(bytes.len()),
             Self::Flush(request) => request.expect(0),
@@ -89,62 +91,7 @@ impl fmt::Debug for Message {
             Self::Record(_) => "Record",
             Self::Forget => "Forget",
             Self::Flush(_) => "Flush",
+            Self::Idle(_) => "Idle",
         })
-    }
-}
-
-/// Somebody waiting until all sinks, and the rules that report elsewhere, have flushed.
-#[derive(Debug, Default)]
-pub(crate) struct FlushRequest {
-    state: Mutex<FlushState>,
-    wake: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct FlushState {
-    /// Those that have not answered; `None` until their number is known.
-    left: Option<usize>,
-    answers: Flushed,
-}
-
-/// What the sinks have answered to a flush.
-#[derive(Debug, Default)]
-pub(crate) struct Flushed {
-    /// Names of those that have lost something, or could not make everything durable.
-    pub(crate) failed: Vec<String>,
-    /// Some sink is down, and records wait for it.
-    pub(crate) waiting: bool,
-}
-
-impl FlushRequest {
-    /// Sets how many will answer.
-    pub(crate) fn expect(&self, answers: usize) {
-        lock(&self.state).left = Some(answers);
-        self.wake.notify_all();
-    }
-
-    /// One answer: the name of a sink or a rule when it failed, and whether records wait for it.
-    pub(crate) fn done(&self, failed: Option<&String>, waiting: bool) {
-        let mut state = lock(&self.state);
-        state.left = state.left.map(|left| left.saturating_sub(1));
-        state.answers.failed.extend(failed.cloned());
-        state.answers.waiting |= waiting;
-        drop(state);
-        self.wake.notify_all();
-    }
-
-    /// Waits for all answers, however long they take.
-    pub(crate) fn wait_long(&self) -> Vec<String> {
-        let state = lock(&self.state);
-        let waited = self.wake.wait_while(state, |state| state.left != Some(0));
-        std::mem::take(&mut waited.unwrap_or_else(PoisonError::into_inner).answers.failed)
-    }
-
-    /// Waits for all answers; `None` when the time is over first.
-    pub(crate) fn wait(&self, timeout: Duration) -> Option<Flushed> {
-        let state = lock(&self.state);
-        let waited = self.wake.wait_timeout_while(state, timeout, |state| state.left != Some(0));
-        let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        (!timeout.timed_out()).then(|| std::mem::take(&mut state.answers))
     }
 }

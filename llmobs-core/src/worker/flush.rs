@@ -1,0 +1,189 @@
+//! Waiting for others to be done: on a thread, or in a task of any runtime.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::{IDLE, Worker};
+use crate::alarm::{Alarm, Ringing};
+use crate::queue::lock;
+use crate::recorder::contained;
+
+/// How often somebody who waits for operations to end is remembered, should nothing else do so.
+const WATCH: Duration = Duration::from_millis(50);
+
+/// Somebody waiting until all of some others are done: sinks with a flush, threads with everything.
+#[derive(Debug, Default)]
+pub(crate) struct FlushRequest {
+    state: Mutex<FlushState>,
+    wake: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct FlushState {
+    /// Those that have not answered; `None` until their number is known.
+    left: Option<usize>,
+    answers: Flushed,
+    /// Tasks that wait, by the number each was given.
+    tasks: Vec<(u64, Waker)>,
+    numbers: u64,
+}
+
+/// What the sinks have answered to a flush.
+#[derive(Debug, Default)]
+pub(crate) struct Flushed {
+    /// Names of those that have lost something, or could not make everything durable.
+    pub(crate) failed: Vec<String>,
+    /// Some sink is down, and records wait for it.
+    pub(crate) waiting: bool,
+}
+
+impl FlushRequest {
+    /// Sets how many will answer.
+    pub(crate) fn expect(&self, answers: usize) {
+        self.change(|state| state.left = Some(answers));
+    }
+
+    /// One more will answer.
+    pub(crate) fn expect_another(&self) {
+        self.change(|state| state.left = Some(state.left.unwrap_or(0).saturating_add(1)));
+    }
+
+    /// One answer: the name of a sink or a rule when it failed, and whether records wait for it.
+    pub(crate) fn done(&self, failed: Option<&String>, waiting: bool) {
+        self.change(|state| {
+            state.left = state.left.map(|left| left.saturating_sub(1));
+            state.answers.failed.extend(failed.cloned());
+            state.answers.waiting |= waiting;
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut FlushState)) {
+        let mut state = lock(&self.state);
+        change(&mut state);
+        let tasks =
+            if state.left == Some(0) { std::mem::take(&mut state.tasks) } else { Vec::new() };
+        drop(state);
+        self.wake.notify_all();
+        for (_, task) in tasks {
+            contained(|| task.wake());
+        }
+    }
+
+    /// Waits for all answers, however long they take.
+    pub(crate) fn wait_long(&self) -> Vec<String> {
+        let state = lock(&self.state);
+        let waited = self.wake.wait_while(state, |state| state.left != Some(0));
+        std::mem::take(&mut waited.unwrap_or_else(PoisonError::into_inner).answers.failed)
+    }
+
+    /// Waits for all answers; `None` when the time is over first.
+    pub(crate) fn wait(&self, until: Option<Instant>) -> Option<Flushed> {
+        let mut state = lock(&self.state);
+        // Answers that are there count, also when the time was over before anybody looked.
+        while state.left != Some(0) {
+            let Some(until) = until else {
+                state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            let waited = self.wake.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Some(std::mem::take(&mut state.answers))
+    }
+
+    fn poll(&self, number: &mut Option<u64>, waker: &Waker) -> Poll<Flushed> {
+        // Foreign code, so not under the lock.
+        let waker = waker.clone();
+        let mut state = lock(&self.state);
+        if state.left == Some(0) {
+            return Poll::Ready(std::mem::take(&mut state.answers));
+        }
+        let number = *number.get_or_insert_with(|| {
+            state.numbers += 1;
+            state.numbers
+        });
+        let _before = match state.tasks.iter_mut().find(|(task, _)| *task == number) {
+            Some((_, task)) => Some(std::mem::replace(task, waker)),
+            None => {
+                state.tasks.push((number, waker));
+                None
+            }
+        };
+        drop(state);
+        Poll::Pending
+    }
+}
+
+/// [`FlushRequest::wait`] for tasks: it needs no runtime, and no timer of one.
+#[derive(Debug)]
+#[must_use = "nobody waits until it is awaited"]
+pub(crate) struct Waiting {
+    request: Arc<FlushRequest>,
+    number: Option<u64>,
+    until: Option<Instant>,
+    alarm: Alarm,
+    ringing: Option<Ringing>,
+}
+
+impl Waiting {
+    pub(crate) fn new(request: Arc<FlushRequest>, until: Option<Instant>, alarm: Alarm) -> Self {
+        Self { request, number: None, until, alarm, ringing: None }
+    }
+}
+
+impl Future for Waiting {
+    type Output = Option<Flushed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Flushed>> {
+        let this = self.get_mut();
+        if let Poll::Ready(flushed) = this.request.poll(&mut this.number, cx.waker()) {
+            return Poll::Ready(Some(flushed));
+        }
+        let Some(until) = this.until else { return Poll::Pending };
+        if until <= Instant::now() {
+            return Poll::Ready(None);
+        }
+        this.ringing = this.alarm.set(until, cx.waker());
+        // Without a thread for the alarm nobody would end the wait: it is over now.
+        if this.ringing.is_some() { Poll::Pending } else { Poll::Ready(None) }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let Some(number) = self.number else { return };
+        let mut state = lock(&self.request.state);
+        let at = state.tasks.iter().position(|(task, _)| *task == number);
+        let task = at.map(|at| state.tasks.swap_remove(at));
+        drop(state);
+        drop(task);
+    }
+}
+
+impl Worker {
+    /// Longest sleep without anything to do.
+    pub(super) fn patience(&self) -> Duration {
+        if self.idles.is_empty() { IDLE } else { WATCH }
+    }
+
+    /// Tells those who wait for it that nothing is open.
+    pub(super) fn tell_idle(&mut self) {
+        if self.idles.is_empty() {
+            return;
+        }
+        // Who has lost patience has dropped their end.
+        self.idles.retain(|request| request.strong_count() > 0);
+        if self.recorder.queue().is_idle() {
+            for request in self.idles.drain(..).filter_map(|request| request.upgrade()) {
+                request.expect(0);
+            }
+        }
+    }
+}
