@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use llmobs_core::{Capture, Limits, ProviderNames, Redact, UsagePolicy};
+use llmobs_core::{Capture, Limits, OnPanic, ProviderNames, Redact, UsagePolicy};
 use percent_encoding::percent_decode_str;
 
 /// Settings read from `LLMOBS_*`, and from the `OTEL_*` variables that stand in for them.
@@ -37,6 +37,7 @@ pub(crate) struct Environment {
     pub(crate) spool: Option<PathBuf>,
     pub(crate) spool_bytes: Option<u64>,
     pub(crate) shutdown_timeout: Option<Duration>,
+    pub(crate) on_panic: Option<OnPanic>,
 }
 
 /// Where JSON lines go.
@@ -120,6 +121,7 @@ impl Environment {
             spool_bytes: number(&text, "LLMOBS_SPOOL_MAX_BYTES")?,
             shutdown_timeout: number(&text, "LLMOBS_SHUTDOWN_TIMEOUT_MS")?
                 .map(Duration::from_millis),
+            on_panic: on_panic(&text)?,
         })
     }
 }
@@ -191,6 +193,20 @@ fn usage(
             "always" => Ok(UsagePolicy::Always),
             "never" => Ok(UsagePolicy::Never),
             _ => Err(EnvironmentError { name, value, expected: "auto, always or never" }),
+        })
+        .transpose()
+}
+
+fn on_panic(
+    text: &dyn Fn(&'static str) -> Option<String>,
+) -> Result<Option<OnPanic>, EnvironmentError> {
+    let name = "LLMOBS_ON_PANIC";
+    text(name)
+        .map(|value| match value.trim().to_ascii_lowercase().as_str() {
+            "nothing" => Ok(OnPanic::Nothing),
+            "flush" => Ok(OnPanic::Flush),
+            "shutdown" => Ok(OnPanic::ShutDown),
+            _ => Err(EnvironmentError { name, value, expected: "nothing, flush or shutdown" }),
         })
         .transpose()
 }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use llmobs_core::{
-    Backoff, Capture, Decoder, JsonLines, JsonLinesError, Limits, Llmobs, Losses, PriceError,
-    PriceTable, Processor, Redact, Rotation, Sink, StartError, TailSampling, TraceBackend,
-    UsagePolicy,
+    Backoff, Capture, Decoder, JsonLines, JsonLinesError, Limits, Llmobs, Losses, OnPanic,
+    PriceError, PriceTable, Processor, Redact, Rotation, Sink, StartError, TailSampling,
+    TraceBackend, UsagePolicy,
 };
 
 use crate::environment::{Environment, EnvironmentError, FileSetting};
@@ -45,6 +45,7 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_SPOOL_DIR` | records wait here for sinks that are down, also over restarts | in memory alone |
 /// | `LLMOBS_SPOOL_MAX_BYTES` | what the spool may take on disk, for each sink | 256 MiB |
 /// | `LLMOBS_SHUTDOWN_TIMEOUT_MS` | how long the drop may wait | 5,000 |
+/// | `LLMOBS_ON_PANIC` | `nothing`, `flush` or `shutdown`: what is done when a thread panics; see [`OnPanic`] | `nothing` |
 ///
 /// Without an OTLP endpoint the file is written also where a global OpenTelemetry provider takes the
 /// spans, since that one is only looked for at the first call; `LLMOBS_FILE=none` leaves it out.
@@ -178,6 +179,9 @@ impl Builder {
         }
         if let Some(timeout) = environment.shutdown_timeout {
             core = core.shutdown_timeout(timeout);
+        }
+        if let Some(on_panic) = environment.on_panic {
+            core = core.on_panic(on_panic);
         }
         #[cfg(feature = "openai")]
         {
@@ -376,7 +380,15 @@ impl Builder {
         self.core(|core| core.shutdown_timeout(timeout))
     }
 
+    /// Sets what is done when a thread of the application panics. Defaults to nothing.
+    pub fn on_panic(self, on_panic: OnPanic) -> Self {
+        self.core(|core| core.on_panic(on_panic))
+    }
+
     /// Starts the recorder.
+    ///
+    /// Its threads are this process's: in one that is forked off later there are none of them. See
+    /// [starting and stopping](crate#starting-and-stopping).
     ///
     /// # Errors
     ///

@@ -26,8 +26,8 @@ use crate::record::Record;
 use crate::sink::{Sink, SinkError};
 use crate::spool::Spool;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex};
+use crate::threads::Threads;
 use crate::worker::{FlushRequest, untraced};
 
 /// Records a sink is offered at once, at most.
@@ -109,7 +109,8 @@ impl Delivery {
         settings: Settings,
         spool: Option<Spool>,
         meta: impl Fn() -> Record + Send + 'static,
-    ) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
+        threads: &Threads,
+    ) -> std::io::Result<Arc<Self>> {
         let delivery = Arc::new(Self {
             name,
             state: Mutex::default(),
@@ -133,12 +134,11 @@ impl Delivery {
             });
         }
         let ours = Arc::clone(&delivery);
-        let thread = thread::Builder::new().name("llmobs-sink".into());
-        let thread = thread.spawn(move || {
+        threads.spawn("llmobs-sink", move || {
             ours.run(&mut *sink, &meta);
             let _ = guarded(move || drop(sink));
         })?;
-        Ok((delivery, thread))
+        Ok(delivery)
     }
 
     /// Hands records over; what finds no room is counted.

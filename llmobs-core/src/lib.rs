@@ -6,6 +6,7 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod alarm;
 mod call;
 mod capture;
 mod decoder;
@@ -44,6 +45,7 @@ mod stream;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod threads;
 mod time;
 mod usage;
 mod user_id;
@@ -61,7 +63,7 @@ pub use self::fallback::{Fallback, fallback};
 pub use self::id::{IdError, Ids, RandomIds, RequestId, SpanId, TraceId};
 #[cfg(feature = "layer")]
 pub use self::layer::{Layer, layer};
-pub use self::lifecycle::{Builder, Llmobs, StartError};
+pub use self::lifecycle::{Builder, Llmobs, OnPanic, StartError};
 pub use self::loss::{LossCause, Losses, SinkLosses};
 pub use self::media::is_binary;
 pub use self::observe::{

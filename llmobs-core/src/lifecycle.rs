@@ -1,15 +1,19 @@
 //! Starting and stopping a recorder.
 
 mod delivering;
+mod panics;
+mod stopping;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, OnceLock};
-use std::thread::JoinHandle;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use self::delivering::{Delivering, save};
+use self::delivering::Delivering;
+pub use self::panics::OnPanic;
+use self::stopping::Stopping;
+use crate::alarm::Alarm;
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::Decoder;
 use crate::delivery::Delivery;
@@ -20,12 +24,13 @@ use crate::pricing::PriceTable;
 use crate::processor::Processor;
 use crate::prompt::Renderings;
 use crate::provider::{ProviderNameError, ProviderNames};
-use crate::queue::{Pool, Queue, lock};
+use crate::queue::{Pool, Queue};
 use crate::recorder::{Counts, FlushError, Limits, OpenTable, Recorder, Shared, Time};
 use crate::redact::Redact;
 use crate::sampling::TailSampling;
 use crate::sink::Sink;
 use crate::span::{LocalBackend, TraceBackend};
+use crate::threads::Threads;
 use crate::time::{Clock, SystemClock};
 use crate::usage::UsagePolicy;
 use crate::user_id::UserIdKey;
@@ -57,6 +62,7 @@ pub struct Builder {
     delivering: Delivering,
     enabled: bool,
     process_wide: bool,
+    on_panic: OnPanic,
     shutdown_timeout: Duration,
 }
 
@@ -85,6 +91,7 @@ impl Default for Builder {
             delivering: Delivering::default(),
             enabled: true,
             process_wide: true,
+            on_panic: OnPanic::Nothing,
             shutdown_timeout: Duration::from_secs(5),
         }
     }
@@ -292,8 +299,10 @@ impl Builder {
             unflushed: OnceLock::new(),
             renderings: Renderings::new(),
             deliveries: OnceLock::new(),
+            threads: Threads::new(),
+            alarm: Alarm::default(),
         });
-        let mut threads = Vec::new();
+        let threads = &recorder.shared().threads;
         let mut deliveries: Vec<Arc<Delivery>> = Vec::new();
         // A recorder that does not start leaves no thread behind.
         let failed = |deliveries: &[Arc<Delivery>], err| {
@@ -304,28 +313,28 @@ impl Builder {
         let mut names = BTreeMap::new();
         for sink in self.sinks {
             let of = recorder.clone();
-            let started = delivering.start(sink, self.limits, &mut names, move || meta(&of));
-            let (delivery, thread) = started.map_err(|err| failed(&deliveries, err))?;
-            deliveries.push(delivery);
-            threads.push(thread);
+            let meta = move || meta(&of);
+            let started = delivering.start(sink, self.limits, &mut names, meta, threads);
+            deliveries.push(started.map_err(|err| failed(&deliveries, err))?);
         }
         let _ = recorder.shared().deliveries.set(deliveries.clone());
-        let (reports, thread) = delivering.reports().map_err(|err| failed(&deliveries, err))?;
-        threads.extend(thread);
+        let reports = delivering.reports(threads).map_err(|err| failed(&deliveries, err))?;
         let (of, prices, processors) = (recorder.clone(), self.prices, self.processors);
         let sampling = self.tail_sampling;
-        let spawned = std::thread::Builder::new().name("llmobs-worker".into()).spawn(move || {
+        let spawned = threads.spawn("llmobs-worker", move || {
             // The built-in table is read here, where nobody waits for it.
             let prices = prices.unwrap_or_else(PriceTable::builtin);
             let worker = Worker::new(of, prices, processors);
             let worker = worker.sampled(sampling).reporting(reports);
             crate::worker::untraced(|| worker.run());
         });
-        threads.push(spawned.map_err(|err| failed(&deliveries, err))?);
+        spawned.map_err(|err| failed(&deliveries, err))?;
+        threads.started();
         if self.process_wide {
             recorder.make_process_wide();
         }
-        Ok(Llmobs { recorder, threads: Mutex::new(threads), timeout: self.shutdown_timeout })
+        panics::watch(&recorder, self.on_panic);
+        Ok(Llmobs { recorder, timeout: self.shutdown_timeout })
     }
 }
 
@@ -351,7 +360,6 @@ enum Cause {
 #[must_use = "dropping it shuts the recorder down"]
 pub struct Llmobs {
     recorder: Recorder,
-    threads: Mutex<Vec<JoinHandle<()>>>,
     timeout: Duration,
 }
 
@@ -362,48 +370,49 @@ impl Llmobs {
     }
 
     /// Delivers everything and stops; calls still open are recorded as unfinished. Later calls
-    /// are not observed. Blocks the thread: inside an async runtime, call it from a blocking task.
+    /// are not observed.
+    ///
+    /// Blocks the thread. In a task, await [`shutdown_async`](Self::shutdown_async): on a runtime of one
+    /// thread, what still reads an answer cannot go on while this waits.
     ///
     /// # Errors
     ///
     /// When the time was over before everything was delivered, or a sink lost something on the way;
     /// what was not delivered is then lost, and counted. Only the first call can tell; later ones
-    /// say what is still waiting.
+    /// say what is still waiting. On a thread of the recorder's own, and in a process forked from the
+    /// recorder's, it waits for nothing and says so.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
-        let began = Instant::now();
-        self.recorder.leave_process_wide();
-        let deliveries = self.recorder.shared().deliveries.get().map_or(&[][..], Vec::as_slice);
-        let lost_before: Vec<_> = deliveries.iter().map(|delivery| delivery.lost()).collect();
-        self.recorder.queue().close();
-        let threads = std::mem::take(&mut *lock(&self.threads));
-        if threads.is_empty() {
-            let waits = self.recorder.sinks_wait();
-            return if waits { Err(self.recorder.left(Vec::new())) } else { Ok(()) };
+        match Stopping::begin(&self.recorder, timeout) {
+            Ok(stopping) => stopping.wait(),
+            Err(settled) => settled,
         }
-        let done = || threads.iter().all(JoinHandle::is_finished);
-        let mut saving = false;
-        while !done() && began.elapsed() < timeout {
-            if !saving && began.elapsed() > timeout / 4 * 3 {
-                saving = true;
-                save(deliveries);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        let in_time = done();
-        let left = self.recorder.left(Vec::new());
-        if !in_time {
-            deliveries.iter().for_each(|delivery| delivery.abandon());
-        }
-        let lost = |(delivery, before): (&Arc<Delivery>, u64)| {
-            let whole = delivery.lost() == before && delivery.ended_well();
-            (!whole).then(|| delivery.name().to_owned())
-        };
-        let mut sinks: Vec<_> = deliveries.iter().zip(lost_before).filter_map(lost).collect();
-        let rules = self.recorder.shared().unflushed.get();
-        sinks.extend(rules.into_iter().flatten().cloned());
-        let whole = in_time && sinks.is_empty() && !self.recorder.sinks_wait();
-        if whole { Ok(()) } else { Err(left.with(sinks)) }
     }
+
+    /// [`shutdown`](Self::shutdown) for tasks: no thread waits, and any runtime will do.
+    ///
+    /// It begins when it is first polled. Dropped before its end, it leaves a recorder that takes nothing
+    /// more and delivers what it has; the drop of the `Llmobs` then waits for that.
+    ///
+    /// # Errors
+    ///
+    /// The same as those of [`shutdown`](Self::shutdown).
+    pub fn shutdown_async(
+        &self,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<(), FlushError>> + Send + 'static {
+        let recorder = self.recorder.clone();
+        async move {
+            match Stopping::begin(&recorder, timeout) {
+                Ok(stopping) => stopping.wait_async().await,
+                Err(settled) => settled,
+            }
+        }
+    }
+}
+
+/// So long after; `None` for what no clock reaches.
+pub(crate) fn later(began: Instant, time: Duration) -> Option<Instant> {
+    began.checked_add(time)
 }
 
 impl Deref for Llmobs {
@@ -416,7 +425,7 @@ impl Deref for Llmobs {
 
 impl Drop for Llmobs {
     fn drop(&mut self) {
-        if !lock(&self.threads).is_empty() {
+        if !self.recorder.is_stopped() {
             let _ = self.shutdown(self.timeout);
         }
         self.recorder.set_enabled(false);

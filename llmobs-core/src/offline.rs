@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use crate::alarm::Alarm;
 use crate::call::{BodyEnd, CallStart, Surroundings};
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Target};
@@ -19,6 +20,7 @@ use crate::record::Record;
 use crate::recorder::{Counts, Limits, OpenTable, Recorder, Shared, Time};
 use crate::redact::Redact;
 use crate::span::LocalBackend;
+use crate::threads::Threads;
 use crate::time::{Clock, Timestamp};
 use crate::usage::UsagePolicy;
 use crate::worker::Worker;
@@ -196,6 +198,8 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         unflushed: OnceLock::new(),
         renderings: Renderings::none(),
         deliveries: OnceLock::new(),
+        threads: Threads::new(),
+        alarm: Alarm::default(),
     });
     (recorder.clone(), Worker::new(recorder, PriceTable::builtin(), Vec::new()))
 }

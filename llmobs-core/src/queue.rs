@@ -58,6 +58,11 @@ impl<T> Queue<T> {
         self.open.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Whether no operation is open, and the end of each has been handled.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.open.load(Ordering::Relaxed) == 0
+    }
+
     /// Sets room aside for payload.
     pub(crate) fn reserve_bytes(&self, n: usize) -> bool {
         raise(&self.bytes, n, self.max_bytes)

@@ -1,5 +1,6 @@
 //! The recorder: the handle everything observed goes through.
 
+mod flush;
 mod flush_error;
 mod open;
 mod weak;
@@ -8,19 +9,19 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
-use std::time::Duration;
 
 pub use self::flush_error::FlushError;
 pub use self::open::OpenCalls;
 pub(crate) use self::open::OpenTable;
 pub use self::weak::WeakRecorder;
+use crate::alarm::Alarm;
 use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Route, Target};
 use crate::delivery::Delivery;
 use crate::enabled::Enabled;
 use crate::hosts::HostPattern;
 use crate::id::Ids;
-use crate::loss::{LossCause, LossCounts, Losses, SinkLosses};
+use crate::loss::{LossCause, LossCounts, Losses};
 use crate::prompt::Renderings;
 use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
@@ -28,10 +29,11 @@ use crate::record::Record;
 use crate::redact::Redact;
 use crate::scope::{Place, Scope, here};
 use crate::span::{OpenSpan, TraceBackend};
+use crate::threads::Threads;
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::usage::UsagePolicy;
 use crate::user_id::UserIdKey;
-use crate::worker::{FlushRequest, Flushed, Message};
+use crate::worker::Message;
 
 /// A handle to a running recorder: cheap to clone, good for any thread.
 ///
@@ -65,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) unflushed: OnceLock<Vec<String>>,
     pub(crate) renderings: Renderings,
     pub(crate) deliveries: OnceLock<Vec<Arc<Delivery>>>,
+    pub(crate) threads: Threads,
+    pub(crate) alarm: Alarm,
 }
 
 /// The clock, without a call through a table for the usual one.
@@ -264,50 +268,6 @@ impl Recorder {
     /// A handle that does not keep the recorder alive.
     pub fn downgrade(&self) -> WeakRecorder {
         WeakRecorder::new(&self.0)
-    }
-
-    /// Waits until everything observed so far has been taken by the sinks and made durable.
-    ///
-    /// For a sink that is down it does not wait: what is on its way there goes to the
-    /// [spool](crate::Builder::spool), if there is one, is made durable there, and the error says so.
-    ///
-    /// Blocks the thread: inside an async runtime, call it from a blocking task.
-    ///
-    /// # Errors
-    ///
-    /// When the time is over before that, or a sink or a rule could not, or has lost something since
-    /// the last flush; the error says what is left.
-    pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        let request = Arc::new(FlushRequest::default());
-        if self.0.queue.push(Message::Flush(Arc::clone(&request))).is_err() {
-            return match self.left(Vec::new()) {
-                FlushError { waiting: 0, .. } => Ok(()),
-                left => Err(left),
-            };
-        }
-        match request.wait(timeout) {
-            Some(Flushed { failed, waiting: false }) if failed.is_empty() => Ok(()),
-            Some(Flushed { failed, .. }) => Err(self.left(failed)),
-            None => {
-                let left = self.left(Vec::new());
-                Err(FlushError { waiting: left.waiting.max(1), ..left })
-            }
-        }
-    }
-
-    /// Whether a sink has not been given everything.
-    pub(crate) fn sinks_wait(&self) -> bool {
-        self.losses().sinks.iter().any(|sink| sink.waiting > 0)
-    }
-
-    /// What has not been delivered, at the sink that has most before it.
-    pub(crate) fn left(&self, sinks: Vec<String>) -> FlushError {
-        let losses = self.losses();
-        let most = |of: fn(&SinkLosses) -> u64| losses.sinks.iter().map(of).max().unwrap_or(0);
-        let waiting = most(|sink| sink.waiting);
-        let in_memory = most(|sink| sink.waiting.saturating_sub(sink.spooled));
-        let spooled = waiting.saturating_sub(in_memory);
-        FlushError { waiting: losses.open + waiting, spooled, sinks }
     }
 
     /// Whether two handles are of the same recorder.

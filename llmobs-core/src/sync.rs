@@ -4,4 +4,3 @@
 //! `tests/model` can build the same files on a checker's, which tries the orders that threads may run in.
 
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, atomic};
-pub(crate) use std::thread;

@@ -7,17 +7,19 @@ mod flush;
 mod fold;
 #[cfg(feature = "layer")]
 mod foreign;
+mod idle;
 mod message;
 mod outcome;
 mod reader;
 mod report;
 mod room;
 mod steps;
+mod waiting;
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 pub(crate) use self::flush::{FlushRequest, Flushed};
@@ -25,6 +27,7 @@ use self::fold::CallFold;
 pub(crate) use self::message::Message;
 pub(crate) use self::report::Reports;
 use self::steps::close_groups;
+pub(crate) use self::waiting::Waiting;
 use crate::delivery::{Sized, size};
 use crate::group::chain;
 use crate::loss::LossCause;
@@ -59,6 +62,8 @@ pub(crate) struct Worker {
     held: HashMap<u64, Box<OpenStep>>,
     /// Traces that wait to be sampled.
     traces: Option<Traces>,
+    /// Who waits until nothing is open.
+    idles: Vec<Weak<FlushRequest>>,
     /// Records of this round, not yet handed to the sinks.
     ready: Vec<Arc<Record>>,
     reports: Reports,
@@ -77,6 +82,7 @@ impl Worker {
             open: HashMap::new(),
             held: HashMap::new(),
             traces: None,
+            idles: Vec::new(),
             ready: Vec::new(),
             reports: Reports::default(),
         }
@@ -114,7 +120,7 @@ impl Worker {
             let recorder = self.recorder.clone();
             // Asked before, since what is pushed after an idle wait may be the last before the end.
             let closed = recorder.queue().is_closed();
-            recorder.queue().take(&mut items, IDLE);
+            recorder.queue().take(&mut items, self.patience());
             let worked = !items.is_empty();
             let mut flushes = Vec::new();
             for message in items.drain(..) {
@@ -131,6 +137,7 @@ impl Worker {
             for request in flushes {
                 self.flush(&request);
             }
+            self.tell_idle();
             self.report(false);
             if closed && !worked {
                 break;
@@ -143,6 +150,9 @@ impl Worker {
         self.sample(|traces, _, out| traces.decide_all(out));
         self.hand_over();
         self.report(true);
+        for request in self.idles.drain(..).filter_map(|request| request.upgrade()) {
+            request.expect(0);
+        }
         // Sinks end while processors report: a slow one of these holds up none of those.
         for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
             delivery.close();
@@ -199,6 +209,7 @@ impl Worker {
                 self.ready.iter_mut().for_each(|record| withhold(Arc::make_mut(record)));
             }
             Message::Flush(request) => flushes.push(request),
+            Message::Idle(request) => self.idles.push(request),
         }
     }
 

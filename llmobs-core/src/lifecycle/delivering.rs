@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
-use std::thread::JoinHandle;
 
 use super::Builder;
 use crate::delivery::{Backoff, Delivery, Pauses, Settings};
@@ -17,6 +16,7 @@ use crate::sink::Sink;
 use crate::spool::{self, Spool};
 #[cfg(feature = "testing")]
 use crate::testing::FakePauses;
+use crate::threads::Threads;
 use crate::worker::Reports;
 
 /// What a builder was told of it.
@@ -113,18 +113,18 @@ impl Builder {
 
 impl Delivering {
     /// How losses are reported, and the thread that tells the application.
-    pub(super) fn reports(self) -> std::io::Result<(Reports, Option<JoinHandle<()>>)> {
+    pub(super) fn reports(self, threads: &Threads) -> std::io::Result<Reports> {
         let Some(OnLoss(mut on_loss)) = self.on_loss else {
-            return Ok((Reports::new(self.pauses, None), None));
+            return Ok(Reports::new(self.pauses, None));
         };
         let (hook, reports) = sync_channel::<Losses>(1);
         // Not the worker's thread, which has no `tracing` subscriber: what is logged here is to be seen.
-        let thread = std::thread::Builder::new().name("llmobs-losses".into()).spawn(move || {
+        threads.spawn("llmobs-losses", move || {
             for losses in reports {
                 let _ = catch_unwind(AssertUnwindSafe(|| on_loss(&losses)));
             }
         })?;
-        Ok((Reports::new(self.pauses, Some(hook)), Some(thread)))
+        Ok(Reports::new(self.pauses, Some(hook)))
     }
 
     /// Starts the thread of one sink; `names` are those of the sinks before it.
@@ -134,7 +134,8 @@ impl Delivering {
         limits: Limits,
         names: &mut BTreeMap<String, u32>,
         meta: impl Fn() -> Record + Send + 'static,
-    ) -> std::io::Result<(Arc<Delivery>, JoinHandle<()>)> {
+        threads: &Threads,
+    ) -> std::io::Result<Arc<Delivery>> {
         let settings = Settings {
             records: limits.sink_records,
             bytes: limits.sink_bytes,
@@ -147,7 +148,7 @@ impl Delivering {
             let place = if *same > 1 { format!("{name}-{same}") } else { name.clone() };
             Spool::new(directory, &place, self.spool_bytes)
         });
-        Delivery::start(sink, name, settings, spool, meta)
+        Delivery::start(sink, name, settings, spool, meta, threads)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What callers send to the worker.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 
@@ -37,6 +37,8 @@ pub(crate) enum Message {
     /// Content is forbidden: what is held of it goes.
     Forget,
     Flush(Arc<FlushRequest>),
+    /// Somebody waits until nothing is open, for as long as they have patience.
+    Idle(Weak<FlushRequest>),
 }
 
 impl Message {
@@ -68,7 +70,7 @@ impl Message {
                 recorder.queue().release();
             }
             // The worker ends every call it has seen the beginning of.
-            Self::CallEnded(_) | Self::Forget => {}
+            Self::CallEnded(_) | Self::Forget | Self::Idle(_) => {}
             Self::Piece { .. } => recorder.queue().release_bytes(BUFFER),
             Self::Large { bytes, .. } => recorder.queue().release_bytes(bytes.len()),
             Self::Flush(request) => request.expect(0),
@@ -89,6 +91,7 @@ impl fmt::Debug for Message {
             Self::Record(_) => "Record",
             Self::Forget => "Forget",
             Self::Flush(_) => "Flush",
+            Self::Idle(_) => "Idle",
         })
     }
 }

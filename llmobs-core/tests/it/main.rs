@@ -12,6 +12,7 @@ mod groups;
 mod hot_path;
 mod jsonl;
 mod kits;
+mod lifecycle;
 mod observe;
 mod offline;
 mod pricing;

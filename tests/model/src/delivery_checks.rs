@@ -9,7 +9,8 @@ use crate::core::flush::FlushRequest;
 use crate::delivery::{Backoff, Delivery, Pauses, Settings, Sized};
 use crate::sink::{Batch, Sink, SinkError};
 use crate::spool::Spool;
-use crate::sync::{FOREVER, thread};
+use crate::sync::thread;
+use crate::threads::Threads;
 
 /// Keeps the numbers of what it takes.
 #[derive(Debug, Default)]
@@ -42,7 +43,7 @@ fn record(number: u32) -> Sized {
 
 struct Scene {
     delivery: Arc<Delivery>,
-    thread: thread::JoinHandle<()>,
+    threads: Threads,
     taken: Arc<Mutex<Vec<u32>>>,
     flushed: Arc<Mutex<usize>>,
 }
@@ -54,10 +55,11 @@ impl Scene {
         let settings =
             Settings { records: 8, bytes: 8, backoff: Backoff::new(), pauses: Pauses::default() };
         let spool = spool.then(Spool::default);
+        let (name, threads) = ("sink".to_owned(), Threads::default());
         let started =
-            Delivery::start(Box::new(sink), "sink".into(), settings, spool, Record::default);
-        let (delivery, thread) = started.expect("loom has threads");
-        Self { delivery, thread, taken, flushed }
+            Delivery::start(Box::new(sink), name, settings, spool, Record::default, &threads);
+        let delivery = started.expect("loom has threads");
+        Self { delivery, threads, taken, flushed }
     }
 
     fn taken(&self) -> Vec<u32> {
@@ -71,7 +73,7 @@ impl Scene {
     /// Waits for the end, and sees that all of these are accounted for.
     fn end(self, pushed: u64) -> (Vec<u32>, u64) {
         let (taken, delivery) = (Arc::clone(&self.taken), Arc::clone(&self.delivery));
-        self.thread.join().expect("no panic");
+        self.threads.join();
         let taken = taken.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let account = delivery.account();
         let lost = account.lost.values().sum::<u64>();
@@ -103,7 +105,7 @@ pub fn a_flush_is_answered_when_what_came_before_it_is_delivered_and_flushed() {
         let request = Arc::new(FlushRequest::default());
         request.expect(1);
         scene.delivery.flush(Arc::clone(&request));
-        let flushed = request.wait(FOREVER).expect("there is time");
+        let flushed = request.wait(None).expect("there is time");
         assert!(flushed.failed.is_empty() && !flushed.waiting);
         assert!(scene.taken().contains(&0) && scene.flushed() > 0);
         worker.join().expect("no panic");
@@ -123,7 +125,7 @@ pub fn a_flush_is_answered_whenever_the_end_comes() {
         let request = Arc::new(FlushRequest::default());
         request.expect(1);
         scene.delivery.flush(Arc::clone(&request));
-        let flushed = request.wait(FOREVER).expect("there is time");
+        let flushed = request.wait(None).expect("there is time");
         // It was in time for the sink, or is told that it was not.
         assert!(flushed.waiting || scene.flushed() == 1);
         closer.join().expect("no panic");

@@ -1,13 +1,12 @@
 //! Those who flush, and those who answer.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use loom::thread;
 
 use crate::check;
 use crate::core::flush::FlushRequest;
-use crate::sync::FOREVER;
 
 pub fn a_flush_is_over_when_the_last_one_has_answered() {
     check(4, || {
@@ -24,7 +23,7 @@ pub fn a_flush_is_over_when_the_last_one_has_answered() {
                 sink.join().expect("no panic");
             })
         };
-        let flushed = request.wait(FOREVER).expect("there is time");
+        let flushed = request.wait(None).expect("there is time");
         assert_eq!(flushed.failed, ["sink"]);
         assert!(flushed.waiting);
         worker.join().expect("no panic");
@@ -38,7 +37,7 @@ pub fn a_flush_that_nobody_will_answer_is_over() {
             let request = Arc::clone(&request);
             thread::spawn(move || request.expect(0))
         };
-        assert!(request.wait(FOREVER).is_some());
+        assert!(request.wait(None).is_some());
         discarding.join().expect("no panic");
     });
 }
@@ -53,10 +52,10 @@ pub fn a_flush_whose_time_is_over_is_told_so() {
                 request.done(None, false);
             })
         };
-        let early = request.wait(Duration::ZERO);
+        let early = request.wait(Some(Instant::now()));
         worker.join().expect("no panic");
         // Whoever gave up takes no answer away.
-        let late = request.wait(Duration::ZERO);
+        let late = request.wait(Some(Instant::now()));
         assert!(late.is_some());
         assert!(early.is_none_or(|flushed| flushed.failed.is_empty()));
     });

@@ -13,6 +13,7 @@ pub mod queue_checks;
 mod sink;
 mod spool;
 mod sync;
+mod threads;
 
 use self::core::{delivery, loss, queue};
 
@@ -28,6 +29,13 @@ mod core {
 
 mod record {
     pub(crate) use llmobs_core::Record;
+}
+
+mod recorder {
+    /// Nothing panics here.
+    pub(crate) fn contained<R>(run: impl FnOnce() -> R) -> Option<R> {
+        Some(run())
+    }
 }
 
 mod worker {

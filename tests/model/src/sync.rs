@@ -16,13 +16,8 @@ pub(crate) const FOREVER: Duration = Duration::MAX;
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(loom::sync::Condvar);
 
-pub(crate) struct WaitTimeoutResult(bool);
-
-impl WaitTimeoutResult {
-    pub(crate) fn timed_out(&self) -> bool {
-        self.0
-    }
-}
+/// Nobody asks it: whoever waited looks at what they waited for.
+pub(crate) struct WaitTimeoutResult;
 
 impl Condvar {
     pub(crate) fn new() -> Self {
@@ -60,7 +55,7 @@ impl Condvar {
         let over = timeout != FOREVER;
         let guard =
             if over { guard } else { self.wait(guard).unwrap_or_else(PoisonError::into_inner) };
-        Ok((guard, WaitTimeoutResult(over)))
+        Ok((guard, WaitTimeoutResult))
     }
 
     pub(crate) fn wait_timeout_while<'a, T>(
@@ -70,10 +65,10 @@ impl Condvar {
         mut waits: impl FnMut(&mut T) -> bool,
     ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
         if timeout != FOREVER {
-            let waits = waits(&mut guard);
-            return Ok((guard, WaitTimeoutResult(waits)));
+            let _ = waits(&mut guard);
+            return Ok((guard, WaitTimeoutResult));
         }
         let guard = self.wait_while(guard, waits).unwrap_or_else(PoisonError::into_inner);
-        Ok((guard, WaitTimeoutResult(false)))
+        Ok((guard, WaitTimeoutResult))
     }
 }

@@ -1,0 +1,29 @@
+//! Those who wait until nothing is open.
+
+use std::time::Duration;
+
+use super::{IDLE, Worker};
+
+/// How often somebody who waits for operations to end is remembered, should nothing else do so.
+const WATCH: Duration = Duration::from_millis(50);
+
+impl Worker {
+    /// Longest sleep without anything to do.
+    pub(super) fn patience(&self) -> Duration {
+        if self.idles.is_empty() { IDLE } else { WATCH }
+    }
+
+    /// Tells those who wait for it that nothing is open.
+    pub(super) fn tell_idle(&mut self) {
+        if self.idles.is_empty() {
+            return;
+        }
+        // Who has lost patience has dropped their end.
+        self.idles.retain(|request| request.strong_count() > 0);
+        if self.recorder.queue().is_idle() {
+            for request in self.idles.drain(..).filter_map(|request| request.upgrade()) {
+                request.expect(0);
+            }
+        }
+    }
+}
