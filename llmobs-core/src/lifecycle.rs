@@ -21,7 +21,7 @@ use crate::processor::Processor;
 use crate::prompt::Renderings;
 use crate::provider::{ProviderNameError, ProviderNames};
 use crate::queue::{Pool, Queue, lock};
-use crate::recorder::{Counts, FlushError, Limits, OpenTable, Recorder, Shared, Time};
+use crate::recorder::{Counts, FlushError, Limits, OpenTable, Recorder, Shared, Time, contained};
 use crate::redact::Redact;
 use crate::sampling::TailSampling;
 use crate::sink::Sink;
@@ -314,6 +314,9 @@ impl Builder {
         threads.extend(thread);
         let (of, prices, processors) = (recorder.clone(), self.prices, self.processors);
         let sampling = self.tail_sampling;
+        if sampling.is_some() {
+            contained(|| recorder.backend().tail_sampled(&recorder));
+        }
         let spawned = std::thread::Builder::new().name("llmobs-worker".into()).spawn(move || {
             // The built-in table is read here, where nobody waits for it.
             let prices = prices.unwrap_or_else(PriceTable::builtin);
