@@ -220,10 +220,9 @@ impl Recorder {
     }
 
     /// Tells tail sampling that a trace is over, of which something else records the root: no span of
-    /// it is open here. It is decided on at once, or soon. `false` where nobody will decide any more,
-    /// since the recorder has shut down.
-    pub fn trace_ended(&self, trace_id: TraceId) -> bool {
-        self.0.queue.push(Message::TraceEnded(trace_id)).is_ok()
+    /// it is open here. It is decided on at once, or soon.
+    pub fn trace_ended(&self, trace_id: TraceId) {
+        self.send(Message::TraceEnded(trace_id));
     }
 
     /// Where everything has gone so far.

@@ -72,6 +72,9 @@ pub trait TraceBackend: fmt::Debug + Send + Sync + 'static {
         let _ = (trace_id, verdict);
     }
 
+    /// Tail sampling has ended with its recorder: nothing is decided any more.
+    fn nothing_decided(&self) {}
+
     /// Called every few seconds, or more often, on the recorder's thread where that samples whole
     /// traces.
     fn tick(&self) {}

@@ -144,6 +144,10 @@ impl Worker {
         }
         self.end_open_calls();
         self.sample(|traces, _, out| traces.decide_all(out));
+        if self.traces.is_some() {
+            let over = || self.recorder.backend().nothing_decided();
+            let _ = catch_unwind(AssertUnwindSafe(over));
+        }
         self.hand_over();
         self.report(true);
         // Sinks end while processors report: a slow one of these holds up none of those.

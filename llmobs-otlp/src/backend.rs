@@ -247,6 +247,13 @@ impl TraceBackend for OtelBackend {
         }
     }
 
+    fn nothing_decided(&self) {
+        if let Some(link) = self.tail.get() {
+            let _suppressed = Context::enter_telemetry_suppressed_scope();
+            link.over();
+        }
+    }
+
     fn tick(&self) {
         if let Some(link) = self.tail.get() {
             let _suppressed = Context::enter_telemetry_suppressed_scope();

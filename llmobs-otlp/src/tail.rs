@@ -38,14 +38,31 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// spans of a trace go on to the inner processor, or none.
 ///
 /// ```
-/// # fn build(exporter: impl opentelemetry_sdk::trace::SpanExporter + 'static) {
+/// # use opentelemetry_sdk::{error::OTelSdkResult, trace::{SpanData, SpanExporter}};
+/// # #[derive(Debug)]
+/// # struct Exporter(std::sync::mpsc::Sender<SpanData>);
+/// # impl SpanExporter for Exporter {
+/// #     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+/// #         batch.into_iter().for_each(|span| { let _ = self.0.send(span); });
+/// #         Ok(())
+/// #     }
+/// # }
 /// use llmobs_otlp::TailSampled;
+/// use opentelemetry::trace::{Span, TraceContextExt, Tracer, TracerProvider};
 /// use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
+/// # let (sender, exported) = std::sync::mpsc::channel();
+/// # let exporter = Exporter(sender);
 ///
 /// let batch = BatchSpanProcessor::builder(exporter).build();
 /// let provider = SdkTracerProvider::builder().with_span_processor(TailSampled::new(batch)).build();
-/// # drop(provider);
-/// # }
+///
+/// // Without a recorder that samples, nothing is held: spans go on as they end.
+/// let tracer = provider.tracer("shop");
+/// let request = opentelemetry::Context::new().with_span(tracer.start("request"));
+/// tracer.start_with_context("query", &request).end();
+/// provider.force_flush()?;
+/// # assert_eq!(exported.try_iter().map(|span| span.name).collect::<Vec<_>>(), ["query"]);
+/// # Ok::<(), opentelemetry_sdk::error::OTelSdkError>(())
 /// ```
 ///
 /// # What is held
@@ -282,6 +299,11 @@ impl<P: SpanProcessor> Holder for Shared<P> {
     fn decided(&self, trace: TraceId, verdict: &TraceVerdict, link: &Arc<Link>) {
         let released = self.lock().decide(trace, verdict, link);
         released.into_iter().for_each(|release| self.release(release));
+    }
+
+    fn over(&self, link: &Arc<Link>) {
+        let left = self.lock().over(link);
+        left.into_iter().for_each(|release| self.release(release));
     }
 
     fn tick(&self) {

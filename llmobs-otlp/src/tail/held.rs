@@ -168,6 +168,16 @@ impl Held {
         self.take(trace, Fate::Passed(Cause::NoPart))
     }
 
+    /// What has ended and would wait for a decision of this recorder's.
+    pub(super) fn over(&mut self, link: &Arc<Link>) -> Vec<Release> {
+        let waits = |trace: &Trace| {
+            trace.open == 0 && trace.part.as_ref().is_some_and(|part| Arc::ptr_eq(part, link))
+        };
+        let traces = self.oldest.values().copied();
+        let over: Vec<_> = traces.filter(|id| self.traces.get(id).is_some_and(waits)).collect();
+        over.into_iter().filter_map(|trace| self.give_up(trace)).collect()
+    }
+
     /// Everything; what ends later of these traces goes the same way.
     pub(super) fn take_all(&mut self) -> Vec<Release> {
         let mut all = Vec::new();

@@ -21,6 +21,8 @@ pub(super) trait Holder: Send + Sync {
     /// A recorder takes part in the trace.
     fn part(&self, trace: TraceId, link: &Arc<Link>);
     fn decided(&self, trace: TraceId, verdict: &TraceVerdict, link: &Arc<Link>);
+    /// The recorder decides nothing any more.
+    fn over(&self, link: &Arc<Link>);
     /// Looks at the time.
     fn tick(&self);
 }
@@ -64,11 +66,15 @@ impl Link {
 
     /// Asks for a decision; `false` where there will be none.
     pub(super) fn ask(&self, trace: TraceId) -> bool {
-        let asked = self.recorder.upgrade().is_some_and(|recorder| recorder.trace_ended(trace));
-        if !asked {
-            self.over.store(true, Ordering::Relaxed);
-        }
-        asked
+        let recorder = self.recorder.upgrade().filter(|_| !self.over.load(Ordering::Acquire));
+        recorder.map(|recorder| recorder.trace_ended(trace)).is_some()
+    }
+
+    /// Nothing is decided any more.
+    pub(crate) fn over(self: &Arc<Self>) {
+        // Whoever asks from here on is told so, and whoever has asked before is told by this.
+        self.over.store(true, Ordering::Release);
+        each(|holder| holder.over(self));
     }
 
     /// Whether its spans are, or may come to be, in a provider of the application's.
@@ -78,7 +84,7 @@ impl Link {
 
     fn is_active(&self) -> bool {
         let enabled = || self.recorder.upgrade().is_some_and(|recorder| recorder.is_enabled());
-        !self.over.load(Ordering::Relaxed) && self.may_attach() && enabled()
+        !self.over.load(Ordering::Acquire) && self.may_attach() && enabled()
     }
 }
 

@@ -1,9 +1,10 @@
 //! What waits is bounded, and what is over the bounds is decided on early, never lost.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use llmobs_core::testing::{FakeClock, Memory, Recording};
+use llmobs_core::testing::{Memory, Recording};
 use llmobs_core::{
     Builder, Evaluation, Kind, OpenSpan, Outcome, Record, Recorder, Rule, Sampling, SpanStart,
     TailSampling, TraceBackend, TraceId, TraceVerdict,
@@ -135,6 +136,7 @@ fn a_judgement_that_comes_too_late_is_kept_for_itself_where_a_rule_says_so() {
 struct Listening {
     decided: Arc<Mutex<Vec<(TraceId, TraceVerdict)>>>,
     recorder: Arc<Mutex<Option<llmobs_core::WeakRecorder>>>,
+    over: Arc<AtomicBool>,
 }
 
 impl Listening {
@@ -158,6 +160,11 @@ impl TraceBackend for Listening {
         std::panic::resume_unwind(Box::new("as the test says"));
     }
 
+    fn nothing_decided(&self) {
+        let decided = self.decided().len();
+        assert!(!self.over.swap(true, Ordering::SeqCst), "once, after {decided}");
+    }
+
     fn mode(&self) -> Option<&'static str> {
         None
     }
@@ -176,10 +183,10 @@ fn the_backend_is_told_of_every_trace_and_may_say_that_one_is_over() {
     recorder.record(root(2));
     // Its root is nobody's here: the backend knows when it is over.
     recorder.record(Record { outcome: Some(Outcome::Failed), ..call(3) });
-    assert!(recorder.trace_ended(trace(3)));
+    recorder.trace_ended(trace(3));
     // Told of twice, of one that was decided on, and of one that nothing is known of.
-    assert!(recorder.trace_ended(trace(2)));
-    assert!(recorder.trace_ended(trace(4)));
+    recorder.trace_ended(trace(2));
+    recorder.trace_ended(trace(4));
     let records = recording.observed();
     assert_eq!([1, 2, 3, 4].map(|n| of_trace(&records, n)), [1, 0, 1, 0]);
     let kept = || TraceVerdict::Kept(Sampling { rate: 1.0, rule: Some("failed".into()) });
@@ -195,11 +202,18 @@ fn the_backend_is_told_of_every_trace_and_may_say_that_one_is_over() {
 }
 
 #[test]
-fn a_recorder_that_has_shut_down_says_that_it_decides_nothing() {
-    let clock = FakeClock::default();
-    let builder = Builder::new().process_wide(false).clock(clock);
-    let llmobs = builder.tail_sampling(TailSampling::new(0.5)).start().expect("it starts");
-    assert!(llmobs.trace_ended(trace(1)));
+fn the_backend_is_told_when_nothing_is_decided_any_more() {
+    let listening = Listening::default();
+    let builder = Builder::new().process_wide(false).backend(listening.clone());
+    let llmobs = builder
+        .tail_sampling(TailSampling::new(0.0).keep(Rule::failed()))
+        .start()
+        .expect("it starts");
+    // Waits for its root, which is elsewhere.
+    llmobs.record(call(1));
     llmobs.shutdown(PATIENCE).expect("all is delivered");
-    assert!(!llmobs.trace_ended(trace(1)));
+    assert_eq!(listening.decided(), [(trace(1), TraceVerdict::LeftOut)]);
+    assert!(listening.over.load(Ordering::SeqCst));
+    // Nobody reads this any more.
+    llmobs.trace_ended(trace(1));
 }
