@@ -14,10 +14,10 @@ use crate::record::Sampling;
 /// Keeps the traces that tell something, and a share of the rest.
 ///
 /// A trace is decided on as a whole, by all its records together: the first of the rules that one of
-/// them matches says which share of such traces is kept. The share is taken by the trace's id, so that
-/// services which sample by the same id with the same share keep the same traces. Every record that is
-/// kept says at which rate ([`Record::sampling`](crate::Record::sampling)): one that was kept at 0.02
-/// stands for fifty.
+/// them matches says which share of such traces is kept. The share is taken by a hash of the trace's
+/// id: services of one trace that have the same share agree, and what head samplers take by the id
+/// itself does not touch it. Every record that is kept says at which rate
+/// ([`Record::sampling`](crate::Record::sampling)): one that was kept at 0.02 stands for fifty.
 ///
 /// Records wait in memory until their trace is over: its root has been recorded and no call of it is
 /// open, or nothing has come of it for a while, since the root of many traces is in another service.
@@ -57,7 +57,7 @@ pub struct TailSampling {
     pub(crate) quiet: Duration,
     pub(crate) linger: Option<Duration>,
     pub(crate) longest: Duration,
-    pub(crate) random_ids: bool,
+    pub(crate) by_trace_id: bool,
 }
 
 impl TailSampling {
@@ -71,7 +71,7 @@ impl TailSampling {
             quiet: Duration::from_secs(5),
             linger: None,
             longest: Duration::from_secs(120),
-            random_ids: true,
+            by_trace_id: false,
         }
     }
 
@@ -130,12 +130,12 @@ impl TailSampling {
         self
     }
 
-    /// Whether the last 56 bits of trace ids are random, as W3C Trace Context asks for and
-    /// OpenTelemetry's SDKs and llmobs make them. Defaults to yes. With no, shares are taken by a hash
-    /// of the id, so that counted or timed ids are not kept or left out together; services that say
-    /// the same still agree.
-    pub fn random_ids(mut self, random: bool) -> Self {
-        self.random_ids = random;
+    /// Takes shares by the last 56 bits of the id itself, the highest first, as OpenTelemetry's
+    /// consistent sampling has it: to agree with others that do so. Ids must be random then, as W3C
+    /// Trace Context asks for. Where a head sampler goes by the id as well, what is kept of its traces
+    /// is no longer the share that the records say. Defaults to a hash of the id.
+    pub fn by_trace_id(mut self) -> Self {
+        self.by_trace_id = true;
         self
     }
 

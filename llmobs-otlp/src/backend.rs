@@ -35,7 +35,8 @@ use crate::tail::Link;
 ///
 /// - *Attached*: spans are started on the caller with the user's tracer and ended by the recorder's
 ///   thread with all they have to say. Whether they are sampled, and what becomes of them after
-///   their end, is the provider's business.
+///   their end, is the provider's business; with a [`TailSampled`](crate::TailSampled) in it they
+///   are kept and left out as their records are.
 /// - *Own*: ids are ours, and the records are exported as spans by [`OtlpSink`](crate::OtlpSink).
 ///   Spans that the application opens with OpenTelemetry inside nest below ours all the same.
 #[derive(Debug, Default)]

@@ -280,11 +280,10 @@ impl Traces {
         }
     }
 
-    /// Whether a trace is in this share of all: by the random part of its id, the highest values first,
-    /// as OpenTelemetry's consistent sampling has it.
+    /// Whether a trace is in this share of all, the same everywhere.
     fn keeps(&self, trace: TraceId, rate: f64) -> bool {
         let all = 1u64 << RANDOM_BITS;
-        let id = if self.rules.random_ids { trace.get() as u64 } else { mixed(trace.get()) };
+        let id = if self.rules.by_trace_id { trace.get() as u64 } else { mixed(trace.get()) };
         let refused = ((1.0 - rate) * all as f64) as u64;
         id & (all - 1) >= refused
     }
@@ -294,7 +293,7 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The same for the same id, everywhere; each bit of it depends on each of the id's.
+/// A hash that is the same everywhere, for good, as services agree by it; each bit of it depends on each of the id's.
 fn mixed(id: u128) -> u64 {
     let mix = |mut z: u64| {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

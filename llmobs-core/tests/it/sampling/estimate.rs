@@ -43,8 +43,8 @@ fn estimate(records: &[Record], rules: TailSampling) -> (f64, f64) {
 
 #[test]
 fn sums_over_the_rate_are_right_on_average() {
-    // One run is off by 4.7 % (one standard deviation, nearly all of it of the 2 %), the mean of ten by 1.5 %.
-    const RUNS: u64 = 10;
+    // One run is off by 4.7 % (one standard deviation, nearly all of it of the 2 %), the mean of six by 1.9 %.
+    const RUNS: u64 = 6;
     let mut relative = (0.0, 0.0);
     for seed in 1..=RUNS {
         let records = traffic(seed);
@@ -56,7 +56,7 @@ fn sums_over_the_rate_are_right_on_average() {
         relative.1 += off.1 / RUNS as f64;
     }
     // Three standard deviations of the mean.
-    assert!(relative.0.abs() < 0.047 && relative.1.abs() < 0.05, "off by {relative:?} on average");
+    assert!(relative.0.abs() < 0.058 && relative.1.abs() < 0.062, "off by {relative:?} on average");
 }
 
 #[test]
@@ -86,7 +86,8 @@ fn the_share_is_that_of_opentelemetrys_consistent_sampling() {
     let with = |bits: u128| TraceId::new(0xf << 120 | bits).expect("it is not zero");
     let below = with(0x007f_ffff_ffff_ffff);
     let at = with(0x0080_0000_0000_0000);
-    let recording = Recording::with(|builder| builder.tail_sampling(TailSampling::new(0.5)));
+    let recording =
+        Recording::with(|builder| builder.tail_sampling(TailSampling::new(0.5).by_trace_id()));
     for trace in [below, at] {
         recording.recorder().record(Record { trace_id: Some(trace), ..root(1) });
     }
@@ -95,9 +96,8 @@ fn the_share_is_that_of_opentelemetrys_consistent_sampling() {
 }
 
 #[test]
-fn ids_that_are_counted_are_sampled_by_their_hash() {
-    let kept = |random| {
-        let rules = TailSampling::new(0.1).random_ids(random);
+fn ids_that_are_counted_are_sampled_like_random_ones() {
+    let kept = |rules: TailSampling| {
         let recording = Recording::with(|builder| builder.tail_sampling(rules));
         for n in 1..=5_000 {
             let trace_id = TraceId::new(n);
@@ -105,8 +105,42 @@ fn ids_that_are_counted_are_sampled_by_their_hash() {
         }
         recording.observed().len()
     };
-    assert_eq!(kept(true), 0, "counted ids are all in the smallest values");
-    assert!((430..570).contains(&kept(false)), "{} of 5,000 at 10 %", kept(false));
+    let hashed = kept(TailSampling::new(0.1));
+    assert!((430..570).contains(&hashed), "{hashed} of 5,000 at 10 %");
+    assert_eq!(
+        kept(TailSampling::new(0.1).by_trace_id()),
+        0,
+        "they are all in the smallest values"
+    );
+}
+
+#[test]
+fn what_a_head_sampler_took_by_the_id_is_sampled_like_everything() {
+    // As OpenTelemetry's SDKs take 1 % by the last 63 bits but one.
+    let head = |trace: &TraceId| (trace.get() as u64) >> 1 < (1 << 63) / 100;
+    let ids = Mixed(AtomicU64::new(11));
+    let all = std::iter::repeat_with(|| ids.trace_id()).filter(head);
+    let traces: Vec<_> = all.take(4_000).collect();
+    let recording = Recording::with(|builder| builder.tail_sampling(TailSampling::new(0.25)));
+    for trace in &traces {
+        recording.recorder().record(Record { trace_id: Some(*trace), ..root(1) });
+    }
+    let kept = recording.observed().len();
+    // Three standard deviations are 82; by the id itself it would be 200 too few.
+    assert!((918..1_082).contains(&kept), "{kept} of 4,000 at 25 %");
+}
+
+#[test]
+fn services_of_other_builds_agree_on_a_trace() {
+    // The hash is a promise between processes: these may never change.
+    let ids = [1, 0xdead_beef, 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c, u128::MAX];
+    let recording = Recording::with(|builder| builder.tail_sampling(TailSampling::new(0.5)));
+    for id in ids {
+        recording.recorder().record(Record { trace_id: TraceId::new(id), ..root(1) });
+    }
+    let kept: Vec<_> =
+        recording.observed().iter().filter_map(|it| Some(it.trace_id?.get())).collect();
+    assert_eq!(kept, [ids[1], ids[3]]);
 }
 
 #[test]
