@@ -19,7 +19,7 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 pub use self::account::{TailAccount, TailCounts};
-use self::held::{Fate, Held, Next, Release, size};
+use self::held::{Cause, Fate, Held, Next, Release, size};
 pub(crate) use self::link::Link;
 use self::link::{Holder, anybody_decides, register};
 
@@ -226,15 +226,15 @@ impl<P: SpanProcessor> Shared<P> {
     }
 
     fn ended(&self, span: SpanData) {
-        let trace = id(span.span_context.trace_id());
-        let trace = trace.filter(|_| self.used.load(Ordering::Acquire));
-        let Some(trace) = trace.filter(|_| !self.closed.load(Ordering::Relaxed)) else {
-            self.account.ended();
-            self.release(Release { spans: vec![span], fate: Fate::Passed(held::Cause::NoPart) });
+        self.account.ended();
+        let looked_up = self.used.load(Ordering::Acquire) && !self.closed.load(Ordering::Relaxed);
+        let trace = id(span.span_context.trace_id()).filter(|_| looked_up);
+        let Some(trace) = trace else {
+            self.contained(|inner| inner.on_end(span));
+            self.account.released(1, &Fate::Passed(Cause::NoPart));
             return;
         };
         let (bytes, now) = (size(&span), self.clock.elapsed());
-        self.account.ended();
         let next = self.lock().ended(trace, span, bytes, now, &self.bounds);
         self.then(trace, next);
     }
@@ -251,18 +251,16 @@ impl<P: SpanProcessor> Shared<P> {
 
     /// Passes spans on, or leaves them out.
     fn release(&self, Release { spans, fate }: Release) {
-        self.account.released(spans.len(), &fate);
-        let sampling = match fate {
-            Fate::LeftOut => return,
-            Fate::Kept(sampling) => Some(sampling),
-            Fate::Passed(_) => None,
-        };
-        for mut span in spans {
-            if let Some(sampling) = &sampling {
-                mark(&mut span, sampling);
+        let released = spans.len();
+        if !matches!(fate, Fate::LeftOut) {
+            for mut span in spans {
+                if let Fate::Kept(sampling) = &fate {
+                    mark(&mut span, sampling);
+                }
+                self.contained(|inner| inner.on_end(span));
             }
-            self.contained(|inner| inner.on_end(span));
         }
+        self.account.released(released, &fate);
     }
 
     /// Passes everything on, in portions that a batch processor has room for.

@@ -103,12 +103,7 @@ impl fmt::Debug for Link {
 
 /// Whether any recorder may decide on a trace that begins now.
 pub(super) fn anybody_decides() -> bool {
-    if ALIVE.load(Ordering::Acquire) == 0 {
-        return false;
-    }
-    let links = LINKS.read().unwrap_or_else(PoisonError::into_inner);
-    let links: Vec<_> = links.iter().filter_map(Weak::upgrade).collect();
-    links.iter().any(|link| link.is_active())
+    ALIVE.load(Ordering::Acquire) > 0 && alive(&LINKS).any(|link| link.is_active())
 }
 
 pub(super) fn register(holder: Weak<dyn Holder>) {
@@ -117,9 +112,12 @@ pub(super) fn register(holder: Weak<dyn Holder>) {
     holders.push(holder);
 }
 
-/// Outside the lock: a holder passes spans on, to code that is not ours.
 fn each(tell: impl Fn(&dyn Holder)) {
-    let holders = HOLDERS.read().unwrap_or_else(PoisonError::into_inner);
-    let holders: Vec<_> = holders.iter().filter_map(Weak::upgrade).collect();
-    holders.iter().for_each(|holder| tell(&**holder));
+    alive(&HOLDERS).for_each(|holder| tell(&*holder));
+}
+
+/// All that live, each looked at outside the lock: a holder passes spans on, to code that is not ours.
+fn alive<T: ?Sized>(all: &RwLock<Vec<Weak<T>>>) -> impl Iterator<Item = Arc<T>> {
+    let at = |n: usize| all.read().unwrap_or_else(PoisonError::into_inner).get(n).cloned();
+    (0..).map_while(at).filter_map(|one| one.upgrade())
 }

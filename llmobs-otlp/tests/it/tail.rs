@@ -1,7 +1,9 @@
 //! Tail sampling of the spans of the application's own provider.
 
+mod alone;
 mod bounds;
 mod faults;
+mod tracing;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -133,14 +133,6 @@ fn another_recorders_decision_is_not_taken_for_the_one_that_takes_part() {
 }
 
 #[test]
-fn a_recorder_that_is_turned_off_holds_nothing_back() {
-    let service = Service::new(failed());
-    service.recording.recorder().set_enabled(false);
-    service.request(|_| ());
-    assert_eq!(service.exported.names(), ["query", "request"]);
-}
-
-#[test]
 fn the_sdks_lost_spans_are_held_no_longer_than_others() {
     let service = Service::with(failed(), |tail| tail.spans(2));
     let tracer = service.provider.tracer("app");
