@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use llmobs_core::{Capture, Limits, OnPanic, ProviderNames, Redact, UsagePolicy};
+use llmobs_core::{
+    Capture, Limits, OnPanic, ProviderNames, Redact, Rule, TailSampling, UsagePolicy,
+};
 use percent_encoding::percent_decode_str;
 
 /// Settings read from `LLMOBS_*`, and from the `OTEL_*` variables that stand in for them.
@@ -33,6 +35,7 @@ pub(crate) struct Environment {
     pub(crate) estimate: Option<bool>,
     pub(crate) providers: Option<ProviderNames>,
     pub(crate) prices: Option<PathBuf>,
+    pub(crate) tail_sample: Option<TailSample>,
     pub(crate) limits: Limits,
     pub(crate) spool: Option<PathBuf>,
     pub(crate) spool_bytes: Option<u64>,
@@ -45,6 +48,20 @@ pub(crate) struct Environment {
 pub(crate) enum FileSetting {
     None,
     Path(PathBuf),
+}
+
+/// Which traces are kept: those that failed or were slow, and a share of the rest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct TailSample {
+    rest: f64,
+    slow: Option<Duration>,
+}
+
+impl TailSample {
+    pub(crate) fn sampling(self) -> TailSampling {
+        let usual = TailSampling::usual(self.rest);
+        self.slow.into_iter().fold(usual, |usual, slow| usual.keep(Rule::slower_than(slow)))
+    }
 }
 
 /// A variable with a value that cannot be understood.
@@ -116,6 +133,7 @@ impl Environment {
             estimate: estimate(&text)?,
             providers: providers(&text)?,
             prices: text("LLMOBS_PRICES").map(PathBuf::from),
+            tail_sample: tail_sample(&text)?,
             limits,
             spool: text("LLMOBS_SPOOL_DIR").map(PathBuf::from),
             spool_bytes: number(&text, "LLMOBS_SPOOL_MAX_BYTES")?,
@@ -170,6 +188,28 @@ fn estimate(
             Err(EnvironmentError { name, value, expected: "false, without the feature `estimate`" })
         }
         _ => Ok(estimate),
+    }
+}
+
+fn tail_sample(
+    text: &dyn Fn(&'static str) -> Option<String>,
+) -> Result<Option<TailSample>, EnvironmentError> {
+    const SHARE: &str = "LLMOBS_TAIL_SAMPLE";
+    const SLOW: &str = "LLMOBS_TAIL_SAMPLE_SLOW_MS";
+    let slow = number(text, SLOW)?.map(Duration::from_millis);
+    let Some(value) = text(SHARE) else {
+        // Whoever says what is slow wants something left out.
+        return match text(SLOW) {
+            Some(value) => {
+                let expected = "LLMOBS_TAIL_SAMPLE beside it";
+                Err(EnvironmentError { name: SLOW, value, expected })
+            }
+            None => Ok(None),
+        };
+    };
+    match value.trim().parse() {
+        Ok(rest) if (0.0..=1.0).contains(&rest) => Ok(Some(TailSample { rest, slow })),
+        _ => Err(EnvironmentError { name: SHARE, value, expected: "a share from 0 to 1" }),
     }
 }
 

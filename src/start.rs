@@ -40,6 +40,8 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// | `LLMOBS_ESTIMATE` | `true` counts tokens where the host sends none; needs the feature `estimate` | `false` |
 /// | `LLMOBS_PROVIDERS` | a list of `host=name`: who answers at hosts of your own; a leading dot means all below, a port may follow | |
 /// | `LLMOBS_PRICES` | a table of prices that goes before the built-in one, entry by entry | |
+/// | `LLMOBS_TAIL_SAMPLE` | a share from 0 to 1 of the traces that did not fail and are not among the slowest: those are all kept | everything is kept |
+/// | `LLMOBS_TAIL_SAMPLE_SLOW_MS` | keeps all that take longer than this besides | |
 /// | `LLMOBS_MAX_OPERATIONS`, `LLMOBS_MAX_PAYLOAD_BYTES` | bounds of the queue | 65,536, 128 MiB |
 /// | `LLMOBS_MAX_SINK_BYTES` | memory that records waiting for one sink may take | 64 MiB |
 /// | `LLMOBS_SPOOL_DIR` | records wait here for sinks that are down, also over restarts | in memory alone |
@@ -170,6 +172,9 @@ impl Builder {
         }
         if let Some(names) = &environment.providers {
             core = core.providers(names.clone());
+        }
+        if let Some(sample) = environment.tail_sample {
+            core = core.tail_sampling(sample.sampling());
         }
         if let Some(directory) = &environment.spool {
             core = core.spool(directory);
@@ -331,8 +336,8 @@ impl Builder {
         self.core(|core| core.prices(prices))
     }
 
-    /// Keeps only the traces that tell something, and a share of the rest. Metrics are taken of all.
-    /// Defaults to keeping everything.
+    /// Keeps only the traces that tell something, and a share of the rest, in place of what
+    /// `LLMOBS_TAIL_SAMPLE` says. Metrics are taken of all. Defaults to keeping everything.
     pub fn tail_sampling(self, sampling: TailSampling) -> Self {
         self.core(|core| core.tail_sampling(sampling))
     }

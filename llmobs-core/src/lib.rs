@@ -64,7 +64,7 @@ pub use self::id::{IdError, Ids, RandomIds, RequestId, SpanId, TraceId};
 #[cfg(feature = "layer")]
 pub use self::layer::{Layer, layer};
 pub use self::lifecycle::{Builder, Llmobs, OnPanic, StartError};
-pub use self::loss::{LossCause, Losses, SinkLosses};
+pub use self::loss::{DecidedEarly, LossCause, Losses, SinkLosses};
 pub use self::media::is_binary;
 pub use self::observe::{
     Notes, ObservedOpening, ObservedStream, StreamObserver, StreamStart, observe_opening,
@@ -84,7 +84,7 @@ pub use self::record::{
 };
 pub use self::recorder::{FlushError, Limits, OpenCalls, Recorder, WeakRecorder};
 pub use self::redact::{Detector, Found, Redact, RedactError};
-pub use self::sampling::{Rule, TailSampling};
+pub use self::sampling::{Rule, TailSampling, TraceVerdict};
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
 pub use self::scope::{InScope, Scope, ScopeExt, scope};

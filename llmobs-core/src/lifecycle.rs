@@ -25,7 +25,7 @@ use crate::processor::Processor;
 use crate::prompt::Renderings;
 use crate::provider::{ProviderNameError, ProviderNames};
 use crate::queue::{Pool, Queue};
-use crate::recorder::{Counts, FlushError, Limits, OpenTable, Recorder, Shared, Time};
+use crate::recorder::{Counts, FlushError, Limits, OpenTable, Recorder, Shared, Time, contained};
 use crate::redact::Redact;
 use crate::sampling::TailSampling;
 use crate::sink::Sink;
@@ -321,6 +321,9 @@ impl Builder {
         let reports = delivering.reports(threads).map_err(|err| failed(&deliveries, err))?;
         let (of, prices, processors) = (recorder.clone(), self.prices, self.processors);
         let sampling = self.tail_sampling;
+        if sampling.is_some() {
+            contained(|| recorder.backend().tail_sampled(&recorder));
+        }
         let spawned = threads.spawn("llmobs-worker", move || {
             // The built-in table is read here, where nobody waits for it.
             let prices = prices.unwrap_or_else(PriceTable::builtin);

@@ -104,8 +104,12 @@ pub struct Losses {
     pub accepted: u64,
     /// Operations under way, or whose end has not been handled yet.
     pub open: u64,
-    /// Records a processor refused, as it was meant to.
+    /// Records a processor or tail sampling refused, as it was meant to.
     pub refused_by_rule: u64,
+    /// Those of them that tail sampling left out.
+    pub sampled_out: u64,
+    /// Traces that tail sampling decided on before they were over.
+    pub decided_early: DecidedEarly,
     /// Records handed to every sink.
     pub recorded: u64,
     /// Operations lost before they were a record.
@@ -132,6 +136,19 @@ impl Losses {
     pub fn total(&self) -> u64 {
         self.by_cause().values().sum()
     }
+}
+
+/// Traces that tail sampling decided on as far as they had come, by the bound that was reached.
+/// Nothing is lost by it: what comes later follows the decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DecidedEarly {
+    /// Too many records waited.
+    pub records: u64,
+    /// They took too much memory.
+    pub bytes: u64,
+    /// The trace had waited for too long.
+    pub age: u64,
 }
 
 /// One sink's account.

@@ -20,8 +20,8 @@ use crate::decoder::{Decoder, Route, Target};
 use crate::delivery::Delivery;
 use crate::enabled::Enabled;
 use crate::hosts::HostPattern;
-use crate::id::Ids;
-use crate::loss::{LossCause, LossCounts, Losses};
+use crate::id::{Ids, TraceId};
+use crate::loss::{DecidedEarly, LossCause, LossCounts, Losses};
 use crate::prompt::Renderings;
 use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
@@ -85,6 +85,9 @@ pub(crate) struct Counts {
     pub(crate) number: AtomicU64,
     pub(crate) recorded: AtomicU64,
     pub(crate) refused_by_rule: AtomicU64,
+    pub(crate) sampled_out: AtomicU64,
+    /// By records, bytes and age.
+    pub(crate) decided_early: [AtomicU64; 3],
     pub(crate) payload_bytes: AtomicU64,
     pub(crate) withheld: AtomicU64,
     /// How often content was forbidden.
@@ -220,6 +223,12 @@ impl Recorder {
         self.send(Message::Record(Box::new(record)));
     }
 
+    /// Tells tail sampling that a trace is over, of which something else records the root: no span of
+    /// it is open here. It is decided on at once, or soon.
+    pub fn trace_ended(&self, trace_id: TraceId) {
+        self.send(Message::TraceEnded(trace_id));
+    }
+
     /// Where everything has gone so far.
     pub fn losses(&self) -> Losses {
         let counts = &self.0.counts;
@@ -228,6 +237,7 @@ impl Recorder {
         let sinks = self.0.deliveries.get().into_iter().flatten();
         let mut sinks: Vec<_> = sinks.map(|delivery| delivery.account()).collect();
         let recorded = counts.recorded.load(Ordering::Acquire);
+        let sampled_out = counts.sampled_out.load(Ordering::Acquire);
         let refused_by_rule = counts.refused_by_rule.load(Ordering::Acquire);
         let lost = counts.lost.snapshot();
         let accepted = counts.accepted.load(Ordering::Acquire);
@@ -236,11 +246,15 @@ impl Recorder {
             sink.waiting = (recorded + sink.recovered).saturating_sub(settled);
             sink.spooled = sink.spooled.min(sink.waiting);
         }
+        let early = counts.decided_early.each_ref();
+        let [records, bytes, age] = early.map(|count| count.load(Ordering::Relaxed));
         let settled = recorded + refused_by_rule + lost.values().sum::<u64>();
         Losses {
             accepted,
             open: accepted.saturating_sub(settled),
             refused_by_rule,
+            sampled_out,
+            decided_early: DecidedEarly { records, bytes, age },
             recorded,
             lost,
             payload_bytes: counts.payload_bytes.load(Ordering::Relaxed),

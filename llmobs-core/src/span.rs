@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use crate::id::{Ids, SpanId, TraceId};
 use crate::record::Record;
+use crate::recorder::Recorder;
+use crate::sampling::TraceVerdict;
 use crate::time::Timestamp;
 
 /// The place spans come from and go to. The third of the four seams.
@@ -56,6 +58,26 @@ pub trait TraceBackend: fmt::Debug + Send + Sync + 'static {
     fn finish(&self, span: OpenSpan, record: Option<&Record>) {
         let _ = (span, record);
     }
+
+    /// The recorder samples whole traces, and will tell of each. Called once, when it starts.
+    ///
+    /// A backend that wants it later keeps a [`WeakRecorder`](crate::WeakRecorder), and may tell it of
+    /// traces that are over ([`Recorder::trace_ended`]).
+    fn tail_sampled(&self, recorder: &Recorder) {
+        let _ = recorder;
+    }
+
+    /// Tail sampling has decided on a trace, maybe once more. What ends later of it is to follow.
+    fn decided(&self, trace_id: TraceId, verdict: &TraceVerdict) {
+        let _ = (trace_id, verdict);
+    }
+
+    /// Tail sampling has ended with its recorder: nothing is decided any more.
+    fn nothing_decided(&self) {}
+
+    /// Called every few seconds, or more often, on the recorder's thread where that samples whole
+    /// traces.
+    fn tick(&self) {}
 
     /// Name of the mode for `meta` lines: `local`, `own` or `attached`; `None` while undecided.
     fn mode(&self) -> Option<&'static str>;

@@ -30,13 +30,14 @@ use self::steps::close_groups;
 pub(crate) use self::waiting::Waiting;
 use crate::delivery::{Sized, size};
 use crate::group::chain;
+use crate::id::TraceId;
 use crate::loss::LossCause;
 use crate::pricing::PriceTable;
 use crate::processor::{Flushing, Processor, Verdict};
 use crate::record::{Kind, Record};
 use crate::recorder::Recorder;
 use crate::redact::withhold;
-use crate::sampling::{Decided, TailSampling, Traces};
+use crate::sampling::{Bound, Decided, TailSampling, TraceVerdict, Traces};
 use crate::scope::Scope;
 use crate::span::OpenSpan;
 use crate::step::OpenStep;
@@ -132,6 +133,9 @@ impl Worker {
                     if asked { traces.decide_all(out) } else { traces.tick(now, out) }
                 },
             );
+            if self.traces.is_some() {
+                let _ = catch_unwind(AssertUnwindSafe(|| recorder.backend().tick()));
+            }
             self.hand_over();
             let hurried = !flushes.is_empty();
             for request in flushes {
@@ -148,6 +152,10 @@ impl Worker {
         }
         self.end_open_calls();
         self.sample(|traces, _, out| traces.decide_all(out));
+        if self.traces.is_some() {
+            let over = || self.recorder.backend().nothing_decided();
+            let _ = catch_unwind(AssertUnwindSafe(over));
+        }
         self.hand_over();
         self.report(true);
         for request in self.idles.drain(..).filter_map(|request| request.upgrade()) {
@@ -200,6 +208,9 @@ impl Worker {
                 self.prices.settle(&mut record);
                 self.accept(*record, None);
             }
+            Message::TraceEnded(trace) => {
+                self.sample(|traces, now, out| traces.ended(trace, now, out));
+            }
             Message::Forget => {
                 self.open.values_mut().for_each(CallFold::forget);
                 self.held.values_mut().for_each(|step| step.forget_content());
@@ -233,7 +244,7 @@ impl Worker {
                 self.let_go(idle);
             }
         }
-        self.sample(|traces, _, out| traces.closed(trace, out));
+        self.sample(|traces, now, out| traces.closed(trace, now, out));
     }
 
     /// Lets the sampler decide.
@@ -353,7 +364,24 @@ impl Decided for Out<'_> {
     }
 
     fn refuse(&mut self) {
-        self.recorder.shared().counts.refused_by_rule.fetch_add(1, Ordering::Release);
+        let counts = &self.recorder.shared().counts;
+        counts.refused_by_rule.fetch_add(1, Ordering::Release);
+        counts.sampled_out.fetch_add(1, Ordering::Release);
+    }
+
+    fn decided(&mut self, trace: TraceId, verdict: &TraceVerdict) {
+        let decided = || self.recorder.backend().decided(trace, verdict);
+        let _ = catch_unwind(AssertUnwindSafe(decided));
+    }
+
+    fn early(&mut self, bound: Bound) {
+        let [records, bytes, age] = &self.recorder.shared().counts.decided_early;
+        let count = match bound {
+            Bound::Records => records,
+            Bound::Bytes => bytes,
+            Bound::Age => age,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -8,13 +8,13 @@ mod tracing_span;
 
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use llmobs_core::semconv::attribute;
 use llmobs_core::{
-    Innermost, Kind, LocalBackend, OpenSpan, Record, SpanIdentity, SpanKind, SpanStart,
-    TraceBackend,
+    Innermost, Kind, LocalBackend, OpenSpan, Record, Recorder, SpanIdentity, SpanKind, SpanStart,
+    TraceBackend, TraceId, TraceVerdict,
 };
 use opentelemetry::trace::{SpanBuilder, Status, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue, global};
@@ -25,6 +25,7 @@ pub(crate) use self::sampler::{Sampler, Share};
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::span::SpanView;
 use crate::style::Style;
+use crate::tail::Link;
 
 /// Spans where OpenTelemetry is, or may be.
 ///
@@ -34,7 +35,8 @@ use crate::style::Style;
 ///
 /// - *Attached*: spans are started on the caller with the user's tracer and ended by the recorder's
 ///   thread with all they have to say. Whether they are sampled, and what becomes of them after
-///   their end, is the provider's business.
+///   their end, is the provider's business; with a [`TailSampled`](crate::TailSampled) in it they
+///   are kept and left out as their records are.
 /// - *Own*: ids are ours, and the records are exported as spans by [`OtlpSink`](crate::OtlpSink).
 ///   Spans that the application opens with OpenTelemetry inside nest below ours all the same.
 #[derive(Debug, Default)]
@@ -42,6 +44,8 @@ pub struct OtelBackend {
     mode: ModeCell,
     sampler: Sampler,
     style: Style,
+    /// The recorder, where it samples whole traces.
+    tail: OnceLock<Arc<Link>>,
 }
 
 /// What a span of ours carries: the context to attach around what runs inside.
@@ -75,7 +79,7 @@ impl OtelBackend {
     }
 
     pub(crate) fn with(mode: ModeCell, sampler: Sampler, style: Style) -> Self {
-        Self { mode, sampler, style }
+        Self { mode, sampler, style, tail: OnceLock::new() }
     }
 
     /// Starts the first span, and decides by what comes of it.
@@ -117,6 +121,19 @@ impl OtelBackend {
     }
 
     fn start_in(&self, start: &SpanStart<'_>, parent: Parent) -> OpenSpan {
+        let span = self.start_somewhere(start, parent);
+        self.takes_part(span.identity);
+        span
+    }
+
+    /// Whoever holds the spans of the trace is to wait for what tail sampling decides.
+    fn takes_part(&self, identity: SpanIdentity) {
+        if let Some(link) = self.tail.get().filter(|_| identity.sampled) {
+            link.take_part(identity.trace_id);
+        }
+    }
+
+    fn start_somewhere(&self, start: &SpanStart<'_>, parent: Parent) -> OpenSpan {
         match self.mode.get() {
             Some(Mode::Own) => self.own(start, parent, true),
             Some(Mode::Attached(tracer)) => {
@@ -143,7 +160,9 @@ impl TraceBackend for OtelBackend {
         subscriber: &tracing::Dispatch,
         span: &tracing::span::Id,
     ) -> Option<SpanIdentity> {
-        tracing_span::identity_of(subscriber, span)
+        let identity = tracing_span::identity_of(subscriber, span)?;
+        self.takes_part(identity);
+        Some(identity)
     }
 
     fn current(&self, innermost: &Innermost<'_>) -> Option<OpenSpan> {
@@ -215,6 +234,32 @@ impl TraceBackend for OtelBackend {
             }
         }
         span.end_with_timestamp(record.ended_at().map_or_else(SystemTime::now, Into::into));
+    }
+
+    fn tail_sampled(&self, recorder: &Recorder) {
+        let _ = self.tail.set(Link::new(recorder, self.mode.clone()));
+    }
+
+    fn decided(&self, trace_id: TraceId, verdict: &TraceVerdict) {
+        if let Some(link) = self.tail.get() {
+            // A processor that exports at once does so on this thread, and is not to be traced.
+            let _suppressed = Context::enter_telemetry_suppressed_scope();
+            link.decided(trace_id, verdict);
+        }
+    }
+
+    fn nothing_decided(&self) {
+        if let Some(link) = self.tail.get() {
+            let _suppressed = Context::enter_telemetry_suppressed_scope();
+            link.over();
+        }
+    }
+
+    fn tick(&self) {
+        if let Some(link) = self.tail.get() {
+            let _suppressed = Context::enter_telemetry_suppressed_scope();
+            link.tick();
+        }
     }
 
     fn mode(&self) -> Option<&'static str> {

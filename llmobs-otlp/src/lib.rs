@@ -48,6 +48,7 @@ mod resource;
 mod sink;
 mod span;
 mod style;
+mod tail;
 mod transport;
 
 pub use self::backend::OtelBackend;
@@ -60,6 +61,7 @@ pub use self::otlp::{
 #[cfg(feature = "prometheus")]
 pub use self::prometheus::Prometheus;
 pub use self::sink::OtlpSink;
+pub use self::tail::{TailAccount, TailCounts, TailSampled};
 
 /// The registry of the names under `llmobs.`: attributes, spans, metrics and events, as JSON in the
 /// form of the GenAI registry that it extends.

@@ -5,8 +5,8 @@ use std::fs;
 
 use llmobs::testing::Memory;
 use llmobs::{
-    Builder, Capture, EnvironmentError, InitError, Outcome, PriceTable, Record, StepKind, Usage,
-    UsagePolicy,
+    Builder, Capture, EnvironmentError, InitError, Kind, Outcome, PriceTable, Record, StepKind,
+    TailSampling, TraceId, Usage, UsagePolicy,
 };
 use serde_json::{Value, json};
 
@@ -119,6 +119,10 @@ fn values_that_mean_nothing_are_errors_that_say_what_would() {
             "a list of host=name, such as llm.internal=vllm,.corp.example=gateway",
         ),
         ("LLMOBS_CAPTURE", "everything", "none, all, or a list of input, output, tools, errors"),
+        ("LLMOBS_TAIL_SAMPLE", "2", "a share from 0 to 1"),
+        ("LLMOBS_TAIL_SAMPLE", "NaN", "a share from 0 to 1"),
+        ("LLMOBS_TAIL_SAMPLE_SLOW_MS", "long", "a whole number"),
+        ("LLMOBS_TAIL_SAMPLE_SLOW_MS", "5000", "LLMOBS_TAIL_SAMPLE beside it"),
     ] {
         let failed = with(&[(name, value)]).no_file().start();
         let InitError::Environment(err) = failed.expect_err("it means nothing") else {
@@ -131,6 +135,33 @@ fn values_that_mean_nothing_are_errors_that_say_what_would() {
             format!("the environment variable {name} is {value:?}: expected {expected}")
         );
     }
+}
+
+#[test]
+fn the_environment_keeps_what_failed_or_was_slow_and_the_builder_goes_before_it() {
+    let names = |builder: Builder| {
+        let memory = Memory::default();
+        let llmobs = builder.sink(memory.clone()).start().expect("it starts");
+        let ended = |name: &str, millis, outcome| Record {
+            kind: Kind::Step,
+            trace_id: TraceId::new(name.len() as u128),
+            name: Some(name.into()),
+            total_latency_ms: Some(millis),
+            outcome: Some(outcome),
+            ..Record::default()
+        };
+        llmobs.record(ended("routine", 10.0, Outcome::Completed));
+        llmobs.record(ended("failed", 10.0, Outcome::Failed));
+        llmobs.record(ended("long", 5_001.0, Outcome::Completed));
+        drop(llmobs);
+        memory.records().into_iter().filter_map(|record| record.name).collect::<Vec<_>>()
+    };
+    let sampled = || with(&[("LLMOBS_TAIL_SAMPLE", "0"), ("LLMOBS_TAIL_SAMPLE_SLOW_MS", "5000")]);
+    assert_eq!(names(sampled()), ["failed", "long"]);
+    assert_eq!(names(with(&[("LLMOBS_TAIL_SAMPLE", " 0.0 ")])), ["failed"]);
+    let own = TailSampling::new(1.0);
+    assert_eq!(names(sampled().tail_sampling(own)), ["routine", "failed", "long"]);
+    assert_eq!(names(with(&[])), ["routine", "failed", "long"]);
 }
 
 #[test]

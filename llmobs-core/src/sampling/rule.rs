@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::record::{Amount, Kind, Outcome, Record};
+use crate::record::{Amount, Evaluation, Kind, Outcome, Record};
 
 use super::percentile::Slowest;
 
@@ -16,6 +16,8 @@ pub struct Rule {
 }
 
 enum Test {
+    /// By a judgement.
+    Judgement(Box<dyn Fn(&Evaluation) -> bool + Send + 'static>),
     /// By the record alone.
     Record(Box<dyn Fn(&Record) -> bool + Send + 'static>),
     /// By what other calls of the same model took.
@@ -88,6 +90,14 @@ impl Rule {
         })
     }
 
+    /// Matches agents, workflows and fallbacks whose calls cost more than this together, in whatever
+    /// currency they were billed in.
+    pub fn run_costs_over(limit: Amount) -> Self {
+        Self::of("run_cost", move |record| {
+            record.totals.as_ref().and_then(|totals| totals.cost).is_some_and(|cost| cost > limit)
+        })
+    }
+
     /// Matches calls whose input and output together have more tokens than this.
     pub fn tokens_over(limit: u64) -> Self {
         Self::of("tokens", move |record| {
@@ -122,6 +132,43 @@ impl Rule {
         })
     }
 
+    /// Matches calls whose tokens had alternatives with a mean entropy above this, in nats, such as
+    /// 0.7 where two were equally likely; of calls that asked for alternatives.
+    pub fn entropy_over(limit: f64) -> Self {
+        Self::of("entropy", move |record| {
+            let entropy = record.logprobs.as_ref().and_then(|logprobs| logprobs.entropy);
+            entropy.is_some_and(|entropy| entropy > limit)
+        })
+    }
+
+    /// Matches judgements of this name, of a user's or an evaluator's, with a score below this.
+    ///
+    /// Its trace is kept where the judgement comes before it was decided on
+    /// ([`TailSampling::linger`](crate::TailSampling::linger)); one that comes later is kept for
+    /// itself.
+    pub fn score_below(name: impl Into<String>, limit: f64) -> Self {
+        let name = name.into();
+        Self::judgement(format!("score:{name}"), move |judged| {
+            judged.name == name && judged.score.is_some_and(|score| score < limit)
+        })
+    }
+
+    /// Matches judgements of this name with this label, such as `fail`; otherwise like
+    /// [`score_below`](Self::score_below).
+    pub fn judged(name: impl Into<String>, label: impl Into<String>) -> Self {
+        let (name, label) = (name.into(), label.into());
+        Self::judgement(format!("judged:{name}={label}"), move |judged| {
+            judged.name == name && judged.label.as_ref() == Some(&label)
+        })
+    }
+
+    fn judgement(
+        name: impl Into<Cow<'static, str>>,
+        test: impl Fn(&Evaluation) -> bool + Send + 'static,
+    ) -> Self {
+        Self { name: name.into(), test: Test::Judgement(Box::new(test)) }
+    }
+
     /// Matches calls with this prompt, in this version or, with `None`, in any.
     pub fn prompt(name: impl Into<String>, version: Option<&str>) -> Self {
         let (name, version) = (name.into(), version.map(str::to_owned));
@@ -150,9 +197,15 @@ impl Rule {
         &self.name
     }
 
+    /// Whether it waits for what is said of a trace after it has ended.
+    pub(super) fn is_about_judgements(&self) -> bool {
+        matches!(self.test, Test::Judgement(_))
+    }
+
     /// Whether a record matches. Rules that compare learn from it, so each record is shown once.
     pub(super) fn matches(&mut self, record: &Record) -> bool {
         match &mut self.test {
+            Test::Judgement(test) => record.evaluation.as_ref().is_some_and(|judged| test(judged)),
             Test::Record(test) => test(record),
             Test::Slowest(slowest) => slowest.matches(record),
         }

@@ -1,28 +1,35 @@
-//! Traces that wait to be decided on, and what was decided.
+//! Traces that wait to be decided on.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
-use super::TailSampling;
+use super::decisions::{Decision, Decisions};
+use super::{TailSampling, TraceVerdict};
+use crate::delivery::size;
 use crate::id::TraceId;
 use crate::record::{Kind, Record, Sampling};
 use crate::redact::withhold;
 
-/// Decisions that are remembered for what comes late, oldest out first.
-const DECISIONS: usize = 65_536;
 /// The bits of a trace id that are random by W3C Trace Context.
 const RANDOM_BITS: u32 = 56;
+/// How often all that waits is looked through, at most.
+const SWEEP: u64 = 100_000_000;
+/// Shortest sleep while something waits.
+const NAP: Duration = Duration::from_millis(20);
 
 /// The rules, and the traces they are waiting for.
 #[derive(Debug)]
 pub(crate) struct Traces {
     rules: TailSampling,
+    linger: u64,
     waiting: HashMap<TraceId, Waiting>,
     /// Waiting traces by when they began, and a number that tells those of one moment apart.
     oldest: BTreeMap<(u64, u64), TraceId>,
     records: usize,
+    bytes: usize,
     begun: u64,
-    decided: HashMap<TraceId, Option<Decision>>,
-    decided_order: VecDeque<TraceId>,
+    swept: u64,
+    decided: Decisions,
     /// Calls under way, by trace.
     open: HashMap<TraceId, u32>,
 }
@@ -31,6 +38,7 @@ pub(crate) struct Traces {
 #[derive(Debug)]
 struct Waiting {
     records: Vec<Record>,
+    bytes: usize,
     age: (u64, u64),
     last: u64,
     /// Its root has come.
@@ -39,31 +47,46 @@ struct Waiting {
     rule: Option<usize>,
 }
 
-/// What is kept, and why.
+/// Why a trace is decided on before it is over.
 #[derive(Clone, Copy, Debug)]
-struct Decision {
-    rate: f64,
-    rule: Option<usize>,
+pub(crate) enum Bound {
+    Records,
+    Bytes,
+    Age,
 }
 
 /// Where what was decided on goes.
 pub(crate) trait Decided {
     fn keep(&mut self, record: Record);
     fn refuse(&mut self);
+    fn decided(&mut self, trace: TraceId, verdict: &TraceVerdict);
+    fn early(&mut self, bound: Bound);
 }
 
 impl Traces {
     pub(crate) fn new(rules: TailSampling) -> Self {
         Self {
+            linger: nanos(rules.lingers()),
             rules,
             waiting: HashMap::new(),
             oldest: BTreeMap::new(),
             records: 0,
+            bytes: 0,
             begun: 0,
-            decided: HashMap::new(),
-            decided_order: VecDeque::new(),
+            swept: 0,
+            decided: Decisions::default(),
             open: HashMap::new(),
         }
+    }
+
+    /// How long the worker may sleep.
+    pub(crate) fn idle(&self, longest: Duration) -> Duration {
+        if self.waiting.is_empty() {
+            return longest;
+        }
+        let linger = Some(Duration::from_nanos(self.linger)).filter(|linger| !linger.is_zero());
+        let soonest = linger.map_or(self.rules.quiet, |linger| linger.min(self.rules.quiet));
+        (soonest.min(self.rules.longest) / 2).clamp(NAP, longest)
     }
 
     /// A call of this trace has begun.
@@ -72,14 +95,26 @@ impl Traces {
     }
 
     /// A call of this trace has ended, and its record, if there is one, has been offered.
-    pub(crate) fn closed(&mut self, trace: TraceId, out: &mut impl Decided) {
+    pub(crate) fn closed(&mut self, trace: TraceId, now: u64, out: &mut impl Decided) {
         if let Some(open) = self.open.get_mut(&trace) {
             *open -= 1;
             if *open == 0 {
                 self.open.remove(&trace);
             }
         }
-        self.decide_if_over(trace, out);
+        self.decide_if_over(trace, now, out);
+    }
+
+    /// The root of this trace, which is not recorded here, has ended, and all below it.
+    pub(crate) fn ended(&mut self, trace: TraceId, now: u64, out: &mut impl Decided) {
+        if let Some(decision) = self.decided.of(trace) {
+            out.decided(trace, &self.verdict(decision));
+            return;
+        }
+        // Its records may all have been refused, or be on their way.
+        self.wait_for(trace, now).rooted = true;
+        self.decide_if_over(trace, now, out);
+        self.bound(out);
     }
 
     /// Takes a record, now or when its trace is over.
@@ -95,20 +130,14 @@ impl Traces {
                 matched = Some(n);
             }
         }
-        if let Some(decision) = self.decided.get(&trace) {
-            match *decision {
-                Some(decision) => out.keep(self.marked(record, decision)),
-                None => out.refuse(),
-            }
+        if let Some(decision) = self.decided.of(trace) {
+            let decision = self.late(&record, trace, decision, matched);
+            self.follow(record, decision, out);
             return;
         }
         let rooted = record.parent_span_id.is_none() && record.kind != Kind::Evaluation;
-        let waiting = self.waiting.entry(trace).or_insert_with(|| {
-            self.begun += 1;
-            let age = (now, self.begun);
-            self.oldest.insert(age, trace);
-            Waiting { records: Vec::new(), age, last: now, rooted: false, rule: None }
-        });
+        let bytes = size(&record);
+        let waiting = self.wait_for(trace, now);
         waiting.last = now;
         waiting.rooted |= rooted;
         waiting.rule = match (waiting.rule, matched) {
@@ -116,28 +145,31 @@ impl Traces {
             (known, new) => known.or(new),
         };
         waiting.records.push(record);
+        waiting.bytes += bytes;
         self.records += 1;
-        self.decide_if_over(trace, out);
-        while self.records > self.rules.records
-            && let Some((_, oldest)) = self.oldest.first_key_value()
-        {
-            self.decide(*oldest, out);
-        }
+        self.bytes += bytes;
+        self.decide_if_over(trace, now, out);
+        self.bound(out);
     }
 
     /// Decides on traces of which nothing has come for a while, or that have waited too long.
     pub(crate) fn tick(&mut self, now: u64, out: &mut impl Decided) {
-        let nanos = |duration: std::time::Duration| duration.as_nanos() as u64;
-        let (quiet, longest) = (nanos(self.rules.quiet), nanos(self.rules.longest));
-        let over = |(trace, waiting): (&TraceId, &Waiting)| {
-            let is_quiet =
-                now.saturating_sub(waiting.last) >= quiet && !self.open.contains_key(trace);
-            let over = is_quiet || now.saturating_sub(waiting.age.0) >= longest;
-            over.then_some((waiting.age, *trace))
-        };
-        let mut due: Vec<_> = self.waiting.iter().filter_map(over).collect();
+        if now.saturating_sub(self.swept) < SWEEP {
+            return;
+        }
+        self.swept = now;
+        let longest = nanos(self.rules.longest);
+        let due = self.waiting.iter().filter_map(|(trace, waiting)| {
+            let over = self.is_over(*trace, waiting, now);
+            let old = now.saturating_sub(waiting.age.0) >= longest;
+            (over || old).then_some((waiting.age, *trace, over))
+        });
+        let mut due: Vec<_> = due.collect();
         due.sort_unstable();
-        for (_, trace) in due {
+        for (_, trace, over) in due {
+            if !over {
+                out.early(Bound::Age);
+            }
             self.decide(trace, out);
         }
     }
@@ -154,52 +186,119 @@ impl Traces {
         self.waiting.values_mut().flat_map(|waiting| &mut waiting.records).for_each(withhold);
     }
 
-    fn decide_if_over(&mut self, trace: TraceId, out: &mut impl Decided) {
-        let rooted = self.waiting.get(&trace).is_some_and(|waiting| waiting.rooted);
-        if rooted && !self.open.contains_key(&trace) {
+    fn wait_for(&mut self, trace: TraceId, now: u64) -> &mut Waiting {
+        self.waiting.entry(trace).or_insert_with(|| {
+            self.begun += 1;
+            let age = (now, self.begun);
+            self.oldest.insert(age, trace);
+            Waiting { records: Vec::new(), bytes: 0, age, last: now, rooted: false, rule: None }
+        })
+    }
+
+    /// Decides on the oldest, until what is left is within the bounds.
+    fn bound(&mut self, out: &mut impl Decided) {
+        loop {
+            let bound = if self.records.max(self.waiting.len()) > self.rules.records {
+                Bound::Records
+            } else if self.bytes > self.rules.bytes {
+                Bound::Bytes
+            } else {
+                return;
+            };
+            let Some((_, oldest)) = self.oldest.first_key_value() else { return };
+            out.early(bound);
+            self.decide(*oldest, out);
+        }
+    }
+
+    fn is_over(&self, trace: TraceId, waiting: &Waiting, now: u64) -> bool {
+        let rooted = waiting.rooted && !waiting.records.is_empty();
+        let pause = if rooted { self.linger } else { nanos(self.rules.quiet) };
+        now.saturating_sub(waiting.last) >= pause && !self.open.contains_key(&trace)
+    }
+
+    fn decide_if_over(&mut self, trace: TraceId, now: u64, out: &mut impl Decided) {
+        let waiting = self.waiting.get(&trace).filter(|waiting| waiting.rooted);
+        if waiting.is_some_and(|waiting| self.is_over(trace, waiting, now)) {
             self.decide(trace, out);
         }
     }
 
     fn decide(&mut self, trace: TraceId, out: &mut impl Decided) {
-        let Some(Waiting { records, age, rule, .. }) = self.waiting.remove(&trace) else { return };
+        let Some(Waiting { records, bytes, age, rule, .. }) = self.waiting.remove(&trace) else {
+            return;
+        };
         self.oldest.remove(&age);
         self.records -= records.len();
-        let rate = rule.and_then(|n| self.rules.rules.get(n)).map_or(self.rules.rest, |(_, r)| *r);
-        let decision = keeps(trace, rate).then_some(Decision { rate, rule });
-        self.remember(trace, decision);
+        self.bytes -= bytes;
+        if records.is_empty() {
+            out.decided(trace, &TraceVerdict::Unknown);
+            return;
+        }
+        let decision = self.by_rule(trace, rule);
+        self.decided.remember(trace, decision);
         for record in records {
-            match decision {
-                Some(decision) => out.keep(self.marked(record, decision)),
-                None => out.refuse(),
-            }
+            self.follow(record, decision, out);
+        }
+        out.decided(trace, &self.verdict(decision));
+    }
+
+    fn by_rule(&self, trace: TraceId, rule: Option<usize>) -> Decision {
+        let rate = rule.and_then(|n| self.rules.rules.get(n)).map_or(self.rules.rest, |(_, r)| *r);
+        Decision { kept: self.keeps(trace, rate), rate, rule }
+    }
+
+    /// What becomes of a record whose trace has been decided on.
+    fn late(&self, record: &Record, trace: TraceId, of: Decision, rule: Option<usize>) -> Decision {
+        if record.kind != Kind::Evaluation || rule.is_none() {
+            return of;
+        }
+        // Shares are taken by the same number, so that what is in the smaller is in the larger, too:
+        // the judgement is there as often as the larger of the two says.
+        let own = self.by_rule(trace, rule);
+        if own.rate > of.rate { own } else { of }
+    }
+
+    fn follow(&self, mut record: Record, decision: Decision, out: &mut impl Decided) {
+        if decision.kept {
+            record.sampling = Some(Box::new(self.sampling(decision)));
+            out.keep(record);
+        } else {
+            out.refuse();
         }
     }
 
-    fn remember(&mut self, trace: TraceId, decision: Option<Decision>) {
-        if self.decided.insert(trace, decision).is_none() {
-            self.decided_order.push_back(trace);
-        }
-        if self.decided_order.len() > DECISIONS
-            && let Some(oldest) = self.decided_order.pop_front()
-        {
-            self.decided.remove(&oldest);
-        }
-    }
-
-    fn marked(&self, mut record: Record, Decision { rate, rule }: Decision) -> Record {
+    fn sampling(&self, Decision { rate, rule, .. }: Decision) -> Sampling {
         let rule = rule.and_then(|n| self.rules.rules.get(n));
-        let rule = rule.map(|(rule, _)| rule.name().to_owned());
-        record.sampling = Some(Box::new(Sampling { rate, rule }));
-        record
+        Sampling { rate, rule: rule.map(|(rule, _)| rule.name().to_owned()) }
+    }
+
+    fn verdict(&self, decision: Decision) -> TraceVerdict {
+        match decision.kept {
+            true => TraceVerdict::Kept(self.sampling(decision)),
+            false => TraceVerdict::LeftOut,
+        }
+    }
+
+    /// Whether a trace is in this share of all, the same everywhere.
+    fn keeps(&self, trace: TraceId, rate: f64) -> bool {
+        let all = 1u64 << RANDOM_BITS;
+        let id = if self.rules.by_trace_id { trace.get() as u64 } else { mixed(trace.get()) };
+        let refused = ((1.0 - rate) * all as f64) as u64;
+        id & (all - 1) >= refused
     }
 }
 
-/// Whether a trace is in this share of all: by the random part of its id, the highest values first, as
-/// OpenTelemetry's consistent sampling has it.
-fn keeps(trace: TraceId, rate: f64) -> bool {
-    let all = 1u64 << RANDOM_BITS;
-    let random = trace.get() as u64 & (all - 1);
-    let refused = ((1.0 - rate) * all as f64) as u64;
-    random >= refused
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A hash that is the same everywhere, for good, as services agree by it; each bit of it depends on each of the id's.
+fn mixed(id: u128) -> u64 {
+    let mix = |mut z: u64| {
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    mix(mix((id >> 64) as u64).wrapping_add(id as u64).wrapping_add(0x9e37_79b9_7f4a_7c15))
 }

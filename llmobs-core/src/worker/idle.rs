@@ -10,7 +10,8 @@ const WATCH: Duration = Duration::from_millis(50);
 impl Worker {
     /// Longest sleep without anything to do.
     pub(super) fn patience(&self) -> Duration {
-        if self.idles.is_empty() { IDLE } else { WATCH }
+        let idle = if self.idles.is_empty() { IDLE } else { WATCH };
+        self.traces.as_ref().map_or(idle, |traces| traces.idle(idle))
     }
 
     /// Tells those who wait for it that nothing is open.

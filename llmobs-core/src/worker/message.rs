@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::FlushRequest;
 use crate::call::{CallShared, Ending};
+use crate::id::TraceId;
 #[cfg(feature = "layer")]
 use crate::layer::SpanEnd;
 use crate::loss::LossCause;
@@ -34,6 +35,8 @@ pub(crate) enum Message {
     #[cfg(feature = "layer")]
     SpanEnded(Box<SpanEnd>),
     Record(Box<Record>),
+    /// A trace is over whose root is not recorded here.
+    TraceEnded(TraceId),
     /// Content is forbidden: what is held of it goes.
     Forget,
     Flush(Arc<FlushRequest>),
@@ -70,7 +73,7 @@ impl Message {
                 recorder.queue().release();
             }
             // The worker ends every call it has seen the beginning of.
-            Self::CallEnded(_) | Self::Forget | Self::Idle(_) => {}
+            Self::CallEnded(_) | Self::TraceEnded(_) | Self::Forget | Self::Idle(_) => {}
             Self::Piece { .. } => recorder.queue().release_bytes(BUFFER),
             Self::Large { bytes, .. } => recorder.queue().release_bytes(bytes.len()),
             Self::Flush(request) => request.expect(0),
@@ -89,6 +92,7 @@ impl fmt::Debug for Message {
             #[cfg(feature = "layer")]
             Self::SpanEnded(_) => "SpanEnded",
             Self::Record(_) => "Record",
+            Self::TraceEnded(_) => "TraceEnded",
             Self::Forget => "Forget",
             Self::Flush(_) => "Flush",
             Self::Idle(_) => "Idle",

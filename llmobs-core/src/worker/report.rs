@@ -31,11 +31,13 @@ struct Reported {
     lost: u64,
     recovered: u64,
     spooled: u64,
+    sampled_out: u64,
 }
 
 impl Reported {
     fn is_of_the_same_losses(self, other: Self) -> bool {
-        (self.lost, self.recovered) == (other.lost, other.recovered)
+        let of = |reported: Self| (reported.lost, reported.recovered, reported.sampled_out);
+        of(self) == of(other)
     }
 }
 
@@ -79,6 +81,7 @@ impl Worker {
             lost: losses.total(),
             recovered: sum(|sink| sink.recovered),
             spooled: sum(|sink| sink.spooled),
+            sampled_out: losses.sampled_out,
         };
         let before = std::mem::replace(&mut self.reports.written.1, reported);
         // What the last one leaves on disk, the next process tells of.
@@ -90,6 +93,7 @@ impl Worker {
             meta.losses = Some(LossReport {
                 accepted: losses.accepted,
                 lost: losses.by_cause().into_iter().map(|(c, n)| (c.to_string(), n)).collect(),
+                sampled_out: losses.sampled_out,
                 waiting: by_sink(&losses, |sink| sink.waiting),
                 recovered: by_sink(&losses, |sink| sink.recovered),
             });

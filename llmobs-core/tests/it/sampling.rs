@@ -1,13 +1,17 @@
 //! Whole traces are kept or left out, by what they came to.
 
+mod bounds;
+mod estimate;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use llmobs_core::testing::{FakeClock, Recording, Records};
 use llmobs_core::{
-    Amount, Batch, Builder, Cost, Ids, Kind, Llmobs, Logprobs, Outcome, Prompt, Record, RequestId,
-    Rule, Safety, Sink, SinkError, SpanId, StepKind, TailSampling, Timestamp, TraceId,
+    Amount, Batch, Builder, Cost, Evaluation, Ids, Kind, Llmobs, Logprobs, Outcome, Prompt, Record,
+    RequestId, Rule, Safety, Sink, SinkError, SpanId, StepKind, TailSampling, Timestamp, Totals,
+    TraceId,
 };
 
 /// Ids that look random and are the same each time.
@@ -113,6 +117,7 @@ fn failures_are_kept_whole_and_the_rest_by_its_share() {
     assert!((200..300).contains(&kept), "{kept} of 4,950 at 5 %");
     assert!((4_000.0..6_000.0).contains(&scaled), "{scaled} stands for 5,000");
     let losses = recording.recorder().losses();
+    assert_eq!(losses.sampled_out, losses.refused_by_rule);
     assert_eq!(losses.accepted, 2 * TRACES);
     assert_eq!(losses.recorded, 2 * (kept + 50));
     assert_eq!(losses.refused_by_rule, losses.accepted - losses.recorded);
@@ -178,11 +183,37 @@ fn each_rule_knows_what_it_is_for() {
             with(|record| record.finish_reasons = vec![None, Some("length".into())]),
             with(|record| record.finish_reason = Some("stop".into())),
         ),
+        (
+            Rule::run_costs_over("0.5".parse().expect("an amount")),
+            with(|record| {
+                let cost = Some("0.6".parse().expect("an amount"));
+                record.totals = Some(Box::new(Totals { cost, ..Totals::default() }));
+            }),
+            Record { cost: cost("0.6"), ..call(0) },
+        ),
         (Rule::flagged(), Record { safety: Some(Box::new(refusal)), ..call(0) }, call(0)),
         (
             Rule::uncertain(-1.0),
             Record { logprobs: logprobs(-1.5), ..call(0) },
             Record { logprobs: logprobs(-0.5), ..call(0) },
+        ),
+        (
+            Rule::entropy_over(0.7),
+            Record {
+                logprobs: Some(Logprobs { mean: 0.0, entropy: Some(0.8), tokens: 9 }),
+                ..call(0)
+            },
+            Record { logprobs: logprobs(-9.0), ..call(0) },
+        ),
+        (
+            Rule::score_below("relevance", 0.5),
+            Evaluation::new("relevance").score(0.4).of(&call(0)),
+            Evaluation::new("relevance").score(0.5).label("bad").of(&call(0)),
+        ),
+        (
+            Rule::judged("relevance", "bad"),
+            Evaluation::new("relevance").label("bad").of(&call(0)),
+            Evaluation::new("tone").label("bad").score(0.0).of(&call(0)),
         ),
         (
             Rule::prompt("refund", Some("7")),
@@ -297,6 +328,8 @@ fn no_more_records_wait_than_may() {
     }
     let losses = llmobs.losses();
     assert_eq!((losses.recorded, losses.open), (990, 10));
+    let early = losses.decided_early;
+    assert_eq!((early.records, early.bytes, early.age), (990, 0, 0));
     llmobs.shutdown(PATIENCE).expect("all is delivered");
     assert_eq!(llmobs.losses().recorded, 1_000);
 }

@@ -33,5 +33,6 @@ mod scene;
 #[cfg(feature = "prometheus")]
 mod scrape;
 mod span;
+mod tail;
 #[cfg(all(feature = "grpc", feature = "tls"))]
 mod tls;

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use crate::id::RandomIds;
+use crate::id::{Ids, RandomIds};
+use crate::record::Sampling;
+use crate::sampling::TraceVerdict;
 use crate::span::{Innermost, OpenSpan, SpanKind, SpanStart, TraceBackend};
 use crate::testing::{FakeClock, kit::odd_records, samples};
 use crate::time::Clock;
@@ -12,7 +14,7 @@ use crate::time::Clock;
 ///
 /// Spans must have ids of their own and a child its parent's trace; `attach` must run its argument
 /// once, on this thread, and give the thread back as it was, also when the argument panics; `finish`
-/// must take any record, on any thread.
+/// must take any record, on any thread, and `decided` any trace.
 ///
 /// # Panics
 ///
@@ -72,7 +74,7 @@ pub fn check_backend(backend: impl TraceBackend) {
         assert_back(backend, outside, "after one of several futures that take turns");
     }
     let elsewhere = finishes(backend, &root);
-    assert!(elsewhere, "finish or attach panicked on another thread");
+    assert!(elsewhere, "finish, attach or decided panicked on another thread");
     assert_back(backend, outside, "after finish");
 }
 
@@ -86,6 +88,16 @@ fn finishes(backend: &dyn TraceBackend, root: &OpenSpan) -> bool {
         // A span may end while it is open somewhere else.
         backend.attach(root, &mut || backend.finish(root.clone(), Some(&samples::step())));
         backend.attach(root, &mut || {});
+        // Of traces it has seen and not seen, in any order, and more than once.
+        let unseen = RandomIds.trace_id();
+        for trace in [root.identity.trace_id, unseen, root.identity.trace_id] {
+            backend.decided(trace, &TraceVerdict::Unknown);
+            backend.decided(trace, &TraceVerdict::Kept(Sampling { rate: 0.5, rule: None }));
+            backend.decided(trace, &TraceVerdict::LeftOut);
+            backend.tick();
+        }
+        backend.nothing_decided();
+        backend.finish(start(backend, Some(root)), None);
     };
     std::thread::scope(|scope| scope.spawn(run).join().is_ok())
 }
