@@ -8,6 +8,7 @@
 pub mod __private;
 mod call;
 mod capture;
+mod contain;
 mod decoder;
 mod delivery;
 mod enabled;

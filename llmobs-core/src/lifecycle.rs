@@ -5,6 +5,7 @@ mod delivering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ use crate::span::{LocalBackend, TraceBackend};
 use crate::time::{Clock, SystemClock};
 use crate::usage::UsagePolicy;
 use crate::user_id::UserIdKey;
-use crate::worker::{Worker, meta};
+use crate::worker::Worker;
 
 /// Configures a recorder in code; the facade's `llmobs::builder()` begins with the environment.
 #[derive(Debug)]
@@ -264,7 +265,7 @@ impl Builder {
         let propagate_to: Result<_, _> = self.propagate_to.into_iter().collect();
         let propagate_to = propagate_to.map_err(|host| StartError(Cause::Host(host)))?;
         let time = match self.clock {
-            Some(clock) => Time::Other(clock),
+            Some(clock) => Time::Other(clock, AtomicU64::new(0)),
             None => Time::System(SystemClock::default()),
         };
         let here = self.environment.as_ref().and_then(|name| self.capture_in.get(name));
@@ -304,7 +305,7 @@ impl Builder {
         let mut names = BTreeMap::new();
         for sink in self.sinks {
             let of = recorder.clone();
-            let started = delivering.start(sink, self.limits, &mut names, move || meta(&of));
+            let started = delivering.start(sink, self.limits, &mut names, of);
             let (delivery, thread) = started.map_err(|err| failed(&deliveries, err))?;
             deliveries.push(delivery);
             threads.push(thread);
@@ -362,7 +363,9 @@ impl Llmobs {
     }
 
     /// Delivers everything and stops; calls still open are recorded as unfinished. Later calls
-    /// are not observed. Blocks the thread: inside an async runtime, call it from a blocking task.
+    /// are not observed. Blocks the thread: inside an async runtime, call it from a blocking task. From
+    /// within a sink or a rule of this recorder it waits for nothing, since that would be for itself: it
+    /// announces the end, and the next shutdown or the drop waits for it.
     ///
     /// # Errors
     ///
@@ -375,7 +378,12 @@ impl Llmobs {
         let deliveries = self.recorder.shared().deliveries.get().map_or(&[][..], Vec::as_slice);
         let lost_before: Vec<_> = deliveries.iter().map(|delivery| delivery.lost()).collect();
         self.recorder.queue().close();
-        let threads = std::mem::take(&mut *lock(&self.threads));
+        if self.recorder.is_waited_for_here() {
+            return Err(self.recorder.left(Vec::new()));
+        }
+        let mut threads = std::mem::take(&mut *lock(&self.threads));
+        // That of the hook for losses, if it is what calls.
+        threads.retain(|thread| thread.thread().id() != std::thread::current().id());
         if threads.is_empty() {
             let waits = self.recorder.sinks_wait();
             return if waits { Err(self.recorder.left(Vec::new())) } else { Ok(()) };

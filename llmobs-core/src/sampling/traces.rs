@@ -21,6 +21,8 @@ pub(crate) struct Traces {
     oldest: BTreeMap<(u64, u64), TraceId>,
     records: usize,
     begun: u64,
+    /// When the clock was last looked at.
+    now: u64,
     decided: HashMap<TraceId, Option<Decision>>,
     decided_order: VecDeque<TraceId>,
     /// Calls under way, by trace.
@@ -32,6 +34,7 @@ pub(crate) struct Traces {
 struct Waiting {
     records: Vec<Record>,
     age: (u64, u64),
+    began: u64,
     last: u64,
     /// Its root has come.
     rooted: bool,
@@ -60,6 +63,7 @@ impl Traces {
             oldest: BTreeMap::new(),
             records: 0,
             begun: 0,
+            now: 0,
             decided: HashMap::new(),
             decided_order: VecDeque::new(),
             open: HashMap::new(),
@@ -107,7 +111,7 @@ impl Traces {
             self.begun += 1;
             let age = (now, self.begun);
             self.oldest.insert(age, trace);
-            Waiting { records: Vec::new(), age, last: now, rooted: false, rule: None }
+            Waiting { records: Vec::new(), age, began: now, last: now, rooted: false, rule: None }
         });
         waiting.last = now;
         waiting.rooted |= rooted;
@@ -127,12 +131,18 @@ impl Traces {
 
     /// Decides on traces of which nothing has come for a while, or that have waited too long.
     pub(crate) fn tick(&mut self, now: u64, out: &mut impl Decided) {
+        if now < std::mem::replace(&mut self.now, now) {
+            // A clock that ran backwards: what waits begins to wait anew, not for what is to come.
+            for waiting in self.waiting.values_mut() {
+                (waiting.began, waiting.last) = (waiting.began.min(now), waiting.last.min(now));
+            }
+        }
         let nanos = |duration: std::time::Duration| duration.as_nanos() as u64;
         let (quiet, longest) = (nanos(self.rules.quiet), nanos(self.rules.longest));
         let over = |(trace, waiting): (&TraceId, &Waiting)| {
             let is_quiet =
                 now.saturating_sub(waiting.last) >= quiet && !self.open.contains_key(trace);
-            let over = is_quiet || now.saturating_sub(waiting.age.0) >= longest;
+            let over = is_quiet || now.saturating_sub(waiting.began) >= longest;
             over.then_some((waiting.age, *trace))
         };
         let mut due: Vec<_> = self.waiting.iter().filter_map(over).collect();
