@@ -1,5 +1,6 @@
 //! The recorder: the handle everything observed goes through.
 
+mod end;
 mod flush_error;
 mod open;
 mod thread;

@@ -130,6 +130,11 @@ impl SinkError {
         self.retryable
     }
 
+    /// Records of the batch that were taken all the same; for a sink around another.
+    pub fn already_taken(&self) -> u64 {
+        self.taken
+    }
+
     /// The pause that the destination asked for.
     pub(crate) fn asked(&self) -> Option<Duration> {
         self.retry_after

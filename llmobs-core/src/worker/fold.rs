@@ -8,7 +8,7 @@ use super::describe;
 use super::outcome::{failure, outcome};
 use super::reader;
 use crate::call::{CallShared, CallState, Ending, Frame, Reader, frames};
-use crate::contain::contained;
+use crate::contain::{contained, discard};
 use crate::decoder::{Closing, Headers};
 use crate::queue::lock;
 use crate::record::{
@@ -164,6 +164,7 @@ impl CallFold {
     pub(crate) fn finish(mut self) -> Option<Record> {
         self.request();
         if self.panicked {
+            discard(self);
             return None;
         }
         contained(move || self.settle())
