@@ -14,15 +14,17 @@ mod run;
 mod size;
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 pub use self::backoff::Backoff;
 pub(crate) use self::pauses::Pauses;
 pub(crate) use self::size::size;
+use crate::contain::{contained, discard, say};
 use crate::loss::{LossCause, LossCounts, SinkLosses};
 use crate::queue::lock;
 use crate::record::Record;
+use crate::recorder::Recorder;
+use crate::redact::withhold;
 use crate::sink::{Sink, SinkError};
 use crate::spool::Spool;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -43,6 +45,8 @@ pub(crate) struct Delivery {
     wake: Condvar,
     settings: Settings,
     spool: Option<Mutex<Spool>>,
+    /// How often content has been forbidden.
+    forbidden: Arc<AtomicU64>,
     delivered: AtomicU64,
     recovered: AtomicU64,
     lost: LossCounts,
@@ -67,6 +71,8 @@ pub(crate) struct Settings {
 pub(crate) struct Sized {
     pub(crate) record: Arc<Record>,
     pub(crate) size: usize,
+    /// How often content had been forbidden when it was made.
+    pub(crate) forbidden: u64,
 }
 
 #[derive(Debug, Default)]
@@ -82,6 +88,8 @@ struct State {
     settled: u64,
     /// Who waits for a flush, and how many records must have been settled before it.
     flushes: VecDeque<(u64, Arc<FlushRequest>)>,
+    /// Other processes may have left something on disk since the last look.
+    look: bool,
     closed: bool,
     /// The time for the shutdown is over: no more offers.
     abandoned: bool,
@@ -108,7 +116,7 @@ impl Delivery {
         name: String,
         settings: Settings,
         spool: Option<Spool>,
-        meta: impl Fn() -> Record + Send + 'static,
+        recorder: Recorder,
         threads: &Threads,
     ) -> std::io::Result<Arc<Self>> {
         let delivery = Arc::new(Self {
@@ -117,6 +125,7 @@ impl Delivery {
             wake: Condvar::new(),
             settings,
             spool: spool.map(Mutex::new),
+            forbidden: Arc::clone(&recorder.shared().counts.forbidden),
             delivered: AtomicU64::new(0),
             recovered: AtomicU64::new(0),
             lost: LossCounts::default(),
@@ -135,8 +144,11 @@ impl Delivery {
         }
         let ours = Arc::clone(&delivery);
         threads.spawn("llmobs-sink", move || {
-            ours.run(&mut *sink, &meta);
-            let _ = guarded(move || drop(sink));
+            if contained(|| ours.run(&mut *sink, &recorder)).is_none() {
+                // A mistake of ours: at least nobody waits for what will not come.
+                ours.break_off();
+            }
+            untraced(|| discard(sink));
         })?;
         Ok(delivery)
     }
@@ -186,7 +198,10 @@ impl Delivery {
             if batch.is_empty() {
                 return true;
             }
-            let appended = spool.append(&batch, in_hand, busy);
+            // What is on disk stays there as it is: content goes before.
+            let out = self.withheld(&batch);
+            let now = self.times_forbidden();
+            let appended = spool.append(out.as_ref().unwrap_or(&batch), now, in_hand, busy);
             let mut state = lock(&self.state);
             if appended.took_hand {
                 state.hand = None;
@@ -218,6 +233,28 @@ impl Delivery {
             state.bytes = state.bytes.saturating_add(record.size);
             state.queue.push_front(record.clone());
         }
+    }
+
+    /// How often content has been forbidden so far, and once more: nothing that has been made is as
+    /// old as 0.
+    fn times_forbidden(&self) -> u64 {
+        self.forbidden.load(Ordering::Acquire) + 1
+    }
+
+    /// The same records, where content was forbidden after some of them had been made: without theirs.
+    fn withheld(&self, records: &[Sized]) -> Option<Vec<Sized>> {
+        let forbidden = self.times_forbidden();
+        if records.iter().all(|record| record.forbidden == forbidden) {
+            return None;
+        }
+        let without = |sized: &Sized| {
+            let mut record = Record::clone(&sized.record);
+            if sized.forbidden != forbidden {
+                withhold(&mut record);
+            }
+            Sized { record: Arc::new(record), size: sized.size, forbidden }
+        };
+        Some(records.iter().map(without).collect())
     }
 
     /// Counts what was on disk and is no more.
@@ -269,6 +306,25 @@ impl Delivery {
         self.wake.notify_all();
     }
 
+    /// Ends what the thread of the sink does not end any more.
+    fn break_off(&self) {
+        self.abandon();
+        let mut state = lock(&self.state);
+        let lost = state.hand.take_if(|hand| !hand.spooled).map_or(0, |hand| hand.records.len());
+        let flushes = std::mem::take(&mut state.flushes);
+        drop(state);
+        self.lost.add(LossCause::SinkTooSlow, lost as u64);
+        flushes.into_iter().for_each(|(_, request)| request.done(Some(&self.name), true));
+    }
+
+    /// Lets the thread look for what other processes have left on disk.
+    pub(crate) fn look(&self) {
+        if self.spools() {
+            lock(&self.state).look = true;
+            self.wake.notify_all();
+        }
+    }
+
     /// What became of the records so far; `waiting` is left to whoever knows how many there were.
     pub(crate) fn account(&self) -> SinkLosses {
         let (delivered, lost) = (self.delivered.load(Ordering::Acquire), self.lost.snapshot());
@@ -305,9 +361,8 @@ impl Delivery {
     /// doubled, since a sink that refuses goes on refusing for a while.
     fn warn(&self, cause: LossCause, err: Option<&SinkError>) {
         let batches = self.given_up.fetch_add(1, Ordering::Relaxed) + 1;
-        // A subscriber of the application's may panic.
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            if batches.is_power_of_two() {
+        if batches.is_power_of_two() {
+            say(|| {
                 tracing::warn!(
                     target: "llmobs",
                     sink = %self.name,
@@ -316,8 +371,8 @@ impl Delivery {
                     error = err.map(|err| err as &(dyn std::error::Error + 'static)),
                     "records were lost"
                 );
-            }
-        }));
+            });
+        }
     }
 }
 
@@ -350,8 +405,5 @@ impl State {
 /// Runs code of the sink's: untraced, so that what it exports is not observed in turn, and `None`
 /// when it panics.
 fn guarded<R>(run: impl FnOnce() -> R) -> Option<R> {
-    let mut result = None;
-    let run = || untraced(|| result = Some(run()));
-    catch_unwind(AssertUnwindSafe(run)).ok()?;
-    result
+    contained(|| untraced(run))
 }

@@ -9,6 +9,7 @@ pub mod __private;
 mod alarm;
 mod call;
 mod capture;
+mod contain;
 mod decoder;
 mod delivery;
 mod enabled;

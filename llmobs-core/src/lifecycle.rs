@@ -7,6 +7,7 @@ mod stopping;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,7 @@ use crate::threads::Threads;
 use crate::time::{Clock, SystemClock};
 use crate::usage::UsagePolicy;
 use crate::user_id::UserIdKey;
-use crate::worker::{Worker, meta};
+use crate::worker::Worker;
 
 /// Configures a recorder in code; the facade's `llmobs::builder()` begins with the environment.
 #[derive(Debug)]
@@ -271,7 +272,7 @@ impl Builder {
         let propagate_to: Result<_, _> = self.propagate_to.into_iter().collect();
         let propagate_to = propagate_to.map_err(|host| StartError(Cause::Host(host)))?;
         let time = match self.clock {
-            Some(clock) => Time::Other(clock),
+            Some(clock) => Time::Other(clock, AtomicU64::new(0)),
             None => Time::System(SystemClock::default()),
         };
         let here = self.environment.as_ref().and_then(|name| self.capture_in.get(name));
@@ -313,8 +314,7 @@ impl Builder {
         let mut names = BTreeMap::new();
         for sink in self.sinks {
             let of = recorder.clone();
-            let meta = move || meta(&of);
-            let started = delivering.start(sink, self.limits, &mut names, meta, threads);
+            let started = delivering.start(sink, self.limits, &mut names, of, threads);
             deliveries.push(started.map_err(|err| failed(&deliveries, err))?);
         }
         let _ = recorder.shared().deliveries.set(deliveries.clone());

@@ -1,7 +1,7 @@
 //! Exchanges that are over, read on the caller's thread by the code that reads live ones.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::alarm::Alarm;
 use crate::call::{BodyEnd, CallStart, Surroundings};
 use crate::capture::{Capture, CapturePolicy};
+use crate::contain::contained;
 use crate::decoder::{Decoder, Target};
 use crate::enabled::Enabled;
 use crate::id::{Ids, RandomIds};
@@ -125,8 +126,8 @@ impl Offline {
         exchange: &Exchange<'_>,
         body: impl IntoIterator<Item = Bytes>,
     ) -> Result<Record, DecodeError> {
-        let read = catch_unwind(AssertUnwindSafe(|| self.read(exchange, body)));
-        read.unwrap_or_else(|_| {
+        let read = contained(|| self.read(exchange, body));
+        read.unwrap_or_else(|| {
             // Nothing of the exchange that broke off may get into the next.
             (self.recorder, self.worker) = parts(&self.decoder, self.limits);
             Err(DecodeError::Panicked)
@@ -178,7 +179,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
     let recorder = Recorder::new(Shared {
         queue: Queue::new(1, limits.payload_bytes),
         pool: Pool::new(),
-        time: Time::Other(Arc::new(NoTime)),
+        time: Time::Other(Arc::new(NoTime), AtomicU64::new(0)),
         ids,
         backend: Arc::new(LocalBackend),
         decoders: vec![Arc::clone(decoder)],

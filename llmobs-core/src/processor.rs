@@ -57,8 +57,8 @@ pub struct Flushing {
 }
 
 impl Flushing {
-    pub(crate) fn new(request: Arc<FlushRequest>, rule: &str) -> Self {
-        Self { request, rule: rule.to_owned(), failed: false }
+    pub(crate) fn new(request: Arc<FlushRequest>, rule: String) -> Self {
+        Self { request, rule, failed: false }
     }
 
     /// Ends the flush as one that did not bring out everything: the recorder's own fails, and names

@@ -1,5 +1,6 @@
 //! The recorder: the handle everything observed goes through.
 
+mod end;
 mod flush;
 mod flush_error;
 mod open;
@@ -16,6 +17,8 @@ pub(crate) use self::open::OpenTable;
 pub use self::weak::WeakRecorder;
 use crate::alarm::Alarm;
 use crate::capture::{Capture, CapturePolicy};
+pub(crate) use crate::contain::contained;
+use crate::contain::discard;
 use crate::decoder::{Decoder, Route, Target};
 use crate::delivery::Delivery;
 use crate::enabled::Enabled;
@@ -75,7 +78,8 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) enum Time {
     System(SystemClock),
-    Other(Arc<dyn Clock>),
+    /// One that the application gave, and what it said last.
+    Other(Arc<dyn Clock>, AtomicU64),
 }
 
 /// What the recorder itself counts.
@@ -91,7 +95,7 @@ pub(crate) struct Counts {
     pub(crate) payload_bytes: AtomicU64,
     pub(crate) withheld: AtomicU64,
     /// How often content was forbidden.
-    pub(crate) forbidden: AtomicU64,
+    pub(crate) forbidden: Arc<AtomicU64>,
     pub(crate) lost: LossCounts,
 }
 
@@ -188,7 +192,9 @@ impl Recorder {
     ///
     /// What open calls have kept so far is dropped, and stays out of their records also when content
     /// is allowed again before they end; the records say so in [`Cut::withheld`](crate::Cut::withheld).
-    /// Records that sinks were given before are theirs.
+    /// So it is with records that wait for a sink, in memory or in the spool: they go out without their
+    /// content, though what is in the files of a spool stays there until then. Records that sinks have
+    /// taken before are theirs.
     pub fn forbid_content(&self, forbid: bool) {
         self.0.capture.forbid(forbid);
         if forbid {
@@ -312,14 +318,23 @@ impl Recorder {
     pub(crate) fn elapsed(&self) -> u64 {
         match &self.0.time {
             Time::System(clock) => clock.elapsed(),
-            Time::Other(clock) => contained(|| clock.elapsed()).unwrap_or_default(),
+            Time::Other(clock, last) => match contained(|| clock.elapsed()) {
+                Some(now) => {
+                    last.store(now, Ordering::Relaxed);
+                    now
+                }
+                // No time goes by while nobody can tell how much.
+                None => last.load(Ordering::Relaxed),
+            },
         }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         match &self.0.time {
             Time::System(clock) => clock.now(),
-            Time::Other(clock) => contained(|| clock.now()).unwrap_or_default(),
+            Time::Other(clock, _) => {
+                contained(|| clock.now()).unwrap_or_else(|| SystemClock::default().now())
+            }
         }
     }
 
@@ -337,11 +352,20 @@ impl Recorder {
                 }
             });
         }));
-        match (attached, left) {
-            (Err(panic), _) if inside => resume_unwind(panic),
-            (_, Some(run)) => run(),
-            _ => {}
+        match attached {
+            Err(panic) if inside => resume_unwind(panic),
+            Err(panic) => discard(panic),
+            Ok(()) => {}
         }
+        if let Some(run) = left {
+            run();
+        }
+    }
+
+    /// How often content has been forbidden so far, and once more: nothing that has been made is as
+    /// old as 0.
+    pub(crate) fn times_forbidden(&self) -> u64 {
+        self.0.counts.forbidden.load(Ordering::Acquire) + 1
     }
 
     pub(crate) fn next_number(&self) -> u64 {
@@ -437,9 +461,4 @@ impl fmt::Debug for Recorder {
             .field("limits", &self.0.limits)
             .finish_non_exhaustive()
     }
-}
-
-/// What foreign code gives; `None` when it panics, which is no reason to hurt its caller.
-pub(crate) fn contained<R>(run: impl FnOnce() -> R) -> Option<R> {
-    catch_unwind(AssertUnwindSafe(run)).ok()
 }

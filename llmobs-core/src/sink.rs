@@ -21,7 +21,7 @@ pub trait Sink: fmt::Debug + Send + 'static {
     /// # Errors
     ///
     /// [`SinkError::retryable`] makes the recorder offer the same batch again after a pause, until it
-    /// is taken: see [`Backoff`](crate::Backoff);
+    /// is taken: see [`Backoff`](crate::Backoff); with [`SinkError::taken`] only the rest of it;
     /// [`SinkError::permanent`] makes it count the batch as lost, [`SinkError::partial`] a part.
     fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), SinkError>;
 
@@ -55,6 +55,7 @@ pub struct SinkError {
     retryable: bool,
     retry_after: Option<Duration>,
     refused: Option<u64>,
+    taken: u64,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -67,7 +68,7 @@ impl SinkError {
     /// The destination will never take this batch.
     pub fn permanent(message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { message, retryable: false, retry_after: None, refused: None, source: None }
+        Self { message, retryable: false, retry_after: None, refused: None, taken: 0, source: None }
     }
 
     /// The destination has taken the batch but for `refused` records, which it will never take.
@@ -80,6 +81,37 @@ impl SinkError {
     #[must_use]
     pub fn retry_after(mut self, pause: Duration) -> Self {
         self.retry_after = Some(pause);
+        self
+    }
+
+    /// Says that of a batch to be offered again the first `records` have been taken: they are
+    /// delivered, and only what comes after them is offered again. Of a batch that was refused for good
+    /// it says nothing. Defaults to none.
+    ///
+    /// ```
+    /// use llmobs_core::{Batch, Sink, SinkError};
+    ///
+    /// #[derive(Debug)]
+    /// struct Post;
+    ///
+    /// impl Sink for Post {
+    ///     fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
+    ///         for (n, record) in batch.records.iter().enumerate() {
+    ///             let failed = |err| SinkError::retryable("the post is closed").caused_by(err);
+    ///             send(record).map_err(|err| failed(err).taken(n as u64))?;
+    ///         }
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn name(&self) -> &str {
+    ///         "post"
+    ///     }
+    /// }
+    /// # fn send(_: &llmobs_core::Record) -> Result<(), std::io::Error> { Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn taken(mut self, records: u64) -> Self {
+        self.taken = records;
         self
     }
 
@@ -98,9 +130,19 @@ impl SinkError {
         self.retryable
     }
 
+    /// Records of the batch that were taken all the same; for a sink around another.
+    pub fn already_taken(&self) -> u64 {
+        self.taken
+    }
+
     /// The pause that the destination asked for.
     pub(crate) fn asked(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Records that were taken, of `offered`.
+    pub(crate) fn took(&self, offered: u64) -> u64 {
+        self.taken.min(offered)
     }
 
     /// Records that were refused, of `offered`.

@@ -16,7 +16,6 @@ mod segment;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -43,11 +42,13 @@ pub(crate) struct Spool {
     active: Option<File>,
     /// Number of the last segment of our own.
     number: u64,
-    /// Where the batch in hand ends in the first segment, and how many records it has.
-    hand: Option<(u64, u64)>,
+    /// Where the records of the batch in hand end in the first segment.
+    hand: Option<VecDeque<u64>>,
     buffer: Vec<u8>,
-    /// A failure has been told of, and nothing has been written since.
+    /// A failure has come to light, and nothing has been written since.
     failing: bool,
+    /// It has not been told of yet.
+    untold: Option<io::Error>,
     closed: bool,
 }
 
@@ -96,12 +97,14 @@ impl Spool {
             hand: None,
             buffer: Vec::new(),
             failing: false,
+            untold: None,
             closed: false,
         }
     }
 
-    /// Takes over what earlier processes have left, and sees whether files can be written.
-    pub(crate) fn open(&mut self) -> Adopted {
+    /// Takes over what other processes have left that run no more, and sees whether files can be
+    /// written. No batch is in hand; `forbidden` says how often content was forbidden when it was made.
+    pub(crate) fn open(&mut self, forbidden: u64) -> Adopted {
         let mut adopted = Adopted::default();
         let mut found = VecDeque::new();
         let entries = std::fs::read_dir(&self.root).into_iter().flatten().flatten();
@@ -110,7 +113,7 @@ impl Spool {
         let ours = self.own.as_ref().map(|own| own.path().to_owned());
         for path in paths.into_iter().filter(|path| Some(path) != ours.as_ref()) {
             let Ok(Some(directory)) = Directory::take(&path, false) else { continue };
-            for (segment, damaged) in Segment::all(&Arc::new(directory)) {
+            for (segment, damaged) in Segment::all(&Arc::new(directory), forbidden) {
                 adopted.damaged += damaged;
                 adopted.whole += segment.records;
                 match segment.records {
@@ -122,7 +125,7 @@ impl Spool {
         found.append(&mut self.segments);
         self.segments = found;
         let made = self.own().map(drop);
-        self.tell(&made);
+        self.note_failure(made);
         adopted
     }
 
@@ -131,16 +134,25 @@ impl Spool {
         self.segments.iter().map(|segment| segment.records).sum()
     }
 
-    /// Writes a batch behind all others. `in_hand` says that it is the one in hand, and so before all
+    /// Writes a batch behind all others; `forbidden` says how often content was forbidden when its
+    /// records were made. `in_hand` says that it is the one in hand, and so before all
     /// others; `busy` that the batch in hand is with the sink now, so that it must stay.
-    pub(crate) fn append(&mut self, batch: &[Sized], in_hand: bool, busy: bool) -> Appended {
+    pub(crate) fn append(
+        &mut self,
+        batch: &[Sized],
+        forbidden: u64,
+        in_hand: bool,
+        busy: bool,
+    ) -> Appended {
         let mut appended = Appended::default();
-        let written = self.write(batch, busy, &mut appended);
+        let written = self.write(batch, forbidden, busy, &mut appended);
         appended.written = written.is_ok();
-        if in_hand && appended.written {
-            self.hand = self.segments.front().map(|first| (first.len, first.records));
-        }
-        self.tell(&written);
+        let written = written.map(|ends| {
+            if in_hand {
+                self.hand = Some(ends);
+            }
+        });
+        self.note_failure(written);
         appended
     }
 
@@ -151,7 +163,7 @@ impl Spool {
             let piece = first.piece(records, bytes);
             let n = piece.records.len() as u64;
             if n > 0 && n <= first.records {
-                self.hand = Some((piece.end, n));
+                self.hand = Some(piece.ends);
                 return Read { records: piece.records, damaged };
             }
             // Nothing whole is left of it, or more than we have written: it is not ours any more.
@@ -160,14 +172,19 @@ impl Spool {
         Read { records: Vec::new(), damaged }
     }
 
-    /// Takes the batch in hand out; gives the number of records that turned out to be damaged.
-    pub(crate) fn commit(&mut self) -> u64 {
-        let (Some((end, n)), Some(first)) = (self.hand.take(), self.segments.front_mut()) else {
+    /// Takes the first `taken` records out of the batch in hand; gives the number of records that
+    /// turned out to be damaged.
+    pub(crate) fn commit(&mut self, taken: u64) -> u64 {
+        let (Some(mut ends), Some(first)) = (self.hand.take(), self.segments.front_mut()) else {
             return 0;
         };
+        let n = ends.len().min(taken as usize);
+        let Some(end) = ends.drain(..n).next_back() else { return 0 };
         first.read = end;
-        first.records = first.records.saturating_sub(n);
-        if first.read >= first.len {
+        first.records = first.records.saturating_sub(n as u64);
+        if !ends.is_empty() {
+            self.hand = Some(ends);
+        } else if first.read >= first.len {
             return self.delete_first();
         }
         // Without the note a crash sends some records twice, which is better than to stop here.
@@ -199,24 +216,38 @@ impl Spool {
         self.own = None;
     }
 
-    fn write(&mut self, batch: &[Sized], busy: bool, appended: &mut Appended) -> io::Result<()> {
+    /// Gives the places where the records end.
+    fn write(
+        &mut self,
+        batch: &[Sized],
+        forbidden: u64,
+        busy: bool,
+        appended: &mut Appended,
+    ) -> io::Result<VecDeque<u64>> {
         if self.closed {
             return Err(io::Error::other("the spool is closed"));
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
         buffer.shrink_to(KEEP);
-        let encoded = batch.iter().try_for_each(|sized| frame::write(&mut buffer, &sized.record));
-        let written = encoded.and_then(|()| {
+        let ends = batch.iter().map(|sized| {
+            frame::write(&mut buffer, &sized.record)?;
+            Ok(buffer.len() as u64)
+        });
+        let ends: io::Result<VecDeque<_>> = ends.collect();
+        let written = ends.and_then(|mut ends| {
             self.make_room(buffer.len() as u64, busy, appended)?;
-            appended.damaged += self.activate()?;
-            self.write_all(&buffer, batch.len() as u64)
+            appended.damaged += self.activate(forbidden)?;
+            let start = self.write_all(&buffer, batch.len() as u64)?;
+            ends.iter_mut().for_each(|end| *end += start);
+            Ok(ends)
         });
         self.buffer = buffer;
         written
     }
 
-    fn write_all(&mut self, bytes: &[u8], records: u64) -> io::Result<()> {
+    /// Gives the place where it begins.
+    fn write_all(&mut self, bytes: &[u8], records: u64) -> io::Result<u64> {
         let (Some(file), Some(last)) = (&mut self.active, self.segments.back_mut()) else {
             return Err(io::ErrorKind::NotFound.into());
         };
@@ -230,9 +261,10 @@ impl Spool {
             }
             return Err(err);
         }
+        let start = last.len;
         last.len += bytes.len() as u64;
         last.records += records;
-        Ok(())
+        Ok(start)
     }
 
     /// Deletes the oldest files until there is room.
@@ -262,7 +294,7 @@ impl Spool {
 
     /// Sees that there is a file to write to; gives the number of records that went with one that
     /// somebody has deleted.
-    fn activate(&mut self) -> io::Result<u64> {
+    fn activate(&mut self, forbidden: u64) -> io::Result<u64> {
         let mut damaged = 0;
         if let (Some(file), Some(last)) = (&self.active, self.segments.back()) {
             if !in_place(&last.path, file) {
@@ -271,14 +303,16 @@ impl Spool {
                 if self.segments.len() > 1 || self.hand.is_none() {
                     damaged = self.segments.pop_back().map_or(0, |last| last.records);
                 }
-            } else if last.len >= (self.max_bytes / 8).clamp(64 << 10, 8 << 20) {
+            } else if last.forbidden != forbidden
+                || last.len >= (self.max_bytes / 8).clamp(64 << 10, 8 << 20)
+            {
                 file.sync_data()?;
                 self.active = None;
             }
         }
         if self.active.is_none() {
             let own = self.own()?;
-            let segment = Segment::new(&own, self.number + 1);
+            let segment = Segment::new(&own, self.number + 1, forbidden);
             self.active = Some(directory::open(&segment.path, true)?);
             self.number += 1;
             self.segments.push_back(segment);
@@ -303,22 +337,16 @@ impl Spool {
         self.segments.pop_front().map_or(0, Segment::delete)
     }
 
-    /// Says that files cannot be written: once, until one could be again.
-    fn tell(&mut self, written: &io::Result<()>) {
-        let Err(err) = written else {
-            self.failing = false;
-            return;
-        };
-        if !std::mem::replace(&mut self.failing, true) && !self.closed {
-            // A subscriber of the application's may panic.
-            let _ = catch_unwind(AssertUnwindSafe(|| {
-                tracing::warn!(
-                    target: "llmobs",
-                    directory = %self.root.display(),
-                    error = err as &(dyn std::error::Error + 'static),
-                    "the spool cannot be written; records wait in memory"
-                );
-            }));
+    /// Where files cannot be written, and why: once, until one could be again.
+    pub(crate) fn complaint(&mut self) -> Option<(PathBuf, io::Error)> {
+        self.untold.take().map(|err| (self.root.clone(), err))
+    }
+
+    fn note_failure(&mut self, written: io::Result<()>) {
+        match written {
+            Ok(()) => (self.failing, self.untold) = (false, None),
+            Err(_) if self.failing || self.closed => {}
+            Err(err) => (self.failing, self.untold) = (true, Some(err)),
         }
     }
 }

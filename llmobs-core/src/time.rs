@@ -10,7 +10,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Where the recorder reads time.
 ///
 /// Both readings come from one source so that a test can move them together. Intervals are only
-/// ever taken from [`elapsed`](Clock::elapsed), which never runs backwards.
+/// ever taken from [`elapsed`](Clock::elapsed), which never runs backwards; of one that does all the
+/// same, the intervals it did so in stay unknown. A time of day before the year 2000 is that of a clock
+/// that was never set: records have none then. A clock that panics is taken to stand still, and the time
+/// of day is the machine's.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Nanoseconds since some fixed point in the process.
     fn elapsed(&self) -> u64;
@@ -73,6 +76,12 @@ impl Timestamp {
         self.0
     }
 
+    /// Whether it can be the time of day of anything observed: not that of a clock nobody has set.
+    pub(crate) fn is_plausible(self) -> bool {
+        const YEAR_2000: u64 = 946_684_800 * 1_000_000_000;
+        self.0 >= YEAR_2000
+    }
+
     /// The time `millis` milliseconds later.
     pub fn plus_millis(self, millis: f64) -> Self {
         Self(self.0.saturating_add((millis * 1e6).round() as u64))
@@ -92,7 +101,10 @@ impl Timestamp {
 
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
-        Self(time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64))
+        let since = time.duration_since(UNIX_EPOCH).ok();
+        // The first moment of 1970, which is taken for no time at all, also stands for what is before
+        // it, and for what this cannot express: the years from 2554 on.
+        Self(since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or_default())
     }
 }
 

@@ -17,7 +17,6 @@ mod steps;
 mod waiting;
 
 use std::collections::{HashMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -28,6 +27,7 @@ pub(crate) use self::message::Message;
 pub(crate) use self::report::Reports;
 use self::steps::close_groups;
 pub(crate) use self::waiting::Waiting;
+use crate::contain::{contained, discard};
 use crate::delivery::{Sized, size};
 use crate::group::chain;
 use crate::id::TraceId;
@@ -68,6 +68,8 @@ pub(crate) struct Worker {
     /// Records of this round, not yet handed to the sinks.
     ready: Vec<Arc<Record>>,
     reports: Reports,
+    /// How often content had been forbidden when this round began.
+    forbidden: u64,
 }
 
 impl Worker {
@@ -86,6 +88,7 @@ impl Worker {
             idles: Vec::new(),
             ready: Vec::new(),
             reports: Reports::default(),
+            forbidden: 0,
         }
     }
 
@@ -111,9 +114,28 @@ impl Worker {
     }
 
     pub(crate) fn run(mut self) {
+        if contained(|| self.work()).is_none() {
+            self.break_off();
+        }
+        // One by one: two that panic as they are dropped would end the process.
+        self.processors.drain(..).for_each(discard);
+    }
+
+    /// Ends what a mistake of ours leaves: at least nobody waits for what will not come.
+    fn break_off(&self) {
+        let mut items = VecDeque::new();
+        self.recorder.queue().close();
+        self.recorder.queue().take(&mut items, Duration::ZERO);
+        items.into_iter().for_each(|message| message.discard(&self.recorder));
+        for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
+            delivery.close();
+        }
+    }
+
+    fn work(&mut self) {
         let recorder = self.recorder.clone();
         for processor in &mut self.processors {
-            let _ = catch_unwind(AssertUnwindSafe(|| processor.started(&recorder)));
+            let _ = contained(|| processor.started(&recorder));
         }
         drop(recorder);
         let mut items = VecDeque::with_capacity(256);
@@ -121,6 +143,8 @@ impl Worker {
             let recorder = self.recorder.clone();
             // Asked before, since what is pushed after an idle wait may be the last before the end.
             let closed = recorder.queue().is_closed();
+            // Before the first of them is made, so that none is taken for younger than it is.
+            self.forbidden = recorder.times_forbidden();
             recorder.queue().take(&mut items, self.patience());
             let worked = !items.is_empty();
             let mut flushes = Vec::new();
@@ -134,7 +158,7 @@ impl Worker {
                 },
             );
             if self.traces.is_some() {
-                let _ = catch_unwind(AssertUnwindSafe(|| recorder.backend().tick()));
+                let _ = contained(|| recorder.backend().tick());
             }
             self.hand_over();
             let hurried = !flushes.is_empty();
@@ -143,6 +167,7 @@ impl Worker {
             }
             self.tell_idle();
             self.report(false);
+            self.look();
             if closed && !worked {
                 break;
             }
@@ -154,7 +179,7 @@ impl Worker {
         self.sample(|traces, _, out| traces.decide_all(out));
         if self.traces.is_some() {
             let over = || self.recorder.backend().nothing_decided();
-            let _ = catch_unwind(AssertUnwindSafe(over));
+            let _ = contained(over);
         }
         self.hand_over();
         self.report(true);
@@ -238,8 +263,7 @@ impl Worker {
             None => {
                 self.recorder.shared().counts.lost.add(LossCause::Panicked, 1);
                 self.recorder.queue().release();
-                let finish = || self.recorder.backend().finish(span, None);
-                let _ = catch_unwind(AssertUnwindSafe(finish));
+                let _ = contained(|| self.recorder.backend().finish(span, None));
                 let idle = close_groups(call.group(), call.fallback_attempt, None);
                 self.let_go(idle);
             }
@@ -261,6 +285,7 @@ impl Worker {
         if let Some(key) = &shared.user_id_key {
             record.user_id = record.user_id.map(|id| key.hash(&id));
         }
+        record.timestamp = record.timestamp.filter(|at| at.is_plausible());
         record.service = record.service.or_else(|| shared.service.clone());
         record.environment = record.environment.or_else(|| shared.environment.clone());
         if shared.capture.is_forbidden() {
@@ -270,25 +295,24 @@ impl Worker {
             shared.counts.withheld.fetch_add(1, Ordering::Relaxed);
         }
         let processors = &mut self.processors;
-        let verdict = catch_unwind(AssertUnwindSafe(|| {
+        let verdict = contained(|| {
             let keeps = |p: &mut Box<dyn Processor>| p.process(&mut record) == Verdict::Keep;
             processors.iter_mut().all(keeps)
-        }));
+        });
         let counts = &shared.counts;
         let kept = match verdict {
-            Ok(true) => Some(&record),
-            Ok(false) => {
+            Some(true) => Some(&record),
+            Some(false) => {
                 counts.refused_by_rule.fetch_add(1, Ordering::Release);
                 None
             }
-            Err(_) => {
+            None => {
                 counts.lost.add(LossCause::Panicked, 1);
                 None
             }
         };
         if let Some(span) = span {
-            let finish = || self.recorder.backend().finish(span, kept);
-            let _ = catch_unwind(AssertUnwindSafe(finish));
+            let _ = contained(|| self.recorder.backend().finish(span, kept));
         }
         if kept.is_some() {
             let Self { recorder, traces, ready, .. } = self;
@@ -305,7 +329,9 @@ impl Worker {
         if self.ready.is_empty() {
             return;
         }
-        let ready = self.ready.drain(..).map(|record| Sized { size: size(&record), record });
+        let forbidden = self.forbidden;
+        let sized = |record: Arc<Record>| Sized { size: size(&record), record, forbidden };
+        let ready = self.ready.drain(..).map(sized);
         let ready: Vec<_> = ready.collect();
         for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
             delivery.push(&ready);
@@ -323,10 +349,10 @@ impl Worker {
 
     fn flush_processors(&mut self, request: &Arc<FlushRequest>) {
         for processor in &mut self.processors {
-            let _ = catch_unwind(AssertUnwindSafe(|| {
-                let flushing = Flushing::new(Arc::clone(request), processor.name());
-                processor.flush_with(flushing);
-            }));
+            let name = contained(|| processor.name().to_owned());
+            let name = name.unwrap_or_else(|| "rule".to_owned());
+            let flushing = Flushing::new(Arc::clone(request), name);
+            let _ = contained(|| processor.flush_with(flushing));
         }
     }
 
@@ -371,7 +397,7 @@ impl Decided for Out<'_> {
 
     fn decided(&mut self, trace: TraceId, verdict: &TraceVerdict) {
         let decided = || self.recorder.backend().decided(trace, verdict);
-        let _ = catch_unwind(AssertUnwindSafe(decided));
+        let _ = contained(decided);
     }
 
     fn early(&mut self, bound: Bound) {
@@ -408,13 +434,13 @@ pub(crate) fn meta(recorder: &Recorder) -> Record {
     let shared = recorder.shared();
     Record {
         kind: Kind::Meta,
-        timestamp: Some(recorder.now()),
+        timestamp: Some(recorder.now()).filter(|at| at.is_plausible()),
         service: shared.service.clone(),
         environment: shared.environment.clone(),
         meta: Some(Box::new(crate::record::Meta {
             schema: crate::record::SCHEMA.to_owned(),
             sdk: Some(concat!("llmobs ", env!("CARGO_PKG_VERSION")).to_owned()),
-            mode: shared.backend.mode().map(str::to_owned),
+            mode: contained(|| shared.backend.mode()).flatten().map(str::to_owned),
             process_id: Some(std::process::id()),
             losses: None,
         })),

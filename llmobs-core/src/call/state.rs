@@ -140,7 +140,16 @@ impl CallShared {
             Body::Open => return,
             Body::Ended(end, at) => (end, at),
             // Whoever answered, it was not the network.
-            Body::None => (BodyEnd::Complete, self.recorder.elapsed()),
+            Body::None => {
+                // The clock may be the application's.
+                drop(state);
+                let now = self.recorder.elapsed();
+                state = lock(&self.state);
+                if state.ended.is_some() {
+                    return;
+                }
+                (BodyEnd::Complete, now)
+            }
         };
         state.ended = Some((Ending::Body(ending), at));
         self.tell_end(state);

@@ -4,16 +4,18 @@
 //! although it asks for it again. After a while a batch is offered in ever smaller parts: a single
 //! record that is refused while the one after it is taken is given up, so that it stops nobody else.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::backoff::Circuit;
-use super::{BATCH, BATCH_BYTES, Delivery, Hand, Settings, Sized, guarded};
+use super::{BATCH, BATCH_BYTES, Delivery, Hand, Settings, Sized, guarded, untraced};
+use crate::contain::say;
 use crate::loss::LossCause;
 use crate::queue::lock;
 use crate::record::Record;
+use crate::recorder::Recorder;
 use crate::sink::{Batch, Sink, SinkError};
 use crate::sync::atomic::Ordering;
+use crate::worker::meta;
 
 /// Offers of a whole batch to a sink that is down, before a smaller one is tried.
 const PATIENCE: u32 = 8;
@@ -66,15 +68,10 @@ impl Answer {
 
 impl Delivery {
     /// Offers a batch once.
-    pub(super) fn offer(
-        &self,
-        sink: &mut dyn Sink,
-        offers: &mut Offers,
-        meta: &dyn Fn() -> Record,
-    ) {
+    pub(super) fn offer(&self, sink: &mut dyn Sink, offers: &mut Offers, recorder: &Recorder) {
         let Some(hand) = self.pick(offers.limit) else { return };
         let n = hand.len() as u64;
-        let Some(meta) = guarded(meta) else { return self.settle(&[(LossCause::Panicked, n)]) };
+        let meta = untraced(|| meta(recorder));
         let (cause, lost, err) = match give(sink, &hand, &meta) {
             Answer::Taken => {
                 offers.answered();
@@ -82,23 +79,29 @@ impl Delivery {
             }
             Answer::Lost(cause, lost, err) => (cause, lost, err),
             Answer::Later(err) => {
+                let took = err.took(n);
+                if took > 0 {
+                    // It is there, and has only not come to the end.
+                    offers.answered();
+                    self.settle_first(took);
+                }
                 if hand.len() == 1 && offers.limit == 1 && self.passed(sink, offers, &meta, &err) {
                     return;
                 }
                 let up = !offers.circuit.is_down();
                 offers.circuit.failed(self.settings.pauses.elapsed(), err.asked());
                 if offers.circuit.gives_up() {
-                    (LossCause::SinkFailed, n, Some(err))
+                    (LossCause::SinkFailed, n - took, Some(err))
                 } else if self.keep() {
                     if up && offers.circuit.is_down() {
                         self.warn_down(&err);
                     }
-                    if offers.narrow(hand.len()) {
+                    if offers.narrow(hand.len() - took as usize) {
                         self.put_down();
                     }
                     return;
                 } else {
-                    (LossCause::SinkTooSlow, n, Some(err))
+                    (LossCause::SinkTooSlow, n - took, Some(err))
                 }
             }
         };
@@ -137,8 +140,18 @@ impl Delivery {
         true
     }
 
-    /// Takes the oldest batch in hand.
+    /// Takes the oldest batch in hand, without content where that was forbidden since it was made.
     fn pick(&self, limit: usize) -> Option<Arc<Vec<Sized>>> {
+        let records = self.take_in_hand(limit)?;
+        let Some(withheld) = self.withheld(&records) else { return Some(records) };
+        let withheld = Arc::new(withheld);
+        if let Some(hand) = &mut lock(&self.state).hand {
+            hand.records = Arc::clone(&withheld);
+        }
+        Some(withheld)
+    }
+
+    fn take_in_hand(&self, limit: usize) -> Option<Arc<Vec<Sized>>> {
         let mut spool = self.spool.as_ref().map(lock);
         let mut state = lock(&self.state);
         if state.abandoned {
@@ -174,7 +187,7 @@ impl Delivery {
         let Some(hand) = lock(&self.state).hand.take() else { return };
         let n = hand.records.len() as u64;
         let damaged = match &mut spool {
-            Some(spool) if hand.spooled => spool.commit(),
+            Some(spool) if hand.spooled => spool.commit(n),
             _ => 0,
         };
         let mut state = lock(&self.state);
@@ -186,6 +199,34 @@ impl Delivery {
         let all = lost.iter().map(|(_, lost)| lost).sum();
         self.delivered.fetch_add(n.saturating_sub(all), Ordering::Release);
         lost.iter().for_each(|(cause, lost)| self.lost.add(*cause, *lost));
+    }
+
+    /// The first of the batch in hand have been delivered.
+    fn settle_first(&self, taken: u64) {
+        let mut spool = self.spool.as_ref().map(lock);
+        let mut state = lock(&self.state);
+        let Some(hand) = &mut state.hand else { return };
+        let rest = hand.records.get(taken as usize..).unwrap_or_default().to_vec();
+        hand.records = Arc::new(rest);
+        let spooled = hand.spooled;
+        drop(state);
+        let damaged = match &mut spool {
+            Some(spool) if spooled => spool.commit(taken),
+            _ => 0,
+        };
+        let mut state = lock(&self.state);
+        state.settled += taken;
+        if let Some(spool) = &spool {
+            self.lose_spooled(&mut state, spool, LossCause::SpoolDamaged, damaged);
+        }
+        drop(state);
+        self.delivered.fetch_add(taken, Ordering::Release);
+    }
+
+    /// Gives up the batch in hand, if there still is one.
+    pub(super) fn lose_hand(&self, cause: LossCause) {
+        let n = lock(&self.state).hand.as_ref().map_or(0, |hand| hand.records.len() as u64);
+        self.settle(&[(cause, n)]);
     }
 
     /// Keeps the batch in hand for the next offer; `false` when there will be none.
@@ -221,10 +262,11 @@ impl Delivery {
         let mut state = lock(&self.state);
         let Some(hand) = state.hand.take_if(|hand| hand.spooled) else { return };
         drop(state);
-        let appended = spool.append(&hand.records, false, true);
+        let n = hand.records.len() as u64;
+        let appended = spool.append(&hand.records, self.times_forbidden(), false, true);
         let mut damaged = appended.damaged;
         match appended.written {
-            true => damaged += spool.commit(),
+            true => damaged += spool.commit(n),
             false => spool.put_down(),
         }
         let mut state = lock(&self.state);
@@ -234,7 +276,7 @@ impl Delivery {
 
     /// Says that a sink is down: once, at the beginning.
     fn warn_down(&self, err: &SinkError) {
-        let _ = catch_unwind(AssertUnwindSafe(|| {
+        say(|| {
             tracing::warn!(
                 target: "llmobs",
                 sink = %self.name,
@@ -242,7 +284,7 @@ impl Delivery {
                 error = err as &(dyn std::error::Error + 'static),
                 "a sink is down; records wait for it"
             );
-        }));
+        });
     }
 }
 
@@ -254,6 +296,7 @@ fn give(sink: &mut dyn Sink, hand: &[Sized], meta: &Record) -> Answer {
     match guarded(|| sink.deliver(&batch)) {
         Some(Ok(())) => Answer::Taken,
         None => Answer::Lost(LossCause::SinkPanicked, n, None),
+        Some(Err(err)) if err.is_retryable() && err.took(n) == n => Answer::Taken,
         Some(Err(err)) if err.is_retryable() => Answer::Later(err),
         Some(Err(err)) => Answer::Lost(LossCause::SinkRefused, err.refused(n), Some(err)),
     }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::offer::Offers;
 use super::{Delivery, guarded};
+use crate::contain::{contained, say};
 use crate::loss::LossCause;
 use crate::queue::lock;
-use crate::record::Record;
+use crate::recorder::Recorder;
 use crate::sink::Sink;
 use crate::sync::atomic::Ordering;
 use crate::worker::FlushRequest;
@@ -21,6 +22,8 @@ enum Next {
     Flush(Vec<Arc<FlushRequest>>),
     /// The sink is down, and these are not to wait for it.
     Waiting(Vec<Arc<FlushRequest>>),
+    /// Other processes may have left something.
+    Adopt,
     End,
 }
 
@@ -36,20 +39,25 @@ struct Doing {
 }
 
 impl Delivery {
-    pub(super) fn run(&self, sink: &mut dyn Sink, meta: &dyn Fn() -> Record) {
-        self.adopt();
+    pub(super) fn run(&self, sink: &mut dyn Sink, recorder: &Recorder) {
+        self.adopt(recorder);
         let offers = Offers::new(&self.settings);
         let mut doing = Doing { offers, unsaved: false, last_offer: false, reported: 0 };
         loop {
+            self.complain();
             match self.next(&doing) {
                 Next::Offer => {
                     doing.last_offer = lock(&self.state).closed;
-                    self.offer(sink, &mut doing.offers, meta);
+                    if contained(|| self.offer(sink, &mut doing.offers, recorder)).is_none() {
+                        // What a sink answers with may panic as it is dropped.
+                        self.lose_hand(LossCause::SinkPanicked);
+                    }
                     doing.unsaved = false;
                 }
                 Next::Spill => doing.unsaved = !self.spill(),
+                Next::Adopt => self.adopt(recorder),
                 Next::Flush(requests) => {
-                    let flushed = matches!(guarded(|| sink.flush()), Some(Ok(())));
+                    let flushed = guarded(|| sink.flush().is_ok()) == Some(true);
                     self.answer(requests, &mut doing.reported, flushed, false);
                 }
                 Next::Waiting(requests) => {
@@ -59,21 +67,42 @@ impl Delivery {
                 Next::End => break,
             }
         }
-        if !matches!(guarded(|| sink.flush()), Some(Ok(()))) {
+        if guarded(|| sink.flush().is_ok()) != Some(true) {
             self.unflushed.store(true, Ordering::Release);
         }
         let left = std::mem::take(&mut lock(&self.state).flushes);
         left.into_iter().for_each(|(_, request)| request.done(Some(&self.name), true));
+        self.complain();
         if let Some(spool) = &self.spool {
             lock(spool).close();
         }
     }
 
-    /// Takes over what earlier processes have left.
-    fn adopt(&self) {
+    /// Says that the spool cannot be written, where that has come to light: whoever found out held its
+    /// lock, and may have been the worker, whom no subscriber hears.
+    fn complain(&self) {
+        let Some(spool) = &self.spool else { return };
+        let complaint = lock(spool).complaint();
+        if let Some((directory, err)) = complaint {
+            say(|| {
+                tracing::warn!(
+                    target: "llmobs",
+                    directory = %directory.display(),
+                    error = &err as &(dyn std::error::Error + 'static),
+                    "the spool cannot be written; records wait in memory"
+                );
+            });
+        }
+    }
+
+    /// Takes over what other processes have left, which run no more.
+    fn adopt(&self, recorder: &Recorder) {
+        lock(&self.state).look = false;
         let Some(spool) = &self.spool else { return };
         let mut spool = lock(spool);
-        let adopted = spool.open();
+        // Nobody knows what they were allowed to keep; what is forbidden here is not sent on.
+        let forbidden = if recorder.is_content_forbidden() { 0 } else { self.times_forbidden() };
+        let adopted = spool.open(forbidden);
         self.recovered.fetch_add(adopted.whole + adopted.damaged, Ordering::Release);
         self.lost.add(LossCause::SpoolDamaged, adopted.damaged);
         let mut state = lock(&self.state);
@@ -93,6 +122,9 @@ impl Delivery {
             let due = state.flushes.partition_point(|(before, _)| *before <= settled);
             if state.abandoned {
                 return Next::End;
+            }
+            if state.look && state.hand.is_none() && !state.closed {
+                return Next::Adopt;
             }
             if due > 0 {
                 return Next::Flush(

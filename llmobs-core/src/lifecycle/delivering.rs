@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use super::Builder;
+use crate::contain::{contained, discard};
 use crate::delivery::{Backoff, Delivery, Pauses, Settings};
 use crate::loss::Losses;
-use crate::record::Record;
-use crate::recorder::Limits;
+use crate::recorder::{Limits, Recorder};
 use crate::sink::Sink;
 use crate::spool::{self, Spool};
 #[cfg(feature = "testing")]
@@ -121,8 +120,9 @@ impl Delivering {
         // Not the worker's thread, which has no `tracing` subscriber: what is logged here is to be seen.
         threads.spawn("llmobs-losses", move || {
             for losses in reports {
-                let _ = catch_unwind(AssertUnwindSafe(|| on_loss(&losses)));
+                let _ = contained(|| on_loss(&losses));
             }
+            discard(on_loss);
         })?;
         Ok(Reports::new(self.pauses, Some(hook)))
     }
@@ -133,7 +133,7 @@ impl Delivering {
         sink: Box<dyn Sink>,
         limits: Limits,
         names: &mut BTreeMap<String, u32>,
-        meta: impl Fn() -> Record + Send + 'static,
+        recorder: Recorder,
         threads: &Threads,
     ) -> std::io::Result<Arc<Delivery>> {
         let settings = Settings {
@@ -142,13 +142,13 @@ impl Delivering {
             backoff: self.backoff,
             pauses: self.pauses.clone(),
         };
-        let name = sink.name().to_owned();
+        let name = contained(|| sink.name().to_owned()).unwrap_or_else(|| "sink".to_owned());
         let same = names.entry(name.clone()).and_modify(|n| *n += 1).or_insert(1);
         let spool = self.spool.as_ref().map(|directory| {
             let place = if *same > 1 { format!("{name}-{same}") } else { name.clone() };
             Spool::new(directory, &place, self.spool_bytes)
         });
-        Delivery::start(sink, name, settings, spool, meta, threads)
+        Delivery::start(sink, name, settings, spool, recorder, threads)
     }
 }
 

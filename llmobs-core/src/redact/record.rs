@@ -1,9 +1,8 @@
 //! The places of a record that hold content.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::Redact;
 use super::text::Counts;
+use crate::contain::contained;
 use crate::record::{AttemptDetail, Content, Cut, Evaluation, Failure, Kind, Record};
 use crate::semconv::error_type;
 
@@ -17,17 +16,17 @@ impl Redact {
         if self.is_off() {
             return true;
         }
-        let redact = AssertUnwindSafe(|| {
+        let redacted = contained(|| {
             let mut counts = Counts::default();
             self.places(record, &mut counts);
             counts
         });
-        match catch_unwind(redact) {
-            Ok(counts) => {
+        match redacted {
+            Some(counts) => {
                 record.redacted = counts;
                 true
             }
-            Err(_) => {
+            None => {
                 withhold(record);
                 record.attributes.clear();
                 if self.labels {

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use crate::contain::contained;
 use crate::record::{Amount, Evaluation, Kind, Outcome, Record};
 
 use super::percentile::Slowest;
@@ -37,11 +37,7 @@ impl Rule {
         name: impl Into<Cow<'static, str>>,
         test: impl Fn(&Record) -> bool + Send + 'static,
     ) -> Self {
-        let test = AssertUnwindSafe(test);
-        Self::of(name, move |record| {
-            let test = &test;
-            catch_unwind(AssertUnwindSafe(|| (test.0)(record))).unwrap_or(false)
-        })
+        Self::of(name, move |record| contained(|| test(record)).unwrap_or(false))
     }
 
     /// Matches calls and steps that failed, or whose answer stopped in the middle.

@@ -29,6 +29,8 @@ pub(crate) struct Traces {
     bytes: usize,
     begun: u64,
     swept: u64,
+    /// When the clock was last looked at.
+    now: u64,
     decided: Decisions,
     /// Calls under way, by trace.
     open: HashMap<TraceId, u32>,
@@ -40,6 +42,7 @@ struct Waiting {
     records: Vec<Record>,
     bytes: usize,
     age: (u64, u64),
+    began: u64,
     last: u64,
     /// Its root has come.
     rooted: bool,
@@ -74,6 +77,7 @@ impl Traces {
             bytes: 0,
             begun: 0,
             swept: 0,
+            now: 0,
             decided: Decisions::default(),
             open: HashMap::new(),
         }
@@ -86,7 +90,7 @@ impl Traces {
         }
         let linger = Some(Duration::from_nanos(self.linger)).filter(|linger| !linger.is_zero());
         let soonest = linger.map_or(self.rules.quiet, |linger| linger.min(self.rules.quiet));
-        (soonest.min(self.rules.longest) / 2).clamp(NAP, longest)
+        (soonest.min(self.rules.longest) / 2).max(NAP).min(longest)
     }
 
     /// A call of this trace has begun.
@@ -154,6 +158,13 @@ impl Traces {
 
     /// Decides on traces of which nothing has come for a while, or that have waited too long.
     pub(crate) fn tick(&mut self, now: u64, out: &mut impl Decided) {
+        if now < std::mem::replace(&mut self.now, now) {
+            // A clock that ran backwards: what waits begins to wait anew, not for what is to come.
+            self.swept = 0;
+            for waiting in self.waiting.values_mut() {
+                (waiting.began, waiting.last) = (waiting.began.min(now), waiting.last.min(now));
+            }
+        }
         if now.saturating_sub(self.swept) < SWEEP {
             return;
         }
@@ -161,7 +172,7 @@ impl Traces {
         let longest = nanos(self.rules.longest);
         let due = self.waiting.iter().filter_map(|(trace, waiting)| {
             let over = self.is_over(*trace, waiting, now);
-            let old = now.saturating_sub(waiting.age.0) >= longest;
+            let old = now.saturating_sub(waiting.began) >= longest;
             (over || old).then_some((waiting.age, *trace, over))
         });
         let mut due: Vec<_> = due.collect();
@@ -191,7 +202,15 @@ impl Traces {
             self.begun += 1;
             let age = (now, self.begun);
             self.oldest.insert(age, trace);
-            Waiting { records: Vec::new(), bytes: 0, age, last: now, rooted: false, rule: None }
+            Waiting {
+                records: Vec::new(),
+                bytes: 0,
+                age,
+                began: now,
+                last: now,
+                rooted: false,
+                rule: None,
+            }
         })
     }
 

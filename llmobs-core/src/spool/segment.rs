@@ -1,5 +1,6 @@
 //! One file of a spool.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -21,28 +22,31 @@ pub(super) struct Segment {
     pub(super) read: u64,
     /// Records from there on.
     pub(super) records: u64,
+    /// How often content had been forbidden when its records were made.
+    pub(super) forbidden: u64,
 }
 
-/// Some records of a segment, and where they end.
+/// Some records of a segment, and where each of them ends.
 #[derive(Debug, Default)]
 pub(super) struct Piece {
     pub(super) records: Vec<Sized>,
-    pub(super) end: u64,
+    pub(super) ends: VecDeque<u64>,
 }
 
 impl Segment {
     /// A segment that is still empty.
-    pub(super) fn new(directory: &Arc<Directory>, number: u64) -> Self {
+    pub(super) fn new(directory: &Arc<Directory>, number: u64, forbidden: u64) -> Self {
         let path = directory.segment(number);
-        Self { directory: Arc::clone(directory), number, path, len: 0, read: 0, records: 0 }
+        let directory = Arc::clone(directory);
+        Self { directory, number, path, len: 0, read: 0, records: 0, forbidden }
     }
 
     /// What another process has left in a directory, in order, and how many lines of each are damaged.
-    pub(super) fn all(directory: &Arc<Directory>) -> Vec<(Self, u64)> {
+    pub(super) fn all(directory: &Arc<Directory>, forbidden: u64) -> Vec<(Self, u64)> {
         let (first, offset) = directory.noted().unwrap_or_default();
         let numbers = directory.segments().into_iter();
         let found = numbers.filter_map(|number| {
-            let mut segment = Self::new(directory, number);
+            let mut segment = Self::new(directory, number, forbidden);
             if number == first {
                 segment.read = offset;
             }
@@ -73,14 +77,14 @@ impl Segment {
 
     /// Reads the next batch; what is damaged is left out.
     pub(super) fn piece(&self, records: usize, bytes: usize) -> Piece {
-        let mut piece = Piece { records: Vec::new(), end: self.read };
-        let Ok(mut lines) = self.lines() else { return Piece { end: self.len, ..piece } };
-        let (mut taken, mut line) = (0_usize, Vec::new());
-        while piece.end < self.len && piece.records.len() < records {
+        let mut piece = Piece::default();
+        let Ok(mut lines) = self.lines() else { return piece };
+        let (mut end, mut taken, mut line) = (self.read, 0_usize, Vec::new());
+        while end < self.len && piece.records.len() < records {
             line.clear();
             let Ok(read @ 1..) = lines.read_until(b'\n', &mut line) else {
                 // The rest is not there, or cannot be read.
-                piece.end = self.len;
+                end = self.len;
                 break;
             };
             if let Some(record) = frame::read(&line) {
@@ -89,9 +93,18 @@ impl Segment {
                 if taken > bytes && !piece.records.is_empty() {
                     break;
                 }
-                piece.records.push(Sized { record: Arc::new(record), size });
+                let forbidden = self.forbidden;
+                piece.records.push(Sized { record: Arc::new(record), size, forbidden });
+                piece.ends.push_back(end);
             }
-            piece.end += read as u64;
+            end += read as u64;
+            // Whatever is damaged goes with the record before it.
+            if let Some(last) = piece.ends.back_mut() {
+                *last = end;
+            }
+        }
+        if let Some(last) = piece.ends.back_mut() {
+            *last = end;
         }
         piece
     }

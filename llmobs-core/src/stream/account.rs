@@ -95,11 +95,12 @@ impl Account {
             return;
         }
         self.write_counts(wire, closing);
-        let since_issued = |at: u64| millis(at.saturating_sub(issued));
-        record.ttft_ms = self.first_token.map(|(_, at)| since_issued(at));
+        // A clock that ran backwards knows no time in between.
+        let since_issued = |at: u64| at.checked_sub(issued).map(millis);
+        record.ttft_ms = self.first_token.and_then(|(_, at)| since_issued(at));
         let tpot = self.tpot(record, closing);
         let latency = record.latency.get_or_insert_default();
-        latency.time_to_first_chunk_ms = self.first_event.map(since_issued);
+        latency.time_to_first_chunk_ms = self.first_event.and_then(since_issued);
         if let (Some((_, first)), Some((_, last))) = (self.first_token, self.last_token) {
             latency.prefill_ms = sent.map(|sent| millis(first.saturating_sub(sent)));
             latency.decode_ms = Some(millis(last.saturating_sub(first)));

@@ -1,6 +1,5 @@
 //! One call being understood, piece by piece, while it runs.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::answer::Answer;
@@ -9,6 +8,7 @@ use super::describe;
 use super::outcome::{failure, outcome};
 use super::reader;
 use crate::call::{CallShared, CallState, Ending, Frame, Reader, frames};
+use crate::contain::{contained, discard};
 use crate::decoder::{Closing, Headers};
 use crate::queue::lock;
 use crate::record::{
@@ -74,12 +74,12 @@ impl CallFold {
             record.wire.get_or_insert_default().request_bytes = Some(len);
         }
         if let Some(sent) = sent {
-            let read = AssertUnwindSafe(|| {
+            let read = || {
                 let body = sent.bytes();
                 call.decoder.request(&call.route, &body, call.capture(), record);
                 crate::prompt::link(call, &body, record);
-            });
-            *panicked = *panicked || catch_unwind(read).is_err();
+            };
+            *panicked = *panicked || contained(read).is_none();
             sent.release(&call.recorder);
         } else if let Some(bytes) = len.filter(|len| *len > 0 && !counted) {
             let missing = CutField { bytes, missing: bytes, sha256: None };
@@ -97,7 +97,7 @@ impl CallFold {
         self.call.forbid_content();
         withhold(&mut self.record);
         if let Some(answer) = &mut self.answer {
-            self.panicked |= catch_unwind(AssertUnwindSafe(|| answer.forget())).is_err();
+            self.panicked |= contained(|| answer.forget()).is_none();
         }
     }
 
@@ -147,7 +147,7 @@ impl CallFold {
             return;
         }
         let Self { call, record, answer, abandoned, .. } = self;
-        let run = AssertUnwindSafe(|| {
+        let run = || {
             if answer.as_ref().is_some_and(|answer| answer.attempt > attempt) {
                 return;
             }
@@ -156,23 +156,24 @@ impl CallFold {
             }
             let answer = answer.get_or_insert_with(|| Answer::new(attempt, call, record));
             step(answer, call, record);
-        });
-        self.panicked = catch_unwind(run).is_err();
+        };
+        self.panicked = contained(run).is_none();
     }
 
     /// The record of the call; `None` when a decoder panicked over it.
     pub(crate) fn finish(mut self) -> Option<Record> {
         self.request();
         if self.panicked {
+            discard(self);
             return None;
         }
-        catch_unwind(AssertUnwindSafe(move || self.settle())).ok()
+        contained(move || self.settle())
     }
 
     fn settle(&mut self) -> Record {
         let call = Arc::clone(&self.call);
-        let mut state = lock(&call.state);
         let now = call.recorder.elapsed();
+        let mut state = lock(&call.state);
         let (ending, ended) = *state.ended.get_or_insert((Ending::Unfinished, now));
         let marks = Marks::of(&state);
         let CallState { sent, missing, counted, .. } = *state;
@@ -242,7 +243,8 @@ impl CallFold {
             (Outcome::Completed, true, Some(last)) => last.min(ended),
             _ => ended,
         };
-        record.total_latency_ms = Some(millis(ended.saturating_sub(issued)));
+        // A clock that ran backwards knows no time in between.
+        record.total_latency_ms = ended.checked_sub(issued).map(millis);
         if let Some(sent) = sent {
             let latency = record.latency.get_or_insert_default();
             latency.queue_ms = Some(millis(sent.saturating_sub(issued)));

@@ -13,6 +13,8 @@ use crate::record::LossReport;
 
 /// How often losses are reported, when there are new ones.
 const REPORT: Duration = Duration::from_secs(60);
+/// How often sinks look for what other processes have left on disk.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// What has been reported so far, and to whom.
 #[derive(Debug, Default)]
@@ -23,6 +25,8 @@ pub(crate) struct Reports {
     written: (Duration, Reported),
     /// When the application was last told, and of how many losses.
     told: Option<(Duration, u64)>,
+    /// When sinks last looked for what others have left.
+    looked: Duration,
 }
 
 /// What a report says, as far as it is worth another one.
@@ -44,7 +48,7 @@ impl Reported {
 impl Reports {
     pub(crate) fn new(pauses: Pauses, hook: Option<SyncSender<Losses>>) -> Self {
         let now = pauses.elapsed();
-        Self { pauses, hook, written: (now, Reported::default()), told: None }
+        Self { pauses, hook, written: (now, Reported::default()), told: None, looked: now }
     }
 
     /// Tells the application of new losses: of the first at once, then not too often.
@@ -63,6 +67,18 @@ impl Reports {
 }
 
 impl Worker {
+    /// Lets sinks look for what other processes have left on disk since the last time.
+    pub(super) fn look(&mut self) {
+        let now = self.reports.pauses.elapsed();
+        if now.saturating_sub(self.reports.looked) < LOOK {
+            return;
+        }
+        self.reports.looked = now;
+        for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
+            delivery.look();
+        }
+    }
+
     /// Writes what was lost or came to wait since the last report, and tells the application.
     pub(super) fn report(&mut self, last: bool) {
         let now = self.reports.pauses.elapsed();

@@ -51,7 +51,8 @@ impl Worker {
             step: Some(kind),
             timestamp: Some(at),
             request_id: contained(|| self.recorder.ids().request_id(at)),
-            total_latency_ms: Some(millis(ended.saturating_sub(began))),
+            // A clock that ran backwards knows no time in between.
+            total_latency_ms: ended.checked_sub(began).map(millis),
             outcome,
             ..record
         };

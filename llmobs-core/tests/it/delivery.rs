@@ -1,13 +1,18 @@
 //! From the recorder to its sinks: nothing is lost without a number.
 
+mod adopted;
 mod bounds;
 mod crash;
 mod faults;
+mod forbidden;
 mod lifecycle;
 mod outage;
+mod parts;
+mod rogue;
 mod sinks;
 mod spool;
 mod warnings;
+mod within;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -108,6 +108,17 @@ impl Queue {
         Ok(settled)
     }
 
+    /// The first record that something is left of, or was not taken of.
+    pub(super) fn first_left(&self) -> usize {
+        if self.settled.rejected > 0 {
+            // It may have been any.
+            return 0;
+        }
+        let items = self.loads.iter().flat_map(|load| &load.items);
+        let left = items.map(|item| item.record).chain(self.settled.refused.first().copied());
+        left.min().unwrap_or_default()
+    }
+
     fn refused(&mut self, load: Load, err: ExportError, experience: &mut Experience) {
         let several = load.items.len() > 1;
         if err.blame == Blame::Size && several && load.bytes > MIN_BYTES {

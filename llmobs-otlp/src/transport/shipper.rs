@@ -13,7 +13,8 @@ use crate::resource::Resource;
 /// Makes requests of records, and sends them.
 ///
 /// A batch that is offered again goes on where it stopped: what was taken is not sent again, and
-/// what was refused stays refused.
+/// what was refused stays refused. As far as all from its beginning was taken, it is not even offered
+/// again, so that no pause and no crash makes that go out twice.
 #[derive(Debug)]
 pub(crate) struct Shipper {
     name: String,
@@ -29,9 +30,11 @@ pub(crate) struct Shipper {
 /// A batch that has begun.
 #[derive(Debug)]
 struct UnderWay {
-    /// Its first record, whose place in memory is nobody else's as long as this is here.
-    first: Weak<Record>,
-    len: usize,
+    /// Its records that have not been said to be taken, whose places in memory are nobody else's as
+    /// long as this is here.
+    records: Vec<Weak<Record>>,
+    /// Those before them.
+    taken: usize,
     queue: Queue,
 }
 
@@ -67,23 +70,20 @@ impl Shipper {
         records: &[Arc<Record>],
         encode: impl FnMut(&Record, &mut Vec<Bytes>),
     ) -> Result<(), SinkError> {
-        let Some(first) = records.first() else { return Ok(()) };
-        let same = |begun: &UnderWay| {
-            begun.len == records.len() && Weak::as_ptr(&begun.first) == Arc::as_ptr(first)
-        };
-        let mut under_way = match self.under_way.take().filter(same) {
+        let mut under_way = match self.under_way.take().filter(|begun| begun.is_of(records)) {
             Some(begun) => begun,
             None => UnderWay {
-                first: Arc::downgrade(first),
-                len: records.len(),
+                records: records.iter().map(Arc::downgrade).collect(),
+                taken: 0,
                 queue: Queue::new(self.pack(records, encode), &self.experience),
             },
         };
         match under_way.queue.send(&mut self.transport, &mut self.experience, self.what) {
             Ok(settled) => self.settle(settled, records.len()),
             Err(err) => {
+                let taken = under_way.take();
                 self.under_way = Some(under_way);
-                Err(retryable(err))
+                Err(retryable(err).taken(taken as u64))
             }
         }
     }
@@ -116,6 +116,24 @@ impl Shipper {
             0 => Ok(()),
             _ => Err(SinkError::partial(lost, message.unwrap_or_default())),
         }
+    }
+}
+
+impl UnderWay {
+    /// Whether these are the records that are left of it.
+    fn is_of(&self, records: &[Arc<Record>]) -> bool {
+        let same = |(ours, theirs): (&Weak<Record>, &Arc<Record>)| {
+            Weak::as_ptr(ours) == Arc::as_ptr(theirs)
+        };
+        self.records.len() == records.len() && self.records.iter().zip(records).all(same)
+    }
+
+    /// Lets go of the first records as far as all of them were taken; gives their number.
+    fn take(&mut self) -> usize {
+        let taken = self.queue.first_left().saturating_sub(self.taken).min(self.records.len());
+        self.records.drain(..taken);
+        self.taken += taken;
+        taken
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use serde::de::IgnoredAny;
 
+use crate::contain::say;
+
 const CHUNK: u64 = 64 << 10;
 
 /// Sets the last line right: half a line is removed, a whole one gets its line feed.
@@ -22,20 +24,24 @@ pub(super) fn last_line(mut file: &File, path: &Path) -> io::Result<()> {
     file.seek(SeekFrom::Start(start))?;
     if torn(BufReader::new(file))? {
         file.set_len(start)?;
-        tracing::warn!(
-            target: "llmobs",
-            path = %path.display(),
-            bytes = len - start,
-            "removed a half-written last line"
-        );
+        say(|| {
+            tracing::warn!(
+                target: "llmobs",
+                path = %path.display(),
+                bytes = len - start,
+                "removed a half-written last line"
+            );
+        });
     } else {
         file.write_all(b"\n")?;
-        tracing::warn!(
-            target: "llmobs",
-            path = %path.display(),
-            bytes = 0,
-            "added the missing line feed after the last line"
-        );
+        say(|| {
+            tracing::warn!(
+                target: "llmobs",
+                path = %path.display(),
+                bytes = 0,
+                "added the missing line feed after the last line"
+            );
+        });
     }
     Ok(())
 }

@@ -47,7 +47,7 @@ fn crashed(directory: &Path) -> tempfile::TempDir {
     copy
 }
 
-fn copy_all(from: &Path, to: &Path) {
+pub(super) fn copy_all(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("it can be read").flatten() {
         let to = to.join(entry.file_name());
         if entry.path().is_dir() {
