@@ -1,5 +1,6 @@
-//! Memory of a thousand open streams: resident bytes a stream, over the bare client.
+//! Memory of ten thousand open streams: resident bytes a stream, over the bare client.
 //!
+//! The streams are opened one after another, each is read as far as it goes, and none of them ends.
 //! Each setup runs in a process of its own, so that what one frees is not what the next one uses.
 #![expect(clippy::print_stdout, reason = "a bench reports")]
 
@@ -15,21 +16,28 @@ use futures_util::StreamExt;
 use load::{BARE, JSON_LINES, Load, OPENTELEMETRY, Setup};
 use transport::{Canned, Script};
 
-const STREAMS: usize = 1_000;
+const STREAMS: usize = 10_000;
 const EVENTS: usize = 20;
-const SETUPS: [(&str, Setup); 4] = [
+/// By then the worker has what the taps kept back.
+const LATER: Duration = Duration::from_secs(2);
+const SETUPS: [(&str, Setup); 6] = [
     ("bare, in all", BARE),
+    ("bare again (noise)", BARE),
     ("JSON lines", JSON_LINES),
     ("JSON lines, content kept", Setup { capture: true, ..JSON_LINES }),
     ("OpenTelemetry", OPENTELEMETRY),
+    ("OpenTelemetry, content kept", Setup { capture: true, ..OPENTELEMETRY }),
 ];
+/// What a stream may take over bare: right after its events, and later with no content kept.
+const TARGETS: [u32; 2] = [12 * 1024, 4 * 1024];
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.first().map(String::as_str) {
         Some("child") => {
             let named = |(name, _): &&(&str, Setup)| args.get(1).is_some_and(|arg| arg == name);
-            println!("{}", held(SETUPS.iter().find(named).expect("a setup").1));
+            let [after, later] = held(SETUPS.iter().find(named).expect("a setup").1);
+            println!("{after} {later}");
         }
         // Not a run of the tests, which build this too.
         _ if args.iter().any(|arg| arg == "--bench") => bench(),
@@ -38,32 +46,42 @@ fn main() {
 }
 
 fn bench() {
-    println!("| {STREAMS} open streams of {EVENTS} events | resident bytes a stream |\n|---|--:|");
+    println!("Resident bytes a stream, {STREAMS} of them open after {EVENTS} events each:\n");
+    println!("| | right after the events | {} s later |\n|---|--:|--:|", LATER.as_secs());
     let mut bare = None;
     for (name, _) in SETUPS {
         let Some(bytes) = median_of_children(name) else {
             println!("\nThis system does not tell resident memory.");
             return;
         };
-        println!("| {name} | {:.0} |", bytes - bare.unwrap_or(0.0));
+        let [less_after, less_later] = bare.unwrap_or_default();
+        let [after, later] = bytes;
+        println!("| {name} | {:.0} | {:.0} |", after - less_after, later - less_later);
         bare = bare.or(Some(bytes));
     }
+    let [after, later] = TARGETS;
+    println!("\nTargets over bare: {after} right after, {later} later with no content kept.");
 }
 
-fn median_of_children(setup: &str) -> Option<f64> {
+fn median_of_children(setup: &str) -> Option<[f64; 2]> {
     let child = || {
         let program = std::env::current_exe().expect("a bench knows its own file");
         let output = Command::new(program).args(["child", setup]).output();
-        let output = output.expect("a bench can run itself");
-        String::from_utf8_lossy(&output.stdout).trim().parse::<f64>().ok()
+        let output = String::from_utf8(output.expect("a bench can run itself").stdout).ok()?;
+        let (after, later) = output.trim().split_once(' ')?;
+        Some([after.parse::<f64>().ok()?, later.parse().ok()?])
     };
-    let mut bytes = (0..5).map(|_| child()).collect::<Option<Vec<f64>>>()?;
-    bytes.sort_by(f64::total_cmp);
-    bytes.get(bytes.len() / 2).copied().filter(|bytes| *bytes > 0.0)
+    let runs = (0..5).map(|_| child()).collect::<Option<Vec<_>>>()?;
+    let medians = [0, 1].map(|n: usize| {
+        let mut bytes: Vec<f64> = runs.iter().filter_map(|run| run.get(n).copied()).collect();
+        bytes.sort_by(f64::total_cmp);
+        bytes.get(bytes.len() / 2).copied().unwrap_or_default()
+    });
+    medians.iter().all(|bytes| *bytes > 0.0).then_some(medians)
 }
 
-/// Resident bytes a stream adds while it is open.
-fn held(setup: Setup) -> f64 {
+/// Resident bytes a stream adds while it is open: right after its events, and later.
+fn held(setup: Setup) -> [f64; 2] {
     // Whatever a first call sets up is nobody's stream.
     let script = Script { tokens: EVENTS, per_read: 1, held: false };
     Load::new(setup, Canned::new(script)).call();
@@ -82,12 +100,12 @@ fn held(setup: Setup) -> f64 {
         }
         streams
     });
-    if let Some(llmobs) = &load.llmobs {
-        llmobs.flush(Duration::from_secs(10)).expect("sinks take all");
-    }
-    let after = resident();
+    let added = || (resident() - before) / STREAMS as f64;
+    let after = added();
+    std::thread::sleep(LATER);
+    let later = added();
     drop(streams);
-    (after - before) / STREAMS as f64
+    [after, later]
 }
 
 /// Resident memory of this process; zero where the system does not tell.

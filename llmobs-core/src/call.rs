@@ -323,7 +323,7 @@ impl Attempt {
                 state.body = Body::Open;
             }
         });
-        let mut tap = Tap::new(self.call, self.number, now, late);
+        let mut tap = Tap::new(self.call, self.number, late);
         tap.head(now, status, headers);
         tap
     }

@@ -73,6 +73,11 @@ impl<T> Queue<T> {
         self.bytes.fetch_sub(n, Ordering::Relaxed);
     }
 
+    /// Whether room for payload is taken anywhere.
+    pub(crate) fn has_bytes(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) > 0
+    }
+
     /// Appends an item, whose room was set aside before. Gives it back when nobody will read it.
     pub(crate) fn push(&self, item: T) -> Result<(), T> {
         let mut shared = lock(&self.items);

@@ -14,6 +14,7 @@ mod reader;
 mod report;
 mod room;
 mod steps;
+mod sweep;
 mod waiting;
 
 use std::collections::{HashMap, VecDeque};
@@ -58,7 +59,9 @@ pub(crate) struct Worker {
     prices: PriceTable,
     processors: Vec<Box<dyn Processor>>,
     /// Calls that have not ended, by number.
-    open: HashMap<u64, CallFold>,
+    open: HashMap<u64, Box<CallFold>>,
+    /// When the taps of open calls are looked at next.
+    next_sweep: u64,
     /// Steps that have ended, and wait for calls below them to end, by their group.
     held: HashMap<u64, Box<OpenStep>>,
     /// Traces that wait to be sampled.
@@ -83,6 +86,7 @@ impl Worker {
             prices,
             processors,
             open: HashMap::new(),
+            next_sweep: 0,
             held: HashMap::new(),
             traces: None,
             idles: Vec::new(),
@@ -143,6 +147,9 @@ impl Worker {
             let recorder = self.recorder.clone();
             // Asked before, since what is pushed after an idle wait may be the last before the end.
             let closed = recorder.queue().is_closed();
+            if !closed {
+                self.sweep();
+            }
             // Before the first of them is made, so that none is taken for younger than it is.
             self.forbidden = recorder.times_forbidden();
             recorder.queue().take(&mut items, self.patience());
@@ -207,7 +214,7 @@ impl Worker {
                 }
                 chain(call.group()).for_each(|group| group.opened());
                 self.recorder.shared().open_calls.opened(&call);
-                self.open.insert(number, CallFold::new(call));
+                self.open.insert(number, Box::new(CallFold::new(call)));
             }
             Message::Piece { call, attempt, buffer } => {
                 if let Some(fold) = self.open.get_mut(&call.number) {
@@ -237,7 +244,7 @@ impl Worker {
                 self.sample(|traces, now, out| traces.ended(trace, now, out));
             }
             Message::Forget => {
-                self.open.values_mut().for_each(CallFold::forget);
+                self.open.values_mut().for_each(|fold| fold.forget());
                 self.held.values_mut().for_each(|step| step.forget_content());
                 if let Some(traces) = &mut self.traces {
                     traces.forget_content();
@@ -249,7 +256,7 @@ impl Worker {
         }
     }
 
-    fn finish_call(&mut self, fold: CallFold) {
+    fn finish_call(&mut self, fold: Box<CallFold>) {
         let (span, call) = (fold.span(), fold.call());
         let trace = span.identity.trace_id;
         self.recorder.shared().open_calls.ended(&call);

@@ -1,9 +1,11 @@
 //! What adapters for `reqwest` share.
 
+use std::cell::Cell;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use http::Extensions;
 use http::response::Parts;
 use http_body::Body as _;
 use llmobs_core::{Call, CallRef, CallStart, Recorder, Target, TransportError};
@@ -63,17 +65,31 @@ pub fn in_memory(request: &mut Request) -> Option<Bytes> {
     Some(bytes)
 }
 
+thread_local! {
+    /// An empty map that has had room for one entry.
+    static SPARE: Cell<Option<Extensions>> = const { Cell::new(None) };
+}
+
 /// The response with another body, made of its own by `wrap`, and otherwise as it was.
 pub fn with_body(response: Response, wrap: impl FnOnce(&mut Parts, Body) -> Body) -> Response {
-    // A response that goes through `http::Response` loses its URL unless it is put back this way.
-    let url = http::Response::builder().url(response.url().clone()).body(());
+    let url = response.url().clone();
     let response: http::Response<Body> = response.into();
     let (mut parts, body) = response.into_parts();
-    if let Ok(url) = url {
-        parts.extensions.extend(url.into_parts().0.extensions);
-    }
     let body = wrap(&mut parts, body);
-    http::Response::from_parts(parts, body).into()
+    // A response that goes through `http::Response` loses its URL unless an extension says it. The
+    // map for that one is used again: its own would take two allocations for each answer.
+    let mut carrier = http::Response::builder();
+    let spare = SPARE.try_with(Cell::take).ok().flatten();
+    if let Some((spare, room)) = spare.zip(carrier.extensions_mut()) {
+        *room = spare;
+    }
+    let carrier = carrier.url(url).body(()).map(|carrier| carrier.into_parts().0.extensions);
+    let own = std::mem::replace(&mut parts.extensions, carrier.unwrap_or_default());
+    let mut response = Response::from(http::Response::from_parts(parts, body));
+    let mut spare = std::mem::replace(response.extensions_mut(), own);
+    spare.clear();
+    let _ = SPARE.try_with(|place| place.set(Some(spare)));
+    response
 }
 
 /// What kind of failure an error is. Its text is never looked at: it may quote content.

@@ -1,10 +1,11 @@
 //! What the hot path does with a body: note the time, keep the bytes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{BodyEnd, CallRef};
+use super::{BodyEnd, CallRef, CallShared};
 use crate::queue::{BUFFER, lock};
 use crate::recorder::contained;
 use crate::worker::Message;
@@ -24,12 +25,11 @@ const PREFIX: usize = 1 + 8 + 4;
 /// Watches one response body.
 ///
 /// [`data`](Tap::data) reads the clock and copies the bytes into a buffer that goes to the worker
-/// when it is full or old. Nothing is parsed here. Dropping the tap means the reader has left.
+/// when it is full or old; where nothing more comes, the worker takes it. Nothing is parsed here.
+/// Dropping the tap means the reader has left.
 pub struct Tap {
     call: CallRef,
     attempt: u32,
-    /// When the last buffer went to the worker.
-    sent: u64,
     /// Bytes not kept since the last frame that was.
     missing: u64,
     /// Set for a body that is only counted.
@@ -51,10 +51,13 @@ pub(super) struct Rest {
     pub(super) counted: Option<Counted>,
 }
 
-/// What a tap keeps back. It is the call's, so that a recorder that shuts down finds it there.
+/// What a tap keeps back. It is the call's, so that the worker finds it there: when it has been kept
+/// back for long, and when a recorder shuts down.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     attempt: u32,
+    /// When the first of it came.
+    since: u64,
     /// Empty when nothing is kept back; else of the pool, with room reserved in the queue.
     buffer: Vec<u8>,
 }
@@ -66,22 +69,50 @@ impl Held {
         (!buffer.is_empty()).then_some((self.attempt, buffer))
     }
 
-    /// Adds a read to what is kept back; `false` where it cannot join.
-    fn join(&mut self, attempt: u32, now: u64, bytes: &[u8]) -> bool {
+    /// Adds a read to what is kept back. Gives that away where it is old by then, and the read back
+    /// where it cannot join.
+    fn join(&mut self, attempt: u32, now: u64, bytes: &[u8]) -> Joined {
         let joins = self.attempt == attempt
             && !self.buffer.is_empty()
             && self.buffer.len() + PREFIX + bytes.len() <= BUFFER;
-        if joins {
-            read(&mut self.buffer, now, bytes);
+        if !joins {
+            return Joined::No;
         }
-        joins
+        read(&mut self.buffer, now, bytes);
+        if self.is_old(now) { Joined::Last(self.take()) } else { Joined::Yes }
     }
+
+    fn is_old(&self, now: u64) -> bool {
+        now.saturating_sub(self.since) >= HOLD_NANOS
+    }
+
+    /// Sends what has been kept back for long. Whoever asks holds the lock meanwhile, so that it
+    /// comes after all that was sent before it, and before all that is sent after it.
+    pub(crate) fn send_old(&mut self, call: &Arc<CallShared>, now: u64) {
+        if self.buffer.is_empty() || !self.is_old(now) {
+            return;
+        }
+        let (attempt, buffer) = (self.attempt, std::mem::take(&mut self.buffer));
+        let message = Message::Piece { call: Arc::clone(call), attempt, buffer };
+        // Nobody reads what comes after the end of the queue, but whoever ends it looks here.
+        if let Err(Message::Piece { buffer, .. }) = call.recorder.queue().push(message) {
+            self.buffer = buffer;
+        }
+    }
+}
+
+/// What has become of a read.
+enum Joined {
+    No,
+    Yes,
+    /// It was the last before all of it is sent.
+    Last(Option<(u32, Vec<u8>)>),
 }
 
 impl Tap {
     /// A tap that watches, unless the body is nobody's from the start: it has `ended` then.
-    pub(super) fn new(call: CallRef, attempt: u32, now: u64, ended: bool) -> Self {
-        Self { call, attempt, sent: now, missing: 0, counted: None, ended }
+    pub(super) fn new(call: CallRef, attempt: u32, ended: bool) -> Self {
+        Self { call, attempt, missing: 0, counted: None, ended }
     }
 
     pub(super) fn head<'h>(
@@ -93,7 +124,7 @@ impl Tap {
         if self.ended {
             return;
         }
-        let Some(mut buffer) = self.begin(now) else {
+        let Some(mut buffer) = self.begin() else {
             self.count_if_binary(headers.find(is_content_type));
             return;
         };
@@ -121,11 +152,11 @@ impl Tap {
         if let Some(place) = buffer.get_mut(start + 9..start + PREFIX) {
             place.copy_from_slice(&len.to_le_bytes());
         }
-        self.hold(buffer);
+        self.hold(now, buffer);
         self.count_if_binary(content_type);
         if self.counted.is_some() {
             // Nothing will come to fill the buffer.
-            self.flush(now);
+            self.flush();
         }
     }
 
@@ -170,16 +201,16 @@ impl Tap {
 
     fn small(&mut self, now: u64, bytes: &[u8]) {
         let joined = lock(&self.call.0.held).join(self.attempt, now, bytes);
-        if !joined {
-            let Some(mut buffer) = self.begin(now) else {
-                self.miss(bytes.len());
-                return;
-            };
-            read(&mut buffer, now, bytes);
-            self.hold(buffer);
-        }
-        if now.saturating_sub(self.sent) >= HOLD_NANOS {
-            self.flush(now);
+        match joined {
+            Joined::Yes => {}
+            Joined::Last(held) => self.send(held),
+            Joined::No => match self.begin() {
+                Some(mut buffer) => {
+                    read(&mut buffer, now, bytes);
+                    self.hold(now, buffer);
+                }
+                None => self.miss(bytes.len()),
+            },
         }
     }
 
@@ -189,19 +220,15 @@ impl Tap {
             return;
         }
         let now = self.call.0.recorder.elapsed();
-        self.flush(now);
+        self.flush();
         let rest = Rest { missing: self.missing, counted: self.counted };
         self.call.0.body_ended(self.attempt, end, rest, now);
     }
 
     /// A buffer to fill and [`hold`](Self::hold), after all that was kept back; `None` when there
     /// is no room for one.
-    fn begin(&mut self, now: u64) -> Option<Vec<u8>> {
-        let held = lock(&self.call.0.held).take();
-        if held.is_some() {
-            self.sent = now;
-        }
-        self.send(held);
+    fn begin(&mut self) -> Option<Vec<u8>> {
+        self.flush();
         let recorder = &self.call.0.recorder;
         if !recorder.queue().reserve_bytes(BUFFER) {
             return None;
@@ -215,8 +242,8 @@ impl Tap {
     }
 
     /// Keeps a buffer back, for more to join it.
-    fn hold(&self, buffer: Vec<u8>) {
-        let held = Held { attempt: self.attempt, buffer };
+    fn hold(&self, since: u64, buffer: Vec<u8>) {
+        let held = Held { attempt: self.attempt, since, buffer };
         // Another attempt may have come between.
         let other = std::mem::replace(&mut *lock(&self.call.0.held), held).take();
         self.send(other);
@@ -225,16 +252,16 @@ impl Tap {
     fn large(&mut self, now: u64, bytes: &Bytes) {
         // What is missing before these bytes is told before them, or they are missing too.
         let told = self.missing == 0
-            || self.begin(now).is_some_and(|buffer| {
-                self.hold(buffer);
+            || self.begin().is_some_and(|buffer| {
+                self.hold(now, buffer);
                 true
             });
-        self.flush(now);
+        self.flush();
         if !told || !self.call.0.recorder.queue().reserve_bytes(bytes.len()) {
             self.miss(bytes.len());
             return;
         }
-        let (call, attempt) = (std::sync::Arc::clone(&self.call.0), self.attempt);
+        let (call, attempt) = (Arc::clone(&self.call.0), self.attempt);
         let message = Message::Large { call, attempt, at: now, bytes: bytes.clone() };
         self.call.0.recorder.send(message);
     }
@@ -244,15 +271,14 @@ impl Tap {
         self.call.0.recorder.count_missing(len as u64);
     }
 
-    fn flush(&mut self, now: u64) {
-        self.sent = now;
+    fn flush(&self) {
         let held = lock(&self.call.0.held).take();
         self.send(held);
     }
 
     fn send(&self, held: Option<(u32, Vec<u8>)>) {
         let Some((attempt, buffer)) = held else { return };
-        let call = std::sync::Arc::clone(&self.call.0);
+        let call = Arc::clone(&self.call.0);
         self.call.0.recorder.send(Message::Piece { call, attempt, buffer });
     }
 }

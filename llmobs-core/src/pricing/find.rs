@@ -1,6 +1,7 @@
 //! Which price a call has.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 
 use crate::record::{Amount, Record, Term};
 use crate::time::Timestamp;
@@ -147,11 +148,44 @@ impl Table {
 impl Models {
     /// The whole name before the longest beginning.
     fn find(&self, name: &str, record: &Record, elsewhere: bool) -> Option<&Entry> {
-        let ends = name.char_indices().map(|(at, _)| at).chain([name.len()]).rev();
-        let beginnings = ends.filter_map(|end| self.beginnings.get(name.get(..end)?));
+        let beginnings = Beginnings { of: &self.beginnings, up_to: Bound::Included(name) };
         let mut entries = self.exact.get(name).into_iter().chain(beginnings).flatten();
         entries.find(|entry| entry.holds(record, elsewhere))
     }
+}
+
+/// What is known of the beginnings of a name, the longest first.
+struct Beginnings<'m, 'n> {
+    of: &'m BTreeMap<String, Vec<Entry>>,
+    up_to: Bound<&'n str>,
+}
+
+impl<'m> Iterator for Beginnings<'m, '_> {
+    type Item = &'m Vec<Entry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // A beginning of the name is also one of all that stands between the two in order, so that
+        // the nearest before the name shows how much of the name is left.
+        loop {
+            let (Bound::Included(name) | Bound::Excluded(name)) = self.up_to else { return None };
+            let (near, entries) =
+                self.of.range::<str, _>((Bound::Unbounded, self.up_to)).next_back()?;
+            let common = common(name, near);
+            let left = name.get(..common)?;
+            if common == near.len() {
+                self.up_to = Bound::Excluded(left);
+                return Some(entries);
+            }
+            self.up_to = Bound::Included(left);
+        }
+    }
+}
+
+/// Length of what two texts begin with.
+fn common(one: &str, other: &str) -> usize {
+    let same = |((_, a), b): &((usize, char), char)| a == b;
+    let last = one.char_indices().zip(other.chars()).take_while(same).last();
+    last.map_or(0, |((at, c), _)| at + c.len_utf8())
 }
 
 /// Whether a model's name is another's with a date or a number behind it.

@@ -133,17 +133,17 @@ impl Account {
         }
         let gaps = &mut self.gaps[..];
         let n = gaps.len();
-        // From the highest down, each among those below the last: only these are put in their places.
-        let mut below = n;
+        // From the middle up, each among those from the last on: few are put in their places.
+        let mut from = 0;
         let mut at = |share: f64| {
             let rank = ((share * n as f64).ceil() as usize).clamp(1, n) - 1;
-            let (_, gap, _) = gaps.get_mut(..below)?.select_nth_unstable(rank);
-            below = rank + 1;
+            let (_, gap, _) = gaps.get_mut(from..)?.select_nth_unstable(rank - from);
+            from = rank;
             Some(millis(*gap))
         };
-        latency.gap_p99_ms = at(0.99);
-        latency.gap_p95_ms = at(0.95);
         latency.gap_p50_ms = at(0.50);
+        latency.gap_p95_ms = at(0.95);
+        latency.gap_p99_ms = at(0.99);
         latency.gaps = Some(self.n_gaps);
         latency.gap_max_ms = Some(millis(self.max_gap));
     }

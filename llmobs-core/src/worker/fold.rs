@@ -92,6 +92,11 @@ impl CallFold {
         lock(&self.call.held).take()
     }
 
+    /// Has the call's tap send what it has kept back for long.
+    pub(crate) fn send_old(&self, now: u64) {
+        lock(&self.call.held).send_old(&self.call, now);
+    }
+
     /// Drops the content kept so far, and keeps no more.
     pub(crate) fn forget(&mut self) {
         self.call.forbid_content();
@@ -161,7 +166,7 @@ impl CallFold {
     }
 
     /// The record of the call; `None` when a decoder panicked over it.
-    pub(crate) fn finish(mut self) -> Option<Record> {
+    pub(crate) fn finish(mut self: Box<Self>) -> Option<Record> {
         self.request();
         if self.panicked {
             discard(self);

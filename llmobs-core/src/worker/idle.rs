@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::sweep::PAUSE;
 use super::{IDLE, Worker};
 
 /// How often somebody who waits for operations to end is remembered, should nothing else do so.
@@ -10,7 +11,8 @@ const WATCH: Duration = Duration::from_millis(50);
 impl Worker {
     /// Longest sleep without anything to do.
     pub(super) fn patience(&self) -> Duration {
-        let idle = if self.idles.is_empty() { IDLE } else { WATCH };
+        let idle = if self.open.is_empty() { IDLE } else { PAUSE };
+        let idle = if self.idles.is_empty() { idle } else { WATCH };
         self.traces.as_ref().map_or(idle, |traces| traces.idle(idle))
     }
 

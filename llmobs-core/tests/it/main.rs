@@ -19,6 +19,7 @@ mod pricing;
 mod prompts;
 mod propagation;
 mod providers;
+mod quiet;
 mod redact;
 mod reporting;
 mod sampling;

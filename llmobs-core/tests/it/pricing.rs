@@ -216,6 +216,27 @@ fn the_most_specific_name_has_the_price() {
 }
 
 #[test]
+fn the_longest_beginning_of_a_name_has_the_price() {
+    let beginnings = ["m", "m-", "m-a", "m-abc", "m-ac", "m-b", "ma", "mü", "mü-1", "müä"];
+    let prices = beginnings.iter().zip(2_u32..).map(|(beginning, input)| {
+        let input = input.to_string();
+        json!({ "models": [format!("{beginning}*")], "price": { "input": input, "output": "0" } })
+    });
+    let table = table(prices.collect());
+    let names = [
+        "m", "mb", "m-", "m-abb", "m-abcd", "m-ad", "m-b", "mü", "mü-2", "mü-12", "müö", "mø", "n",
+        "",
+    ];
+    for name in names {
+        let of_name = beginnings.iter().zip(2_u32..).filter(|(it, _)| name.starts_with(*it));
+        let expected = of_name.max_by_key(|(it, _)| it.len()).map(|(_, input)| f64::from(input));
+        let cost = table.price(&Record { model: Some(name.into()), ..call() });
+        let cost = cost.map(|cost| cost.total.nanos() as f64 / 1e6);
+        assert_eq!(cost, expected, "{name}");
+    }
+}
+
+#[test]
 fn a_dated_version_that_is_not_listed_costs_what_its_model_does() {
     let answered = |version: &str| Record { model_version: Some(version.into()), ..call() };
     for version in ["m", "m-2026-01-01", "m-0709", "m-002", "m@20260101"] {

@@ -1,0 +1,94 @@
+//! Streams that have gone quiet.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use bytes::Bytes;
+use llmobs_core::testing::Recording;
+use llmobs_core::{
+    BodyEnd, CallStart, Capture, Closing, Decoder, Event, EventFacts, Fold, Record, Route, Tap,
+    Target,
+};
+
+/// Tells of each event as the worker reads it.
+#[derive(Clone, Debug)]
+struct Telling(Sender<String>);
+
+impl Decoder for Telling {
+    fn route(&self, _: &Target<'_>) -> Option<Route> {
+        Some(Route { operation: "chat", api: "telling", provider: None })
+    }
+
+    fn request(&self, _: &Route, _: &[u8], _: Capture, _: &mut Record) {}
+
+    fn fold(&self, _: &Route, _: &Record, _: Capture) -> Box<dyn Fold> {
+        Box::new(self.clone())
+    }
+}
+
+impl Fold for Telling {
+    fn event(&mut self, event: &Event<'_>) -> EventFacts {
+        self.0.send(String::from_utf8_lossy(event.data).into_owned()).expect("the test listens");
+        EventFacts { output: true, ..EventFacts::default() }
+    }
+
+    fn body(&mut self, _: &[u8]) -> bool {
+        true
+    }
+
+    fn finish(self: Box<Self>, _: &mut Record) -> Closing {
+        Closing::default()
+    }
+}
+
+fn telling() -> (Recording, Receiver<String>) {
+    let (tell, told) = channel();
+    (Recording::with(|builder| builder.decoder(Telling(tell))), told)
+}
+
+fn open(recording: &Recording) -> Tap {
+    let target = Target { method: "POST", host: "localhost", port: Some(80), path: "/chat" };
+    let call = recording.recorder().call(CallStart { target, body: None, body_len: None });
+    let call = call.expect("there is room");
+    let tap = call.handle().attempt().headers(200, std::iter::empty());
+    call.returned();
+    tap
+}
+
+fn next(told: &Receiver<String>) -> String {
+    told.recv_timeout(Duration::from_secs(60)).expect("the worker reads on")
+}
+
+#[test]
+fn what_a_quiet_stream_has_sent_is_read_while_it_is_quiet() {
+    let (recording, told) = telling();
+    let mut tap = open(&recording);
+    for n in 0..3 {
+        tap.data(&Bytes::from(format!("data: {n}\n\ndata: {n}+\n\n")));
+        recording.clock().advance(Duration::from_millis(200));
+        assert_eq!([next(&told), next(&told)], [format!("{n}"), format!("{n}+")]);
+    }
+    tap.end(BodyEnd::Complete);
+    let record = recording.records().pop().expect("a record");
+    assert_eq!(record.wire.and_then(|wire| wire.events), Some(6));
+}
+
+#[test]
+fn reads_stay_in_order_whoever_sends_them() {
+    let (recording, told) = telling();
+    let mut tap = open(&recording);
+    // Sent when they are full, when they are old, and by the worker, in turns.
+    let fill = "x".repeat(700);
+    for n in 0..2_000_u32 {
+        tap.data(&Bytes::from(format!("data: {n} {fill}\n\n")));
+        recording.clock().advance(Duration::from_millis(u64::from(n % 17)));
+        if n % 100 == 99 {
+            recording.clock().advance(Duration::from_millis(200));
+            std::thread::yield_now();
+        }
+    }
+    tap.end(BodyEnd::Complete);
+    let read = (0..2_000).map(|_| next(&told).split(' ').next().map(str::to_owned));
+    assert!(read.eq((0..2_000).map(|n| Some(n.to_string()))), "out of order");
+    assert_eq!(recording.records().pop().expect("a record").cut, None);
+}
