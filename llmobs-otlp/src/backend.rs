@@ -23,7 +23,8 @@ use self::ids::{identity, remote_context, span_context};
 use self::parent::{Parent, Source};
 pub(crate) use self::sampler::{Sampler, Share};
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
-use crate::span::SpanView;
+use crate::attributes::Attribute;
+use crate::span::{SpanView, shown};
 use crate::style::Style;
 
 /// Spans where OpenTelemetry is, or may be.
@@ -199,7 +200,8 @@ impl TraceBackend for OtelBackend {
             span.end();
             return;
         };
-        if let Some(view) = SpanView::of(record, &self.style).filter(|_| span.is_recording()) {
+        let shown = shown(record, &self.style);
+        if let Some(view) = SpanView::of(&shown, &self.style).filter(|_| span.is_recording()) {
             span.update_name(view.name);
             // The SDK keeps both values of a key that is set twice.
             let mut attributes = view.attributes;
@@ -209,7 +211,7 @@ impl TraceBackend for OtelBackend {
                 attribute::OPERATION_NAME => !described,
                 key => !(call && STARTED.contains(&key)),
             });
-            span.set_attributes(attributes);
+            span.set_attributes(attributes.into_iter().map(Attribute::into_pair));
             if let Some(description) = view.error {
                 span.set_status(Status::error(description));
             }

@@ -1,15 +1,21 @@
 //! The sink of the own pipeline: records as spans, over OTLP.
 
 mod encode;
+mod wire;
 
+use bytes::BytesMut;
 use llmobs_core::{Batch, Sink, SinkError};
-use prost::Message;
 
 use self::encode::span;
 use crate::mode::ModeCell;
 use crate::resource::Resource;
 use crate::style::Style;
 use crate::transport::{Endpoint, Shipper};
+
+/// Bytes that spans share.
+const CHUNK: usize = 64 << 10;
+/// Bytes that are there for a span before it is written; longer ones make more room.
+const ROOM: usize = 4 << 10;
 
 /// Exports records as spans; see [`Otlp::install`](crate::Otlp::install).
 ///
@@ -43,8 +49,11 @@ impl Sink for OtlpSink {
             return Ok(());
         }
         let style = &self.style;
+        // Spans lie side by side: one each would take an allocation that is not grown into.
+        let mut buffer = BytesMut::with_capacity(CHUNK);
         self.shipper.ship(batch.records, |record, items| {
-            items.extend(span(record, style).map(|span| span.encode_to_vec().into()));
+            buffer.reserve(ROOM);
+            items.extend(span(record, style, &mut buffer).map(|()| buffer.split().freeze()));
         })
     }
 

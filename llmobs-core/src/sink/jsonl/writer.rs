@@ -28,7 +28,10 @@ impl<W: Write> JsonLinesWriter<W> {
 impl<W: Write + Send + 'static> Sink for JsonLinesWriter<W> {
     fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
         self.lines.encode(batch)?;
-        let lines = if self.started { self.lines.records() } else { self.lines.all() };
+        if !self.started {
+            self.lines.begin(batch)?;
+        }
+        let lines = self.lines.bytes();
         let failed = |err| SinkError::retryable("the writer takes no more").caused_by(err);
         let mut done = 0;
         if let Some(part) = &self.part {
