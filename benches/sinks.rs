@@ -97,12 +97,7 @@ fn spans() {
 }
 
 /// Nanoseconds of CPU each span took, by the number that arrived.
-fn exported(
-    side: Side,
-    collector: &mut Collector,
-    records: &[Record],
-    spans: &[SpanData],
-) -> f64 {
+fn exported(side: Side, collector: &mut Collector, records: &[Record], spans: &[SpanData]) -> f64 {
     let before = collector.spans();
     let took = match side {
         Side::SdkReady => {

@@ -129,7 +129,8 @@ fn exchanges(stream: TcpStream, mut handle: impl FnMut(&[u8])) {
             return;
         }
         handle(&body);
-        let answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n";
+        let answer =
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n";
         if reader.get_mut().write_all(answer).is_err() {
             return;
         }

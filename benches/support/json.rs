@@ -22,8 +22,8 @@ pub(crate) fn report() {
     );
     println!("|---|--:|--:|--:|--:|--:|--:|--:|");
     for batch in [2_048, 64, 1] {
-        let threads = callgrind::available()
-            .then(|| callgrind::run(&["json".to_owned(), batch.to_string()]));
+        let threads =
+            callgrind::available().then(|| callgrind::run(&["json".to_owned(), batch.to_string()]));
         for (name, to_file) in [("to a file", true), ("thrown away", false)] {
             let mut best = [f64::MAX; 2];
             for _ in 0..TURNS {

@@ -30,7 +30,7 @@ pub(crate) struct Attribute<'r> {
 }
 
 /// Which keys may be there already: most are told from all others without looking through the list.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Keys([u64; 4]);
 
 impl<'r> Attributes<'r> {
@@ -50,7 +50,8 @@ impl<'r> Attributes<'r> {
             return;
         };
         let text = key.as_str();
-        if self.keys.may_have(text) && self.list.iter().any(|known| known.key.as_str() == text) {
+        let seen = self.keys.seen(text);
+        if seen && self.list.iter().any(|known| known.key.as_str() == text) {
             return;
         }
         if self.list.len() == MOST {
@@ -60,7 +61,6 @@ impl<'r> Attributes<'r> {
         if self.list.capacity() == 0 {
             self.list.reserve(USUAL);
         }
-        self.keys.add(text);
         self.list.push(Attribute { key, value: cleaned(value, form), form });
     }
 
@@ -112,25 +112,16 @@ impl Attribute<'_> {
 }
 
 impl Keys {
-    /// The word and the bit of a key: what tells ours apart is their lengths and their ends.
-    fn place(key: &str) -> (usize, u64) {
-        let mix = |hash: u32, byte: &u8| hash.wrapping_mul(31).wrapping_add(u32::from(*byte));
-        let end = key.len().saturating_sub(8);
-        let end = key.as_bytes().get(end..).unwrap_or_default();
-        let hash = end.iter().fold(key.len() as u32, mix).wrapping_mul(0x9e37_79b9) >> 24;
-        ((hash >> 6) as usize, 1 << (hash & 63))
-    }
-
-    fn may_have(self, key: &str) -> bool {
-        let (word, bit) = Self::place(key);
-        self.0.get(word).is_some_and(|bits| bits & bit != 0)
-    }
-
-    fn add(&mut self, key: &str) {
-        let (word, bit) = Self::place(key);
-        if let Some(bits) = self.0.get_mut(word) {
-            *bits |= bit;
-        }
+    /// Whether the key may have been seen before; from now on it has.
+    fn seen(&mut self, key: &str) -> bool {
+        // What tells ours apart is their lengths and their ends.
+        let end = key.as_bytes().last_chunk().map_or(0, |end| u32::from_le_bytes(*end));
+        let hash = (end ^ key.len() as u32).wrapping_mul(0x9e37_79b9) >> 24;
+        let bit = 1 << (hash & 63);
+        let Some(word) = self.0.get_mut((hash >> 6) as usize) else { return true };
+        let seen = *word & bit != 0;
+        *word |= bit;
+        seen
     }
 }
 

@@ -22,8 +22,8 @@ use opentelemetry::{Context, KeyValue, global};
 use self::ids::{identity, remote_context, span_context};
 use self::parent::{Parent, Source};
 pub(crate) use self::sampler::{Sampler, Share};
-use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::attributes::Attribute;
+use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::span::{SpanView, shown};
 use crate::style::Style;
 

@@ -14,8 +14,6 @@ use crate::transport::{Endpoint, Shipper};
 
 /// Bytes that spans share.
 const CHUNK: usize = 64 << 10;
-/// Bytes that are there for a span before it is written; longer ones make more room.
-const ROOM: usize = 4 << 10;
 
 /// Exports records as spans; see [`Otlp::install`](crate::Otlp::install).
 ///
@@ -49,11 +47,14 @@ impl Sink for OtlpSink {
             return Ok(());
         }
         let style = &self.style;
-        // Spans lie side by side: one each would take an allocation that is not grown into.
-        let mut buffer = BytesMut::with_capacity(CHUNK);
+        // Spans lie side by side, many in an allocation.
+        let (mut one, mut all) = (Vec::new(), BytesMut::with_capacity(CHUNK));
         self.shipper.ship(batch.records, |record, items| {
-            buffer.reserve(ROOM);
-            items.extend(span(record, style, &mut buffer).map(|()| buffer.split().freeze()));
+            one.clear();
+            items.extend(span(record, style, &mut one).map(|()| {
+                all.extend_from_slice(&one);
+                all.split().freeze()
+            }));
         })
     }
 

@@ -177,7 +177,7 @@ pub(crate) fn tags<'r>(record: &'r Record, out: &mut Attributes<'r>) {
 /// `operation` and what it was done with, or the operation alone.
 fn titled(operation: &str, object: Option<&String>) -> String {
     match object {
-        Some(object) => format!("{operation} {object}"),
+        Some(object) => [operation, " ", object].concat(),
         None => operation.to_owned(),
     }
 }

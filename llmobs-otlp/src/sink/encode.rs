@@ -1,10 +1,9 @@
 //! Records as spans on the wire.
 
-use bytes::BufMut;
 use llmobs_core::{Record, SpanKind};
+use opentelemetry_proto::tonic::trace::v1::Status;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind as WireKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use opentelemetry_proto::tonic::trace::v1::Status;
 use prost::Message;
 
 use super::wire;
@@ -16,7 +15,7 @@ const SAMPLED: u32 = 1;
 
 /// Writes the span of a record; `None`, and nothing is written, when it is none, or is not to be
 /// exported.
-pub(super) fn span(record: &Record, style: &Style, out: &mut impl BufMut) -> Option<()> {
+pub(super) fn span(record: &Record, style: &Style, out: &mut Vec<u8>) -> Option<()> {
     if record.unsampled {
         return None;
     }

@@ -4,8 +4,7 @@
 //! becomes of them. The numbers are the fields of `opentelemetry.proto.trace.v1.Span` and
 //! `opentelemetry.proto.common.v1.AnyValue`; the tests read what is written with the generated types.
 
-use bytes::BufMut;
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use prost::encoding::{WireType, encoded_len_varint};
 
 use crate::attributes::{Attribute, Text, Value};
 
@@ -14,32 +13,45 @@ const KEY: usize = 1;
 const FIXED64: usize = KEY + 8;
 
 /// Writes bytes or a text, unless there are none.
-pub(super) fn bytes(tag: u32, bytes: &[u8], out: &mut impl BufMut) {
+pub(super) fn bytes(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
     if !bytes.is_empty() {
         delimited(tag, bytes.len(), out);
-        out.put_slice(bytes);
+        out.extend_from_slice(bytes);
     }
 }
 
 /// Writes the beginning of a message of this length.
-pub(super) fn delimited(tag: u32, len: usize, out: &mut impl BufMut) {
-    encode_key(tag, WireType::LengthDelimited, out);
-    encode_varint(len as u64, out);
+pub(super) fn delimited(tag: u32, len: usize, out: &mut Vec<u8>) {
+    key(tag, WireType::LengthDelimited, out);
+    raw(len as u64, out);
 }
 
-pub(super) fn varint(tag: u32, number: u64, out: &mut impl BufMut) {
-    encode_key(tag, WireType::Varint, out);
-    encode_varint(number, out);
+pub(super) fn varint(tag: u32, number: u64, out: &mut Vec<u8>) {
+    key(tag, WireType::Varint, out);
+    raw(number, out);
 }
 
-pub(super) fn fixed64(tag: u32, number: u64, out: &mut impl BufMut) {
-    encode_key(tag, WireType::SixtyFourBit, out);
-    out.put_u64_le(number);
+pub(super) fn fixed64(tag: u32, number: u64, out: &mut Vec<u8>) {
+    key(tag, WireType::SixtyFourBit, out);
+    out.extend_from_slice(&number.to_le_bytes());
 }
 
-pub(super) fn fixed32(tag: u32, number: u32, out: &mut impl BufMut) {
-    encode_key(tag, WireType::ThirtyTwoBit, out);
-    out.put_u32_le(number);
+pub(super) fn fixed32(tag: u32, number: u32, out: &mut Vec<u8>) {
+    key(tag, WireType::ThirtyTwoBit, out);
+    out.extend_from_slice(&number.to_le_bytes());
+}
+
+fn key(tag: u32, wire_type: WireType, out: &mut Vec<u8>) {
+    raw(u64::from(tag << 3 | wire_type as u32), out);
+}
+
+/// A number in as many bytes as it takes: one, as a rule.
+fn raw(mut number: u64, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
 }
 
 /// Bytes of a field with its key and its length.
@@ -48,7 +60,7 @@ fn field(len: usize) -> usize {
 }
 
 /// Writes an attribute, a `KeyValue`.
-pub(super) fn attribute(tag: u32, attribute: &Attribute<'_>, out: &mut impl BufMut) {
+pub(super) fn attribute(tag: u32, attribute: &Attribute<'_>, out: &mut Vec<u8>) {
     let (key, value) = (attribute.key.as_str(), &attribute.value);
     let list = list(value);
     let len = any(value, list);
@@ -78,9 +90,9 @@ pub(super) fn attribute(tag: u32, attribute: &Attribute<'_>, out: &mut impl BufM
 }
 
 /// A text that is there although it may be empty.
-fn one(text: &Text<'_>, out: &mut impl BufMut) {
+fn one(text: &Text<'_>, out: &mut Vec<u8>) {
     delimited(1, text.as_str().len(), out);
-    out.put_slice(text.as_str().as_bytes());
+    out.extend_from_slice(text.as_str().as_bytes());
 }
 
 /// Bytes of a value; `list` are those of the items, where it has some.

@@ -31,8 +31,8 @@ fn is_unclean(text: &str) -> bool {
 /// The JSON text without control characters, escaped ones included.
 pub(crate) fn json(json: String) -> String {
     // Most of what looks like an escaped one is none, and is only looked at again.
-    let suspect = is_unclean(&json)
-        || ["\\u00", "\\b", "\\f"].iter().any(|escape| json.contains(escape));
+    let suspect =
+        is_unclean(&json) || ["\\u00", "\\b", "\\f"].iter().any(|escape| json.contains(escape));
     if !suspect {
         return json;
     }

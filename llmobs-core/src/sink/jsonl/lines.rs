@@ -6,7 +6,7 @@ use crate::record::Record;
 use crate::sink::{Batch, SinkError};
 
 /// A buffer that has grown beyond this is not kept for the next batch.
-const KEEP: usize = 1 << 20;
+const KEEP: usize = 4 << 20;
 
 /// One batch, encoded; the buffer is used again for the next.
 #[derive(Debug, Default)]
