@@ -35,7 +35,7 @@ use crate::worker::{FlushRequest, untraced};
 /// Records a sink is offered at once, at most.
 const BATCH: usize = 2_048;
 /// Memory that the records of a batch take, at most, unless it is one record alone.
-const BATCH_BYTES: usize = 4 << 20;
+const BATCH_BYTES: usize = 8 << 20;
 
 /// The worker's end of one sink.
 #[derive(Debug)]

@@ -51,6 +51,17 @@ impl Ids for RandomIds {
     }
 }
 
+/// The bytes in lower-case hex, two digits each; `text` is room for them.
+fn hex<'t>(bytes: &[u8], text: &'t mut [u8]) -> &'t str {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+    let digit = |of: u8| DIGITS.get(usize::from(of)).copied().unwrap_or_default();
+    for (byte, pair) in bytes.iter().zip(text.chunks_exact_mut(2)) {
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xf)]);
+    }
+    std::str::from_utf8(text).unwrap_or_default()
+}
+
 macro_rules! hex_id {
     ($(#[$doc:meta])* $name:ident, $int:ty, $nonzero:ty, $width:literal, $schema:literal) => {
         $(#[$doc])*
@@ -76,7 +87,7 @@ macro_rules! hex_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!("{:0", $width, "x}"), self.0)
+                f.write_str(hex(&self.to_bytes(), &mut [0; $width]))
             }
         }
 
@@ -98,7 +109,7 @@ macro_rules! hex_id {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(hex(&self.to_bytes(), &mut [0; $width]))
             }
         }
 
@@ -160,7 +171,7 @@ impl FromStr for RequestId {
 
 impl Serialize for RequestId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.0.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()))
     }
 }
 

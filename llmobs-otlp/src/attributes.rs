@@ -1,58 +1,78 @@
 //! Attributes of one span, metric point or resource: each key once, the important ones first.
 
-use llmobs_core::Term;
-use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
+mod value;
 
+use llmobs_core::Term;
+use opentelemetry::KeyValue;
+
+pub(crate) use self::value::{Text, Value};
 use crate::span::{Form, clean, limits};
 
 /// Attributes that are held at all.
 const MOST: usize = 1_024;
+/// Attributes that few spans have more of.
+const USUAL: usize = 40;
 
 /// Attributes in the order they were added, which is the order of importance.
 #[derive(Debug, Default)]
-pub(crate) struct Attributes {
-    list: Vec<Attribute>,
+pub(crate) struct Attributes<'r> {
+    list: Vec<Attribute<'r>>,
+    keys: Keys,
     dropped: u32,
 }
 
 /// One attribute, and how it may be shortened.
 #[derive(Debug)]
-pub(crate) struct Attribute {
-    pub(crate) key: Key,
-    pub(crate) value: Value,
+pub(crate) struct Attribute<'r> {
+    pub(crate) key: Text<'r>,
+    pub(crate) value: Value<'r>,
     pub(crate) form: Form,
 }
 
-impl Attributes {
+/// Which keys may be there already: most are told from all others without looking through the list.
+#[derive(Debug, Default)]
+struct Keys([u64; 4]);
+
+impl<'r> Attributes<'r> {
     /// Adds an attribute that is not there yet. One without a key counts as dropped.
-    pub(crate) fn push(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
+    pub(crate) fn push(&mut self, key: impl Into<Text<'r>>, value: impl Into<Value<'r>>) {
         self.add(key.into(), value.into(), Form::Text);
     }
 
     /// Adds a JSON text, which stays one however short it has to be.
-    pub(crate) fn json(&mut self, key: impl Into<Key>, json: String, form: Form) {
+    pub(crate) fn json(&mut self, key: impl Into<Text<'r>>, json: String, form: Form) {
         self.add(key.into(), json.into(), form);
     }
 
-    fn add(&mut self, key: Key, value: Value, form: Form) {
-        match limits::key(key) {
-            Some(key) if self.list.iter().any(|known| known.key == key) => {}
-            Some(key) if self.list.len() < MOST => {
-                self.list.push(Attribute { key, value: cleaned(value, form), form });
-            }
-            _ => self.dropped += 1,
+    fn add(&mut self, key: Text<'r>, value: Value<'r>, form: Form) {
+        let Some(key) = limits::key(key) else {
+            self.dropped += 1;
+            return;
+        };
+        let text = key.as_str();
+        let seen = self.keys.seen(text);
+        if seen && self.list.iter().any(|known| known.key.as_str() == text) {
+            return;
+        }
+        if self.list.len() == MOST {
+            self.dropped += 1;
+            return;
+        }
+        if self.list.capacity() == 0 {
+            self.list.reserve(USUAL);
+        }
+        self.list.push(Attribute { key, value: cleaned(value, form), form });
+    }
+
+    pub(crate) fn text(&mut self, key: &'static str, value: Option<&'r String>) {
+        if let Some(value) = value {
+            self.push(key, value);
         }
     }
 
-    pub(crate) fn text(&mut self, key: &'static str, value: Option<&String>) {
+    pub(crate) fn term(&mut self, key: &'static str, value: Option<&'r Term>) {
         if let Some(value) = value {
-            self.push(key, value.clone());
-        }
-    }
-
-    pub(crate) fn term(&mut self, key: &'static str, value: Option<&Term>) {
-        if let Some(value) = value {
-            self.push(key, StringValue::from(value.clone()));
+            self.push(key, value);
         }
     }
 
@@ -68,32 +88,50 @@ impl Attributes {
         }
     }
 
-    pub(crate) fn list(&mut self, key: &'static str, values: Vec<StringValue>) {
+    pub(crate) fn list(&mut self, key: &'static str, values: Vec<Text<'r>>) {
         if !values.is_empty() {
-            self.push(key, Value::Array(Array::String(values)));
+            self.push(key, Value::Texts(values));
         }
     }
 
     /// Those that are there, and how many found no room.
-    pub(crate) fn into_parts(self) -> (Vec<Attribute>, u32) {
+    pub(crate) fn into_parts(self) -> (Vec<Attribute<'r>>, u32) {
         (self.list, self.dropped)
     }
 
     pub(crate) fn into_vec(self) -> Vec<KeyValue> {
-        let pairs = self.list.into_iter();
-        pairs.map(|Attribute { key, value, .. }| KeyValue::new(key, value)).collect()
+        self.list.into_iter().map(Attribute::into_pair).collect()
+    }
+}
+
+impl Attribute<'_> {
+    /// The same as OpenTelemetry's SDK takes it.
+    pub(crate) fn into_pair(self) -> KeyValue {
+        KeyValue::new(self.key, self.value)
+    }
+}
+
+impl Keys {
+    /// Whether the key may have been seen before; from now on it has.
+    fn seen(&mut self, key: &str) -> bool {
+        // What tells ours apart is their lengths and their ends.
+        let end = key.as_bytes().last_chunk().map_or(0, |end| u32::from_le_bytes(*end));
+        let hash = (end ^ key.len() as u32).wrapping_mul(0x9e37_79b9) >> 24;
+        let bit = 1 << (hash & 63);
+        let Some(word) = self.0.get_mut((hash >> 6) as usize) else { return true };
+        let seen = *word & bit != 0;
+        *word |= bit;
+        seen
     }
 }
 
 /// The value without characters that backends refuse.
-fn cleaned(value: Value, form: Form) -> Value {
-    match value {
-        Value::String(text) if form == Form::Text => clean::text(text.into()).into(),
-        Value::String(json) => clean::json(json.into()).into(),
-        Value::Array(Array::String(texts)) => {
-            let texts = texts.into_iter().map(|text| clean::text(text.into()).into());
-            Value::Array(Array::String(texts.collect()))
-        }
-        other => other,
+fn cleaned(mut value: Value<'_>, form: Form) -> Value<'_> {
+    match &mut value {
+        Value::Text(text) if form == Form::Text => clean::lent(text),
+        Value::Text(json) => json.replace(clean::json),
+        Value::Texts(texts) => texts.iter_mut().for_each(clean::lent),
+        _ => {}
     }
+    value
 }

@@ -22,8 +22,9 @@ use opentelemetry::{Context, KeyValue, global};
 use self::ids::{identity, remote_context, span_context};
 use self::parent::{Parent, Source};
 pub(crate) use self::sampler::{Sampler, Share};
+use crate::attributes::Attribute;
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
-use crate::span::SpanView;
+use crate::span::{SpanView, shown};
 use crate::style::Style;
 use crate::tail::Link;
 
@@ -218,7 +219,8 @@ impl TraceBackend for OtelBackend {
             span.end();
             return;
         };
-        if let Some(view) = SpanView::of(record, &self.style).filter(|_| span.is_recording()) {
+        let shown = shown(record, &self.style);
+        if let Some(view) = SpanView::of(&shown, &self.style).filter(|_| span.is_recording()) {
             span.update_name(view.name);
             // The SDK keeps both values of a key that is set twice.
             let mut attributes = view.attributes;
@@ -228,7 +230,7 @@ impl TraceBackend for OtelBackend {
                 attribute::OPERATION_NAME => !described,
                 key => !(call && STARTED.contains(&key)),
             });
-            span.set_attributes(attributes);
+            span.set_attributes(attributes.into_iter().map(Attribute::into_pair));
             if let Some(description) = view.error {
                 span.set_status(Status::error(description));
             }

@@ -30,7 +30,7 @@ pub enum Compat {
 
 impl Compat {
     /// Adds the names of this backend.
-    pub(crate) fn add(self, record: &Record, out: &mut Attributes) {
+    pub(crate) fn add<'r>(self, record: &'r Record, out: &mut Attributes<'r>) {
         match self {
             Self::Langfuse => langfuse(record, out),
             Self::OpenInference => open_inference(record, out),
@@ -45,12 +45,12 @@ impl Compat {
     }
 }
 
-fn langfuse(record: &Record, out: &mut Attributes) {
+fn langfuse<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     if let (Some(begun), Some(ttft)) = (record.timestamp, record.ttft_ms) {
         out.push(compat::LANGFUSE_FIRST_TOKEN, begun.plus_millis(ttft).to_string());
     }
     if let Some(prompt) = &record.prompt {
-        out.push(compat::LANGFUSE_PROMPT_NAME, prompt.name.clone());
+        out.push(compat::LANGFUSE_PROMPT_NAME, &prompt.name);
         // Its versions are numbers; one that is none cannot be linked.
         if let Some(Ok(version)) = prompt.version.as_deref().map(str::parse::<i64>) {
             out.push(compat::LANGFUSE_PROMPT_VERSION, version);
@@ -106,7 +106,7 @@ fn usage_details(record: &Record) -> Option<String> {
     Some(json)
 }
 
-fn open_inference(record: &Record, out: &mut Attributes) {
+fn open_inference<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     out.push(compat::SPAN_KIND, span_kind(record));
     values(record, out);
     if record.kind != Kind::Interaction {
@@ -158,16 +158,16 @@ fn span_kind(record: &Record) -> &'static str {
     }
 }
 
-fn mlflow(record: &Record, out: &mut Attributes) {
+fn mlflow<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     values(record, out);
     // Without it the total over a trace leaves embeddings out; they have no output.
     if record.operation.as_deref() == Some(operation::EMBEDDINGS) && record.input_tokens.is_some() {
-        out.push(attribute::USAGE_OUTPUT_TOKENS, 0);
+        out.push(attribute::USAGE_OUTPUT_TOKENS, 0_i64);
     }
 }
 
 /// Input and output as both backends show them in their lists.
-fn values(record: &Record, out: &mut Attributes) {
+fn values<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     let Some(content) = record.content.as_deref() else { return };
     let Content { input_messages, output_messages, arguments, result, documents, .. } = content;
     let messages = |messages| (messages, Form::Messages);

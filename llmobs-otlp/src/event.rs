@@ -20,7 +20,7 @@ use opentelemetry::logs::Severity;
 pub(crate) use self::logger::Emit;
 pub use self::logger::LoggerSink;
 pub use self::sink::EventSink;
-use crate::attributes::Attributes;
+use crate::attributes::{Attribute, Attributes};
 use crate::span::content::{self, Part};
 use crate::span::{Form, call, common, conversation, error_type, surroundings, tags};
 use crate::style::Style;
@@ -128,12 +128,14 @@ fn details<'r>(record: &'r Record, style: &Style) -> Event<'r> {
 
 fn exception<'r>(record: &'r Record, style: &Style) -> Event<'r> {
     let mut out = Attributes::default();
-    out.term(attribute::EXCEPTION_TYPE, error_type(record).as_ref());
+    if let Some(kind) = error_type(record) {
+        out.push(attribute::EXCEPTION_TYPE, kind);
+    }
     let message = record.error.as_ref().and_then(|error| error.message.as_ref());
     out.text(attribute::EXCEPTION_MESSAGE, message);
-    let facts = call::attributes(record, style.semconv).into_vec().into_iter();
+    let (facts, _) = call::attributes(record, style.semconv).into_parts();
     conversation(record, &mut out);
-    for fact in facts.filter(|fact| IDENTITY.contains(&fact.key.as_str())) {
+    for fact in facts.into_iter().filter(|fact| IDENTITY.contains(&fact.key.as_str())) {
         out.push(fact.key, fact.value);
     }
     tags(record, &mut out);
@@ -142,9 +144,9 @@ fn exception<'r>(record: &'r Record, style: &Style) -> Event<'r> {
     Event::new(record, name, Some(Severity::Warn), body, ended(record)).within(out, style)
 }
 
-fn judgement<'r>(record: &'r Record, evaluation: &Evaluation, style: &Style) -> Event<'r> {
+fn judgement<'r>(record: &'r Record, evaluation: &'r Evaluation, style: &Style) -> Event<'r> {
     let mut out = Attributes::default();
-    out.push(attribute::EVALUATION_NAME, evaluation.name.clone());
+    out.push(attribute::EVALUATION_NAME, &evaluation.name);
     out.number(attribute::EVALUATION_SCORE, evaluation.score);
     out.text(attribute::EVALUATION_LABEL, evaluation.label.as_ref());
     out.term(attribute::ERROR_TYPE, evaluation.error_type.as_ref());
@@ -194,11 +196,11 @@ impl<'r> Event<'r> {
         }
     }
 
-    fn with(self, attributes: Vec<KeyValue>) -> Self {
-        Self { attributes, ..self }
+    fn with(self, attributes: Vec<Attribute<'_>>) -> Self {
+        Self { attributes: attributes.into_iter().map(Attribute::into_pair).collect(), ..self }
     }
 
-    fn within(self, attributes: Attributes, style: &Style) -> Self {
+    fn within(self, attributes: Attributes<'_>, style: &Style) -> Self {
         let (attributes, dropped) = style.limits.kept(attributes);
         Self { dropped, ..self.with(attributes) }
     }

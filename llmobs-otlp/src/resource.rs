@@ -5,7 +5,7 @@ use std::env;
 use llmobs_core::semconv::resource;
 use opentelemetry::KeyValue;
 
-use crate::attributes::Attributes;
+use crate::attributes::{Attributes, Text};
 
 /// What is known of the service before any record has come.
 #[derive(Clone, Debug, Default)]
@@ -25,16 +25,16 @@ impl Resource {
     ) -> Vec<KeyValue> {
         let mut out = Attributes::default();
         if let Some(service) = service.or(self.service.as_deref()) {
-            out.push(resource::SERVICE_NAME, service.to_owned());
+            out.push(resource::SERVICE_NAME, Text::Lent(service));
         }
         if let Some(environment) = environment {
-            out.push(resource::ENVIRONMENT, environment.to_owned());
+            out.push(resource::ENVIRONMENT, Text::Lent(environment));
         }
         out.push(resource::SDK_NAME, llmobs_core::semconv::SCOPE_NAME);
         out.push(resource::SDK_LANGUAGE, "rust");
         out.push(resource::SDK_VERSION, env!("CARGO_PKG_VERSION"));
         for (name, value) in &self.attributes {
-            out.push(name.clone(), value.clone());
+            out.push(name, value);
         }
         out.push(resource::SERVICE_NAME, unknown_service());
         out.into_vec()

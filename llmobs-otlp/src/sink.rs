@@ -1,15 +1,19 @@
 //! The sink of the own pipeline: records as spans, over OTLP.
 
 mod encode;
+mod wire;
 
+use bytes::BytesMut;
 use llmobs_core::{Batch, Sink, SinkError};
-use prost::Message;
 
 use self::encode::span;
 use crate::mode::ModeCell;
 use crate::resource::Resource;
 use crate::style::Style;
 use crate::transport::{Endpoint, Shipper};
+
+/// Bytes that spans share.
+const CHUNK: usize = 64 << 10;
 
 /// Exports records as spans; see [`Otlp::install`](crate::Otlp::install).
 ///
@@ -43,8 +47,14 @@ impl Sink for OtlpSink {
             return Ok(());
         }
         let style = &self.style;
+        // Spans lie side by side, many in an allocation.
+        let (mut one, mut all) = (Vec::new(), BytesMut::with_capacity(CHUNK));
         self.shipper.ship(batch.records, |record, items| {
-            items.extend(span(record, style).map(|span| span.encode_to_vec().into()));
+            one.clear();
+            items.extend(span(record, style, &mut one).map(|()| {
+                all.extend_from_slice(&one);
+                all.split().freeze()
+            }));
         })
     }
 

@@ -9,14 +9,15 @@ pub(crate) mod limits;
 mod shape;
 mod step;
 
+use std::borrow::Cow;
+
 use llmobs_core::{Cut, Kind, Outcome, Prompt, Record, SpanKind, StepKind, Timestamp};
-use opentelemetry::KeyValue;
 use serde_json::Value;
 
 pub(crate) use self::cut::Form;
 pub(crate) use self::limits::Limits;
 pub(crate) use self::step::object;
-use crate::attributes::Attributes;
+use crate::attributes::{Attribute, Attributes, Text};
 use crate::style::Style;
 use llmobs_core::semconv::{attribute, error_type};
 
@@ -26,11 +27,11 @@ use llmobs_core::semconv::{attribute, error_type};
 /// that ended before their end, for an answer that stopped without an end marker. A call the
 /// application dropped is no error.
 #[derive(Debug)]
-pub(crate) struct SpanView {
+pub(crate) struct SpanView<'r> {
     pub(crate) name: String,
     pub(crate) kind: SpanKind,
     /// In the order of importance, each within its limit; more of them than a span may have.
-    pub(crate) attributes: Vec<KeyValue>,
+    pub(crate) attributes: Vec<Attribute<'r>>,
     /// Attributes that are not there at all.
     pub(crate) dropped: u32,
     /// Description of an error; empty when there is nothing to say that is not content.
@@ -39,11 +40,10 @@ pub(crate) struct SpanView {
     pub(crate) end: Option<Timestamp>,
 }
 
-impl SpanView {
-    /// The span of an operation; `None` for records that are none.
-    pub(crate) fn of(record: &Record, style: &Style) -> Option<Self> {
-        let bare = (!style.content.on_spans() && has_content(record)).then(|| without(record));
-        let record = bare.as_ref().unwrap_or(record);
+impl<'r> SpanView<'r> {
+    /// The span of an operation, of the part of its record that is [`shown`]; `None` for records that
+    /// are none.
+    pub(crate) fn of(record: &'r Record, style: &Style) -> Option<Self> {
         let semconv = style.semconv;
         let (name, kind, mut attributes) = match record.kind {
             Kind::Interaction => {
@@ -58,8 +58,8 @@ impl SpanView {
         for content::Part { key, form, value } in content::of(record) {
             match (form, &*value) {
                 // Spans have no structured values: the conventions ask for a JSON string.
-                (Form::Text, Value::String(text)) => attributes.push(key, text.clone()),
-                (form, value) => attributes.json(key, value.to_string(), form),
+                (Form::Text, Value::String(text)) => attributes.push(Text::from(key), text.clone()),
+                (form, value) => attributes.json(Text::from(key), value.to_string(), form),
             }
         }
         step::own(record, &mut attributes);
@@ -78,19 +78,22 @@ impl SpanView {
     }
 }
 
+/// The record without what is not for spans. Taken out here, no attribute of any backend's can have
+/// it.
+pub(crate) fn shown<'r>(record: &'r Record, style: &Style) -> Cow<'r, Record> {
+    if style.content.on_spans() || !has_content(record) {
+        return Cow::Borrowed(record);
+    }
+    let mut bare = Record { content: None, ..record.clone() };
+    if let Some(prompt) = &mut bare.prompt {
+        prompt.variables.clear();
+    }
+    Cow::Owned(bare)
+}
+
 fn has_content(record: &Record) -> bool {
     let filled = |prompt: &Prompt| !prompt.variables.is_empty();
     record.content.is_some() || record.prompt.as_ref().is_some_and(filled)
-}
-
-/// The record without what is not for spans. Taken out here, no attribute of any backend's can have
-/// it.
-fn without(record: &Record) -> Record {
-    let mut record = Record { content: None, ..record.clone() };
-    if let Some(prompt) = &mut record.prompt {
-        prompt.variables.clear();
-    }
-    record
 }
 
 /// What failed, for `error.type` on spans and metrics alike; `None` when nothing did.
@@ -109,7 +112,7 @@ pub(crate) fn error_type(record: &Record) -> Option<llmobs_core::Term> {
 }
 
 /// What every span has: whom the operation was for, how it ended, and the application's tags.
-pub(crate) fn surroundings(record: &Record, out: &mut Attributes) {
+pub(crate) fn surroundings<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     out.text(attribute::SESSION_ID, record.session_id.as_ref());
     out.text(attribute::USER_ID, record.user_id.as_ref());
     if let Some(id) = record.request_id {
@@ -118,19 +121,21 @@ pub(crate) fn surroundings(record: &Record, out: &mut Attributes) {
 }
 
 /// The conversation, on those spans that the conventions have it on.
-pub(crate) fn conversation(record: &Record, out: &mut Attributes) {
+pub(crate) fn conversation<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     out.text(attribute::CONVERSATION_ID, record.session_id.as_ref());
 }
 
-fn ending(record: &Record, out: &mut Attributes) {
-    out.term(attribute::ERROR_TYPE, error_type(record).as_ref());
+fn ending<'r>(record: &'r Record, out: &mut Attributes<'r>) {
+    if let Some(kind) = error_type(record) {
+        out.push(attribute::ERROR_TYPE, kind);
+    }
     if let Some(outcome) = record.outcome {
         out.push(attribute::LLMOBS_OUTCOME, outcome.as_str());
     }
 }
 
 /// What calls and steps have alike, and what matters least.
-pub(crate) fn common(record: &Record, out: &mut Attributes) {
+pub(crate) fn common<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     let fallback = record.fallback.map(|fallback| u64::from(fallback.attempt));
     out.count(attribute::LLMOBS_FALLBACK_ATTEMPT, fallback);
     if let Some(sampling) = record.sampling.as_deref() {
@@ -142,7 +147,7 @@ pub(crate) fn common(record: &Record, out: &mut Attributes) {
 }
 
 /// What is not as it was: redacted, cut or withheld.
-fn reduced(record: &Record, out: &mut Attributes) {
+fn reduced<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     for (detector, found) in &record.redacted {
         let found = i64::try_from(*found).unwrap_or(i64::MAX);
         out.push(format!("{}{detector}", attribute::LLMOBS_REDACTED_PREFIX), found);
@@ -163,16 +168,16 @@ fn reduced(record: &Record, out: &mut Attributes) {
     out.count(attribute::LLMOBS_WITHHELD, cut.withheld);
 }
 
-pub(crate) fn tags(record: &Record, out: &mut Attributes) {
+pub(crate) fn tags<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     for (name, value) in &record.tags {
-        out.push(format!("{}{name}", attribute::LLMOBS_TAG_PREFIX), value.clone());
+        out.push(format!("{}{name}", attribute::LLMOBS_TAG_PREFIX), value);
     }
 }
 
 /// `operation` and what it was done with, or the operation alone.
 fn titled(operation: &str, object: Option<&String>) -> String {
     match object {
-        Some(object) => format!("{operation} {object}"),
+        Some(object) => [operation, " ", object].concat(),
         None => operation.to_owned(),
     }
 }

@@ -111,7 +111,7 @@ impl JsonLines {
 
     /// The file to write to, opened again when it was moved or deleted.
     fn live(&mut self) -> Result<&mut Live, JsonLinesError> {
-        if let Some(live) = self.live.take() {
+        if let Some(mut live) = self.live.take() {
             if live.is_in_place() {
                 return Ok(self.live.insert(live));
             }
@@ -132,7 +132,7 @@ impl JsonLines {
     /// Puts the file aside when it is due; one that cannot be is written on.
     fn rotate(&mut self, batch: &Batch<'_>) -> Result<(), JsonLinesError> {
         let now = batch.meta.timestamp.unwrap_or_else(|| SystemTime::now().into());
-        let (rotation, more) = (self.rotation, self.lines.records().len() as u64);
+        let (rotation, more) = (self.rotation, self.lines.bytes().len() as u64);
         let Some(live) = self.live.take_if(|live| rotation.is_due(live, more, now)) else {
             return Ok(());
         };
@@ -155,6 +155,9 @@ impl Sink for JsonLines {
         self.rotate(batch).map_err(unusable)?;
         let Self { live, lines, path, .. } = self;
         let Some(live) = live else { return Err(SinkError::retryable("no file is open")) };
+        if live.begins() {
+            lines.begin(batch)?;
+        }
         let failed = |err: io::Error| {
             let what = match err.kind() {
                 io::ErrorKind::StorageFull => "the disk is full; make room at",

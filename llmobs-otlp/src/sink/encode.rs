@@ -1,44 +1,53 @@
 //! Records as spans on the wire.
 
 use llmobs_core::{Record, SpanKind};
+use opentelemetry_proto::tonic::trace::v1::Status;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind as WireKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use opentelemetry_proto::tonic::trace::v1::{Span, Status};
+use prost::Message;
 
-use crate::span::SpanView;
+use super::wire;
+use crate::span::{SpanView, shown};
 use crate::style::Style;
 
 /// The trace flag for sampled: what is not sampled is not here.
 const SAMPLED: u32 = 1;
 
-/// The span of a record; `None` when it is none, or is not to be exported.
-pub(super) fn span(record: &Record, style: &Style) -> Option<Span> {
+/// Writes the span of a record; `None`, and nothing is written, when it is none, or is not to be
+/// exported.
+pub(super) fn span(record: &Record, style: &Style, out: &mut Vec<u8>) -> Option<()> {
     if record.unsampled {
         return None;
     }
     let (trace_id, span_id) = (record.trace_id?, record.span_id?);
-    let view = SpanView::of(record, style)?;
+    let shown = shown(record, style);
+    let view = SpanView::of(&shown, style)?;
     let start = view.start?;
-    let parent = record.parent_span_id.map(|id| id.to_bytes().to_vec());
     let over = view.attributes.len().saturating_sub(style.limits.count);
-    let dropped_attributes_count =
-        view.dropped.saturating_add(u32::try_from(over).unwrap_or(u32::MAX));
-    Some(Span {
-        trace_id: trace_id.to_bytes().to_vec(),
-        span_id: span_id.to_bytes().to_vec(),
-        parent_span_id: parent.unwrap_or_default(),
-        flags: SAMPLED,
-        name: view.name,
-        kind: match view.kind {
-            SpanKind::Client => WireKind::Client,
-            _ => WireKind::Internal,
-        }
-        .into(),
-        start_time_unix_nano: start.unix_nanos(),
-        end_time_unix_nano: view.end.unwrap_or(start).unix_nanos(),
-        attributes: view.attributes.iter().take(style.limits.count).map(Into::into).collect(),
-        dropped_attributes_count,
-        status: view.error.map(|message| Status { message, code: StatusCode::Error.into() }),
-        ..Span::default()
-    })
+    let dropped = view.dropped.saturating_add(u32::try_from(over).unwrap_or(u32::MAX));
+    let kind = match view.kind {
+        SpanKind::Client => WireKind::Client,
+        _ => WireKind::Internal,
+    };
+    wire::bytes(1, &trace_id.to_bytes(), out);
+    wire::bytes(2, &span_id.to_bytes(), out);
+    if let Some(parent) = record.parent_span_id {
+        wire::bytes(4, &parent.to_bytes(), out);
+    }
+    wire::bytes(5, view.name.as_bytes(), out);
+    wire::varint(6, kind as u64, out);
+    wire::fixed64(7, start.unix_nanos(), out);
+    wire::fixed64(8, view.end.unwrap_or(start).unix_nanos(), out);
+    for attribute in view.attributes.iter().take(style.limits.count) {
+        wire::attribute(9, attribute, out);
+    }
+    if dropped > 0 {
+        wire::varint(10, u64::from(dropped), out);
+    }
+    if let Some(message) = view.error {
+        let status = Status { message, code: StatusCode::Error.into() };
+        wire::bytes(15, &status.encode_to_vec(), out);
+    }
+    wire::fixed32(16, SAMPLED, out);
+    Some(())
 }

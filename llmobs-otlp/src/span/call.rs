@@ -6,7 +6,7 @@ use llmobs_core::{Amount, Params, Prompt, Record, UsageSource};
 
 use super::finish::finish_reasons;
 use super::{conversation, ending, surroundings, titled};
-use crate::attributes::Attributes;
+use crate::attributes::{Attributes, Text};
 use crate::otlp::Semconv;
 
 /// Which of the conventions' spans a call is.
@@ -60,7 +60,7 @@ pub(crate) fn model(record: &Record) -> Option<&String> {
 }
 
 /// All but the content. In the order of importance: what does not fit is dropped from the end.
-pub(crate) fn attributes(record: &Record, semconv: Semconv) -> Attributes {
+pub(crate) fn attributes(record: &Record, semconv: Semconv) -> Attributes<'_> {
     let span = Span::of(record);
     let mut out = Attributes::default();
     out.term(attribute::OPERATION_NAME, record.operation.as_ref());
@@ -72,7 +72,7 @@ pub(crate) fn attributes(record: &Record, semconv: Semconv) -> Attributes {
         out.text(attribute::RESPONSE_MODEL, record.model_version.as_ref());
     }
     if let Some(server) = &record.server {
-        out.push(attribute::SERVER_ADDRESS, server.address.clone());
+        out.push(attribute::SERVER_ADDRESS, &server.address);
         out.count(attribute::SERVER_PORT, server.port.map(u64::from));
     }
     ending(record, &mut out);
@@ -93,9 +93,9 @@ pub(crate) fn attributes(record: &Record, semconv: Semconv) -> Attributes {
     out
 }
 
-fn inference(record: &Record, semconv: Semconv, out: &mut Attributes) {
+fn inference<'r>(record: &'r Record, semconv: Semconv, out: &mut Attributes<'r>) {
     usage(record, semconv, out);
-    let reasons = finish_reasons(record).into_iter().map(Into::into).collect();
+    let reasons = finish_reasons(record);
     out.list(attribute::RESPONSE_FINISH_REASONS, reasons);
     out.text(attribute::RESPONSE_ID, record.response_id.as_ref());
     // Absent means not streamed: the conventions forbid `false`.
@@ -110,31 +110,31 @@ fn inference(record: &Record, semconv: Semconv, out: &mut Attributes) {
     }
 }
 
-fn embeddings(record: &Record, out: &mut Attributes) {
+fn embeddings<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     out.count(attribute::USAGE_INPUT_TOKENS, record.input_tokens);
     told_usage(record, out);
     let Some(params) = &record.params else { return };
-    let format = params.encoding_format.iter().map(|format| format.clone().into()).collect();
+    let format = params.encoding_format.iter().map(Into::into).collect();
     out.list(attribute::REQUEST_ENCODING_FORMATS, format);
     out.count(attribute::EMBEDDINGS_DIMENSION_COUNT, params.dimensions);
 }
 
 /// Where documents were looked for, and how many.
-pub(super) fn retrieval(record: &Record, out: &mut Attributes) {
+pub(super) fn retrieval<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     let Some(retrieval) = &record.retrieval else { return };
     out.text(attribute::DATA_SOURCE_ID, retrieval.data_source.as_ref());
     out.count(attribute::RETRIEVAL_TOP_K, retrieval.top_k);
 }
 
 /// No tokens: those that are told were used by the call that is read of.
-fn fetch(record: &Record, out: &mut Attributes) {
+fn fetch<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     out.text(attribute::RESPONSE_ID, record.response_id.as_ref());
     out.text(attribute::RESPONSE_STATUS, record.response_status.as_ref());
-    let reasons = finish_reasons(record).into_iter().map(Into::into).collect();
+    let reasons = finish_reasons(record);
     out.list(attribute::RESPONSE_FINISH_REASONS, reasons);
 }
 
-fn usage(record: &Record, semconv: Semconv, out: &mut Attributes) {
+fn usage<'r>(record: &'r Record, semconv: Semconv, out: &mut Attributes<'r>) {
     out.count(attribute::USAGE_INPUT_TOKENS, record.input_tokens);
     out.count(attribute::USAGE_OUTPUT_TOKENS, record.output_tokens);
     let Some(usage) = &record.usage else { return };
@@ -159,7 +159,7 @@ fn usage(record: &Record, semconv: Semconv, out: &mut Attributes) {
 }
 
 /// What is known of the counts, beside themselves.
-fn told_usage(record: &Record, out: &mut Attributes) {
+fn told_usage<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     let Some(usage) = &record.usage else { return };
     out.count(attribute::LLMOBS_TOTAL_TOKENS, usage.total_tokens);
     let source = usage.source.and_then(|source| match source {
@@ -176,7 +176,7 @@ fn told_usage(record: &Record, out: &mut Attributes) {
     }
 }
 
-fn cost(record: &Record, out: &mut Attributes) {
+fn cost<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     let Some(cost) = &record.cost else { return };
     out.push(attribute::LLMOBS_COST_TOTAL, cost.total.units());
     out.number(attribute::LLMOBS_COST_INPUT, cost.input.map(Amount::units));
@@ -188,7 +188,7 @@ fn cost(record: &Record, out: &mut Attributes) {
     }
 }
 
-fn latency(record: &Record, out: &mut Attributes) {
+fn latency<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     let latency = record.latency.as_deref();
     let first_byte = latency.and_then(|latency| latency.time_to_first_byte_ms);
     out.number(attribute::LLMOBS_TIME_TO_FIRST_BYTE_MS, first_byte);
@@ -223,19 +223,19 @@ fn latency(record: &Record, out: &mut Attributes) {
 }
 
 /// Which prompt it was of, where that is not on the span of the call alone.
-pub(crate) fn judged_prompt(record: &Record, out: &mut Attributes) {
+pub(crate) fn judged_prompt<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     prompt(record, Span::Inference, out);
 }
 
-fn prompt(record: &Record, span: Span, out: &mut Attributes) {
-    let named = |prompt: &Prompt| match &prompt.version {
-        Some(version) => format!("{}@{version}", prompt.name).into(),
-        None => prompt.name.clone().into(),
+fn prompt<'r>(record: &'r Record, span: Span, out: &mut Attributes<'r>) {
+    let named = |prompt: &'r Prompt| match &prompt.version {
+        Some(version) => Text::from(format!("{}@{version}", prompt.name)),
+        None => Text::from(&prompt.name),
     };
     out.list(attribute::LLMOBS_PROMPTS, record.prompts.iter().map(named).collect());
     let Some(prompt) = &record.prompt else { return };
     if span == Span::Inference {
-        out.push(attribute::PROMPT_NAME, prompt.name.clone());
+        out.push(attribute::PROMPT_NAME, &prompt.name);
         out.text(attribute::PROMPT_VERSION, prompt.version.as_ref());
     }
     out.text(attribute::LLMOBS_PROMPT_HASH, prompt.hash.as_ref());
@@ -259,7 +259,7 @@ fn output_kind(record: &Record) -> Option<&'static str> {
     }
 }
 
-fn parameters(params: &Params, out: &mut Attributes) {
+fn parameters<'r>(params: &'r Params, out: &mut Attributes<'r>) {
     out.count(attribute::REQUEST_CHOICE_COUNT, params.n.filter(|n| *n != 1));
     if let Some(seed) = params.seed {
         out.push(attribute::REQUEST_SEED, seed);
@@ -273,7 +273,7 @@ fn parameters(params: &Params, out: &mut Attributes) {
     out.count(attribute::REQUEST_MAX_TOKENS, params.max_tokens);
     out.number(attribute::REQUEST_FREQUENCY_PENALTY, params.frequency_penalty);
     out.number(attribute::REQUEST_PRESENCE_PENALTY, params.presence_penalty);
-    let stop = params.stop.iter().map(|stop| stop.clone().into()).collect();
+    let stop = params.stop.iter().map(Into::into).collect();
     out.list(attribute::REQUEST_STOP_SEQUENCES, stop);
     out.text(attribute::REQUEST_REASONING_LEVEL, params.reasoning_effort.as_ref());
     out.text(attribute::REQUEST_PREVIOUS_RESPONSE_ID, params.previous_response_id.as_ref());
@@ -281,7 +281,7 @@ fn parameters(params: &Params, out: &mut Attributes) {
 }
 
 /// What only APIs have that are OpenAI's, or made after them.
-fn openai(record: &Record, span: Span, out: &mut Attributes) {
+fn openai<'r>(record: &'r Record, span: Span, out: &mut Attributes<'r>) {
     let listed = matches!(span, Span::Inference | Span::Fetch);
     let shaped = matches!(
         record.api.as_deref(),

@@ -5,18 +5,34 @@
 
 use serde_json::Value;
 
+use crate::attributes::Text;
+
 const INSTEAD: &str = "\u{fffd}";
 
 /// The text without control characters.
 pub(crate) fn text(text: String) -> String {
-    if text.contains(is_control) { text.replace(is_control, INSTEAD) } else { text }
+    if is_unclean(&text) { text.replace(is_control, INSTEAD) } else { text }
+}
+
+/// The same in place; what is ours is clean.
+pub(crate) fn lent(of: &mut Text<'_>) {
+    if !matches!(of, Text::Static(_)) && is_unclean(of.as_str()) {
+        of.replace(text);
+    }
+}
+
+fn is_unclean(text: &str) -> bool {
+    // In UTF-8 these bytes are in all control characters and in few others; without an early end the
+    // loop looks at many at once.
+    let suspect = |byte: u8| byte < b' ' || byte == 0x7f || byte == 0xc2;
+    text.bytes().fold(false, |found, byte| found | suspect(byte)) && text.contains(is_control)
 }
 
 /// The JSON text without control characters, escaped ones included.
 pub(crate) fn json(json: String) -> String {
     // Most of what looks like an escaped one is none, and is only looked at again.
-    let suspect = json.contains(is_control)
-        || ["\\u00", "\\b", "\\f"].iter().any(|escape| json.contains(escape));
+    let suspect =
+        is_unclean(&json) || ["\\u00", "\\b", "\\f"].iter().any(|escape| json.contains(escape));
     if !suspect {
         return json;
     }

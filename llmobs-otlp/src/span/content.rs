@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::call;
 use super::cut::Form;
 use super::finish::finish_reasons;
+use crate::attributes::Text;
 
 /// One part of the content.
 #[derive(Debug)]
@@ -136,7 +137,7 @@ fn finished(record: &Record, messages: &mut Cow<'_, Value>) {
     };
     let messages = messages.to_mut().as_array_mut().into_iter().flatten();
     for (index, message) in messages.enumerate().filter(|(_, message)| lacks(message)) {
-        let reason = reasons.get(index).map_or(otherwise, String::as_str);
+        let reason = reasons.get(index).map_or(otherwise, Text::as_str);
         if let Value::Object(fields) = message {
             fields.insert("finish_reason".to_owned(), reason.into());
         }

@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
 use sha2::{Digest, Sha256};
 
 use super::content::Part;
 use super::cut::{self, Form};
-use crate::attributes::{Attribute, Attributes};
+use crate::attributes::{Attribute, Attributes, Text, Value};
 use llmobs_core::semconv::attribute;
 
 /// Attributes one span may have unless told otherwise; SDKs and collectors drop what comes after.
@@ -49,32 +48,26 @@ impl Limits {
     }
 
     /// A span's attributes as they leave, with the number of those that were left out.
-    pub(crate) fn kept(&self, attributes: Attributes) -> (Vec<KeyValue>, u32) {
-        let (all, mut dropped) = attributes.into_parts();
-        let mut kept: Vec<Attribute> = Vec::with_capacity(all.len());
-        for Attribute { key, value, form } in all {
-            let limit = self.of(key.as_str());
-            let value = match value {
-                Value::String(text) if IDS.contains(&key.as_str()) => Value::from(id(text.into())),
-                other => other,
-            };
-            match within(value, form, limit) {
-                Some(value) => kept.push(Attribute { key, value, form }),
-                None => dropped += 1,
+    pub(crate) fn kept<'r>(&self, attributes: Attributes<'r>) -> (Vec<Attribute<'r>>, u32) {
+        let (mut kept, mut dropped) = attributes.into_parts();
+        for Attribute { key, value, .. } in &mut kept {
+            if let Value::Text(text) = value
+                && text.as_str().len() > ID
+                && IDS.contains(&key.as_str())
+            {
+                text.replace(id);
             }
         }
-        let lengths: Vec<_> = kept.iter().map(Attribute::bytes).collect();
-        let Some(level) = level(&lengths, SPAN) else {
-            return (kept.into_iter().map(Attribute::into_pair).collect(), dropped);
-        };
-        let mut pairs = Vec::with_capacity(kept.len());
-        for Attribute { key, value, form } in kept {
-            match within(value, form, level) {
-                Some(value) => pairs.push(KeyValue::new(key, value)),
-                None => dropped += 1,
-            }
+        if self.bytes.is_some() || !self.of.is_empty() {
+            dropped += shorten(&mut kept, |key| self.of(key));
         }
-        (pairs, dropped)
+        let whole: usize = kept.iter().map(|attribute| attribute.bytes() + AROUND).sum();
+        if whole > SPAN {
+            let lengths: Vec<_> = kept.iter().map(Attribute::bytes).collect();
+            let level = level(&lengths, SPAN).unwrap_or(usize::MAX);
+            dropped += shorten(&mut kept, |_| level);
+        }
+        (kept, dropped)
     }
 }
 
@@ -124,48 +117,47 @@ fn id(id: String) -> String {
     short
 }
 
-/// A value that is no longer than `limit`; `None` where nothing of it can be that short.
-fn within(value: Value, form: Form, limit: usize) -> Option<Value> {
+/// Shortens each value to the limit of its key, and tells how many had to go.
+fn shorten(all: &mut Vec<Attribute<'_>>, limit: impl Fn(&str) -> usize) -> u32 {
+    let before = all.len();
+    all.retain_mut(|Attribute { key, value, form }| within(value, *form, limit(key.as_str())));
+    (before - all.len()) as u32
+}
+
+/// Makes a value no longer than `limit`; false where nothing of it can be that short.
+fn within(value: &mut Value<'_>, form: Form, limit: usize) -> bool {
     match value {
-        Value::String(text) => {
-            let text = String::from(text);
-            Some(
-                match form {
-                    Form::Text => cut::text(text, limit),
-                    form => cut::json(text, form, limit)?,
-                }
-                .into(),
-            )
+        Value::Text(text) if text.as_str().len() <= limit => true,
+        Value::Text(text) => {
+            let whole = std::mem::replace(text, Text::Static("")).into_string();
+            let shorter = match form {
+                Form::Text => Some(cut::text(whole, limit)),
+                form => cut::json(whole, form, limit),
+            };
+            shorter.map(|shorter| *text = shorter.into()).is_some()
         }
-        Value::Array(array) => list(array, limit).map(Value::Array),
-        number => Some(number),
+        Value::Texts(texts) => {
+            let each = limit.saturating_sub(6);
+            for text in texts.iter_mut().filter(|text| text.as_str().len() > each) {
+                text.replace(|text| cut::text(text, each));
+            }
+            fitting(texts, |text| text.as_str().len() + 4, limit)
+        }
+        Value::Numbers(numbers) => fitting(numbers, |_| 12, limit),
+        Value::Bool(_) | Value::I64(_) | Value::F64(_) => true,
     }
 }
 
-/// A list with its texts no longer than `limit`, less as many of the last as do not fit.
-fn list(array: Array, limit: usize) -> Option<Array> {
-    fn fitting<T>(mut items: Vec<T>, bytes: impl Fn(&T) -> usize, limit: usize) -> Option<Vec<T>> {
-        let mut used = 2usize;
-        let kept = items.iter().take_while(|item| {
-            used = used.saturating_add(bytes(item));
-            used <= limit
-        });
-        let kept = kept.count();
-        items.truncate(kept);
-        (kept > 0).then_some(items)
-    }
-    Some(match array {
-        Array::String(texts) => {
-            let each = limit.saturating_sub(6);
-            let texts = texts.into_iter();
-            let texts = texts.map(|text| StringValue::from(cut::text(text.into(), each))).collect();
-            Array::String(fitting(texts, |text: &StringValue| text.as_str().len() + 4, limit)?)
-        }
-        Array::Bool(items) => Array::Bool(fitting(items, |_| 6, limit)?),
-        Array::I64(items) => Array::I64(fitting(items, |_| 12, limit)?),
-        Array::F64(items) => Array::F64(fitting(items, |_| 12, limit)?),
-        other => other,
-    })
+/// Takes as many of the last items as do not fit; false where none fits.
+fn fitting<T>(items: &mut Vec<T>, bytes: impl Fn(&T) -> usize, limit: usize) -> bool {
+    let mut used = 2usize;
+    let kept = items.iter().take_while(|item| {
+        used = used.saturating_add(bytes(item));
+        used <= limit
+    });
+    let kept = kept.count();
+    items.truncate(kept);
+    kept > 0
 }
 
 /// The length that values are cut to so that all of them fit together; `None` where they do.
@@ -183,33 +175,26 @@ fn level(lengths: &[usize], limit: usize) -> Option<usize> {
     Some(fits)
 }
 
-impl Attribute {
+impl Attribute<'_> {
     fn bytes(&self) -> usize {
         let value = match &self.value {
-            Value::String(text) => text.as_str().len(),
-            Value::Array(Array::String(texts)) => {
-                texts.iter().map(|text| text.as_str().len() + 4).sum()
-            }
-            Value::Array(Array::I64(items)) => items.len() * 12,
-            Value::Array(Array::F64(items)) => items.len() * 12,
-            Value::Array(Array::Bool(items)) => items.len() * 6,
-            _ => 8,
+            Value::Text(text) => text.as_str().len(),
+            Value::Texts(texts) => texts.iter().map(|text| text.as_str().len() + 4).sum(),
+            Value::Numbers(numbers) => numbers.len() * 12,
+            Value::Bool(_) | Value::I64(_) | Value::F64(_) => 8,
         };
         value + self.key.as_str().len()
-    }
-
-    fn into_pair(self) -> KeyValue {
-        KeyValue::new(self.key, self.value)
     }
 }
 
 /// A key that backends take; `None` for one that says nothing.
-pub(crate) fn key(key: Key) -> Option<Key> {
-    if key.as_str().is_empty() {
+pub(crate) fn key(key: Text<'_>) -> Option<Text<'_>> {
+    let text = key.as_str();
+    if text.is_empty() {
         return None;
     }
-    if key.as_str().contains(char::is_control) {
-        return Some(Key::from(super::clean::text(key.as_str().replace(['\t', '\n', '\r'], " "))));
+    if !matches!(key, Text::Static(_)) && text.contains(char::is_control) {
+        return Some(super::clean::text(text.replace(['\t', '\n', '\r'], " ")).into());
     }
     Some(key)
 }

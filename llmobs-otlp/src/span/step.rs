@@ -1,12 +1,11 @@
 //! Steps: the application's own functions around the calls.
 
 use llmobs_core::semconv::attribute;
-use llmobs_core::{Record, Retrieved, StepKind};
-use opentelemetry::{Array, Value};
+use llmobs_core::{DocumentRef, Record, Retrieved, StepKind};
 
 use super::cut::Form;
 use super::{call, conversation, ending, surroundings, titled};
-use crate::attributes::Attributes;
+use crate::attributes::{Attributes, Text, Value};
 use crate::otlp::Semconv;
 
 /// The operation of the steps the conventions know.
@@ -49,7 +48,7 @@ pub(crate) fn object(record: &Record) -> Option<&String> {
 }
 
 /// All but the content and the application's own.
-pub(crate) fn attributes(record: &Record, semconv: Semconv) -> Attributes {
+pub(crate) fn attributes(record: &Record, semconv: Semconv) -> Attributes<'_> {
     let mut out = Attributes::default();
     if let Some(operation) = operation(record) {
         out.push(attribute::OPERATION_NAME, operation.to_owned());
@@ -95,7 +94,7 @@ pub(crate) fn attributes(record: &Record, semconv: Semconv) -> Attributes {
     out
 }
 
-fn tool(record: &Record, semconv: Semconv, out: &mut Attributes) {
+fn tool<'r>(record: &'r Record, semconv: Semconv, out: &mut Attributes<'r>) {
     out.text(attribute::TOOL_NAME, object(record));
     if let Some(tool) = &record.tool {
         out.text(attribute::TOOL_CALL_ID, tool.call_id.as_ref());
@@ -108,7 +107,7 @@ fn tool(record: &Record, semconv: Semconv, out: &mut Attributes) {
     }
 }
 
-fn memory(record: &Record, out: &mut Attributes) {
+fn memory<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     out.term(attribute::PROVIDER_NAME, record.provider.as_ref());
     if let Some(memory) = &record.memory {
         out.text(attribute::MEMORY_STORE_ID, memory.store_id.as_ref());
@@ -120,7 +119,7 @@ fn memory(record: &Record, out: &mut Attributes) {
 
 /// What happened below. The tokens stand on an agent's span as the conventions have it, and only
 /// where they are all there: a sum that is short looks like any other.
-fn totals(record: &Record, out: &mut Attributes) {
+fn totals<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     let sums_up = [StepKind::Agent, StepKind::Workflow, StepKind::Fallback];
     let sums_up = record.step.is_some_and(|step| sums_up.contains(&step));
     let Some(totals) = record.totals.as_deref().filter(|_| sums_up) else { return };
@@ -139,26 +138,27 @@ fn totals(record: &Record, out: &mut Attributes) {
 
 /// Ids and scores apart from the texts, since the conventions' one attribute for all of it is
 /// content.
-fn documents(retrieved: &Retrieved, out: &mut Attributes) {
+fn documents<'r>(retrieved: &'r Retrieved, out: &mut Attributes<'r>) {
     out.count(attribute::LLMOBS_RETRIEVED_COUNT, Some(retrieved.count));
     let found = &retrieved.documents;
     if found.iter().any(|document| document.id.is_some()) {
-        let ids = found.iter().map(|document| document.id.clone().unwrap_or_default().into());
+        let id = |document: &'r DocumentRef| document.id.as_ref().map_or("".into(), Text::from);
+        let ids = found.iter().map(id);
         out.list(attribute::LLMOBS_RETRIEVED_IDS, ids.collect());
     }
     let scores: Option<Vec<f64>> =
         found.iter().map(|document| document.score.filter(|score| score.is_finite())).collect();
     if let Some(scores) = scores.filter(|scores| !scores.is_empty()) {
-        out.push(attribute::LLMOBS_RETRIEVED_SCORES, Value::Array(Array::F64(scores)));
+        out.push(attribute::LLMOBS_RETRIEVED_SCORES, Value::Numbers(scores));
     }
 }
 
 /// The application's own attributes under its own names; ours stay what they are.
-pub(super) fn own(record: &Record, out: &mut Attributes) {
+pub(super) fn own<'r>(record: &'r Record, out: &mut Attributes<'r>) {
     for (key, value) in &record.attributes {
         let value = match value {
             serde_json::Value::Bool(value) => Value::Bool(*value),
-            serde_json::Value::String(value) => Value::from(value.clone()),
+            serde_json::Value::String(value) => Value::from(value),
             serde_json::Value::Number(number) => match (number.as_i64(), number.as_f64()) {
                 (Some(whole), _) => Value::I64(whole),
                 (None, Some(number)) => Value::F64(number),
@@ -167,10 +167,10 @@ pub(super) fn own(record: &Record, out: &mut Attributes) {
             // An attribute that is nothing is none.
             serde_json::Value::Null => continue,
             other => {
-                out.json(key.clone(), other.to_string(), Form::Json);
+                out.json(key, other.to_string(), Form::Json);
                 continue;
             }
         };
-        out.push(key.clone(), value);
+        out.push(key, value);
     }
 }

@@ -20,6 +20,10 @@ const TRIES: u32 = 8;
 pub(super) struct Live {
     path: PathBuf,
     file: File,
+    /// What tells the file from others; no system changes it while the file is open.
+    identity: Identity,
+    /// Its length when it was last looked at, or written to.
+    len: u64,
     /// Our own `meta` line has been written.
     started: bool,
     began: Option<Timestamp>,
@@ -35,7 +39,10 @@ impl Live {
                 let failed = |err| JsonLinesError::new(&path, Problem::Repair, Some(err));
                 repair::last_line(&file, &path).map_err(failed)?;
                 let began = first_time(&file).unwrap_or_default();
-                return Ok(Self { path, file, started: false, began, torn: None });
+                let opened = |err| JsonLinesError::new(&path, Problem::Open, Some(err));
+                let metadata = file.metadata().map_err(opened)?;
+                let (identity, len) = (identity(&metadata), metadata.len());
+                return Ok(Self { path, file, identity, len, started: false, began, torn: None });
             }
         }
         Err(JsonLinesError::new(asked, Problem::AllHeld, None))
@@ -50,13 +57,22 @@ impl Live {
         self.began
     }
 
-    pub(super) fn len(&self) -> io::Result<u64> {
-        self.file.metadata().map(|metadata| metadata.len())
+    pub(super) fn len(&self) -> u64 {
+        self.len
     }
 
-    /// Whether the name still stands for this file.
-    pub(super) fn is_in_place(&self) -> bool {
-        in_place(&self.path, &self.file).unwrap_or(false)
+    /// Whether the name still stands for this file; looks at its length by the way.
+    pub(super) fn is_in_place(&mut self) -> bool {
+        let there = std::fs::metadata(&self.path).ok();
+        let there = there.filter(|there| identity(there) == self.identity);
+        self.len = there.as_ref().map_or(self.len, Metadata::len);
+        there.is_some()
+    }
+
+    /// Whether what is written next is to begin with a `meta` line. Somebody may have emptied the file
+    /// in place: it begins anew.
+    pub(super) fn begins(&self) -> bool {
+        self.len == 0 || self.torn == Some(0) || !self.started
     }
 
     pub(super) fn sync(&self) -> io::Result<()> {
@@ -65,23 +81,21 @@ impl Live {
 
     /// Appends all of the batch or nothing.
     pub(super) fn append(&mut self, lines: &Lines, now: Option<Timestamp>) -> io::Result<()> {
-        let mut len = self.len()?;
         if let Some(whole) = self.torn {
-            if len > whole {
+            if self.len > whole {
                 self.file.set_len(whole)?;
-                len = whole;
+                self.len = whole;
             }
             self.torn = None;
         }
-        // Somebody may have emptied the file in place: it begins anew.
-        let begin = len == 0;
-        let bytes = if begin || !self.started { lines.all() } else { lines.records() };
-        if let Err(err) = self.file.write_all(bytes) {
-            if self.file.set_len(len).is_err() {
-                self.torn = Some(len);
+        let begin = self.len == 0;
+        if let Err(err) = self.file.write_all(lines.bytes()) {
+            if self.file.set_len(self.len).is_err() {
+                self.torn = Some(self.len);
             }
             return Err(err);
         }
+        self.len += lines.bytes().len() as u64;
         self.started = true;
         if begin {
             self.began = now;
@@ -124,23 +138,29 @@ fn take(path: &Path) -> Result<Option<File>, JsonLinesError> {
 /// Whether `path` names `file`.
 fn in_place(path: &Path, file: &File) -> io::Result<bool> {
     match std::fs::metadata(path) {
-        Ok(there) => Ok(same(&there, &file.metadata()?)),
+        Ok(there) => Ok(identity(&there) == identity(&file.metadata()?)),
         Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(err) => Err(err),
     }
 }
 
 #[cfg(unix)]
-fn same(a: &Metadata, b: &Metadata) -> bool {
+type Identity = (u64, u64);
+
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> Identity {
     use std::os::unix::fs::MetadataExt;
 
-    (a.dev(), a.ino()) == (b.dev(), b.ino())
+    (metadata.dev(), metadata.ino())
 }
+
+#[cfg(not(unix))]
+type Identity = Option<std::time::SystemTime>;
 
 /// Elsewhere a file in use cannot be replaced under its name, save by one of another birth.
 #[cfg(not(unix))]
-fn same(a: &Metadata, b: &Metadata) -> bool {
-    a.created().ok() == b.created().ok()
+fn identity(metadata: &Metadata) -> Identity {
+    metadata.created().ok()
 }
 
 /// The time in the first line, where there is a line of ours.

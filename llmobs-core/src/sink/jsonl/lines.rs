@@ -6,36 +6,32 @@ use crate::record::Record;
 use crate::sink::{Batch, SinkError};
 
 /// A buffer that has grown beyond this is not kept for the next batch.
-const KEEP: usize = 1 << 20;
+const KEEP: usize = 4 << 20;
 
 /// One batch, encoded; the buffer is used again for the next.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     buffer: Vec<u8>,
-    /// Length of the `meta` line at the front.
-    meta: usize,
 }
 
 impl Lines {
     pub(super) fn encode(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
         self.buffer.clear();
         self.buffer.shrink_to(KEEP);
-        line(&mut self.buffer, batch.meta)?;
-        self.meta = self.buffer.len();
-        for record in batch.records {
-            line(&mut self.buffer, record)?;
-        }
+        batch.records.iter().try_for_each(|record| line(&mut self.buffer, record))
+    }
+
+    /// Puts the `meta` line before the records: few batches begin a file.
+    pub(super) fn begin(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
+        let mut meta = Vec::new();
+        line(&mut meta, batch.meta)?;
+        self.buffer.splice(..0, meta);
         Ok(())
     }
 
-    /// The `meta` line and the records.
-    pub(super) fn all(&self) -> &[u8] {
+    /// What there is to write.
+    pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer
-    }
-
-    /// The records without the `meta` line.
-    pub(super) fn records(&self) -> &[u8] {
-        self.buffer.get(self.meta..).unwrap_or_default()
     }
 }
 

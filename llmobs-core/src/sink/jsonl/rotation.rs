@@ -50,7 +50,7 @@ impl Rotation {
 
     /// Whether `more` bytes belong into a new file.
     pub(super) fn is_due(&self, live: &Live, more: u64, now: Timestamp) -> bool {
-        let len = live.len().unwrap_or(0);
+        let len = live.len();
         let too_large = self.bytes.is_some_and(|bytes| len.saturating_add(more) > bytes);
         let age = |age: Duration| {
             let age = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);

@@ -41,7 +41,7 @@ impl<W: Write> JsonLinesWriter<W> {
             part.written += more;
             written?;
             self.started = true;
-        } else if self.lines.records().starts_with(&part.line) {
+        } else if self.lines.bytes().starts_with(&part.line) {
             return Ok(part.written);
         } else {
             self.out.write_all(b"\n")?;
@@ -56,7 +56,10 @@ impl<W: Write + Send + 'static> Sink for JsonLinesWriter<W> {
         self.lines.encode(batch)?;
         let failed = |err| SinkError::retryable("the writer takes no more").caused_by(err);
         let done = self.resume().map_err(failed)?;
-        let lines = if self.started { self.lines.records() } else { self.lines.all() };
+        if !self.started {
+            self.lines.begin(batch)?;
+        }
+        let lines = self.lines.bytes();
         let (more, written) = write_some(&mut self.out, lines.get(done..).unwrap_or_default());
         let out = lines.get(..done + more).unwrap_or_default();
         let whole = memchr::memrchr(b'\n', out).map_or(0, |last| last + 1);
