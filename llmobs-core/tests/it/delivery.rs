@@ -4,6 +4,7 @@ mod bounds;
 mod crash;
 mod faults;
 mod lifecycle;
+mod linger;
 mod outage;
 mod sinks;
 mod spool;
