@@ -2,6 +2,8 @@
 
 mod encode;
 
+use std::time::Duration;
+
 use llmobs_core::{Batch, Sink, SinkError};
 use prost::Message;
 
@@ -9,7 +11,7 @@ use self::encode::span;
 use crate::mode::ModeCell;
 use crate::resource::Resource;
 use crate::style::Style;
-use crate::transport::{Endpoint, Shipper};
+use crate::transport::{Endpoint, LINGER, Shipper};
 
 /// Exports records as spans; see [`Otlp::install`](crate::Otlp::install).
 ///
@@ -46,6 +48,10 @@ impl Sink for OtlpSink {
         self.shipper.ship(batch.records, |record, items| {
             items.extend(span(record, style).map(|span| span.encode_to_vec().into()));
         })
+    }
+
+    fn linger(&self) -> Duration {
+        LINGER
     }
 
     fn name(&self) -> &str {
