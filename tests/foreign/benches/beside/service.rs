@@ -16,6 +16,8 @@ use crate::streams::Client;
 use crate::way::Way;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// Between the beginnings of two streams: calls of a service do not end all at once.
+const APART: Duration = Duration::from_millis(20);
 
 /// Does what its input says until that ends, and answers each line with one.
 pub(crate) fn run(way: Way, model: &str, receiver: &str) {
@@ -92,8 +94,7 @@ impl Service {
                 .map(|n| {
                     let (client, model) = (Arc::clone(&self.client), model.to_owned());
                     tokio::spawn(async move {
-                        // Their events come at different times.
-                        tokio::time::sleep(Duration::from_millis(n as u64)).await;
+                        tokio::time::sleep(APART * n as u32).await;
                         client.read(&model, limit).await
                     })
                 })
