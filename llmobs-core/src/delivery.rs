@@ -36,6 +36,10 @@ use crate::worker::{FlushRequest, untraced};
 const BATCH: usize = 2_048;
 /// Memory that the records of a batch take, at most, unless it is one record alone.
 const BATCH_BYTES: usize = 8 << 20;
+/// Records that are worth an offer by themselves, whatever the sink would wait for.
+const WORTH: usize = 512;
+/// Memory of such records.
+const WORTH_BYTES: usize = 1 << 20;
 
 /// The worker's end of one sink.
 #[derive(Debug)]
@@ -91,6 +95,8 @@ struct State {
     /// Other processes may have left something on disk since the last look.
     look: bool,
     closed: bool,
+    /// The thread waits for more records to come, and is not to be woken by each.
+    lingers: bool,
     /// The time for the shutdown is over: no more offers.
     abandoned: bool,
 }
@@ -162,7 +168,12 @@ impl Delivery {
         }
         let cause = if abandoned { LossCause::SinkTooSlow } else { LossCause::SinkQueueFull };
         self.lost.add(cause, rest.len() as u64);
-        self.wake.notify_all();
+        let state = lock(&self.state);
+        let waits = state.lingers && !state.is_worth(&self.settings);
+        drop(state);
+        if !waits {
+            self.wake.notify_all();
+        }
     }
 
     /// Takes in as much as there is room for; gives the rest back, and whether it is all over.
@@ -394,6 +405,12 @@ impl State {
 
     fn has_work(&self) -> bool {
         self.hand.is_some() || self.spooled > 0 || !self.queue.is_empty()
+    }
+
+    /// Whether what is in memory is enough for an offer, or might soon find no more room.
+    fn is_worth(&self, settings: &Settings) -> bool {
+        self.queue.len() >= WORTH.min(settings.records / 2)
+            || self.bytes >= WORTH_BYTES.min(settings.bytes / 2)
     }
 
     /// Whether all that waits is on disk.

@@ -34,6 +34,13 @@ pub trait Sink: fmt::Debug + Send + 'static {
         Ok(())
     }
 
+    /// How long records may wait for others to go with them in one batch. Defaults to not at all.
+    ///
+    /// A flush, a shutdown, and a queue that holds a batch already wait for nothing. It is asked once.
+    fn linger(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Name for counts and messages.
     fn name(&self) -> &str;
 }

@@ -3,6 +3,8 @@
 mod encode;
 mod wire;
 
+use std::time::Duration;
+
 use bytes::BytesMut;
 use llmobs_core::{Batch, Sink, SinkError};
 
@@ -10,7 +12,7 @@ use self::encode::span;
 use crate::mode::ModeCell;
 use crate::resource::Resource;
 use crate::style::Style;
-use crate::transport::{Endpoint, Shipper};
+use crate::transport::{Endpoint, LINGER, Shipper};
 
 /// Bytes that spans share.
 const CHUNK: usize = 64 << 10;
@@ -56,6 +58,10 @@ impl Sink for OtlpSink {
                 all.split().freeze()
             }));
         })
+    }
+
+    fn linger(&self) -> Duration {
+        LINGER
     }
 
     fn name(&self) -> &str {

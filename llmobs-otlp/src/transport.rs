@@ -32,6 +32,8 @@ use crate::otlp::{Compression, Protocol};
 /// Idle connections are kept shorter than servers keep theirs: ours cannot see them being closed,
 /// since nothing runs between two requests.
 const IDLE: Duration = Duration::from_secs(4);
+/// How long records wait for others: a service makes a request a second at most, and not one a call.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
 /// More of an answer is not read: it is a confirmation, or an error's message.
 const MAX_ANSWER: usize = 64 << 10;
 const USER_AGENT: &str = concat!("llmobs/", env!("CARGO_PKG_VERSION"));

@@ -1,6 +1,7 @@
 //! What the thread of a sink does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::offer::Offers;
 use super::{Delivery, guarded};
@@ -30,6 +31,8 @@ enum Next {
 /// What the thread knows of its own doing.
 struct Doing {
     offers: Offers,
+    /// How long the sink lets records wait for others.
+    linger: Duration,
     /// The disk did not take what is in memory: it is asked again after the next offer.
     unsaved: bool,
     /// An offer has been made since the end was announced.
@@ -42,7 +45,8 @@ impl Delivery {
     pub(super) fn run(&self, sink: &mut dyn Sink, recorder: &Recorder) {
         self.adopt(recorder);
         let offers = Offers::new(&self.settings);
-        let mut doing = Doing { offers, unsaved: false, last_offer: false, reported: 0 };
+        let linger = guarded(|| sink.linger()).unwrap_or_default();
+        let mut doing = Doing { offers, linger, unsaved: false, last_offer: false, reported: 0 };
         loop {
             self.complain();
             match self.next(&doing) {
@@ -117,7 +121,9 @@ impl Delivery {
         let circuit = &doing.offers.circuit;
         let pauses = &self.settings.pauses;
         let mut state = lock(&self.state);
+        let mut since = None;
         loop {
+            state.lingers = false;
             let settled = state.settled;
             let due = state.flushes.partition_point(|(before, _)| *before <= settled);
             if state.abandoned {
@@ -146,7 +152,14 @@ impl Delivery {
                 return Next::End;
             }
             let hurried = state.closed || !state.flushes.is_empty();
-            let next = circuit.next(hurried);
+            let fresh = state.hand.is_none() && state.spooled == 0;
+            let lingers = fresh && !hurried && !state.is_worth(&self.settings);
+            let next = if lingers {
+                let since = *since.get_or_insert_with(|| pauses.elapsed());
+                circuit.next(hurried).max(since + doing.linger)
+            } else {
+                circuit.next(hurried)
+            };
             if pauses.elapsed() >= next || (state.closed && !doing.last_offer) {
                 return Next::Offer;
             }
@@ -155,6 +168,7 @@ impl Delivery {
                     state.flushes.drain(..).map(|(_, request)| request).collect(),
                 );
             }
+            state.lingers = lingers;
             state = pauses.wait(&self.wake, state, Some(next));
         }
     }

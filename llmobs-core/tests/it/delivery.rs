@@ -6,6 +6,7 @@ mod crash;
 mod faults;
 mod forbidden;
 mod lifecycle;
+mod linger;
 mod outage;
 mod parts;
 mod rogue;

@@ -1,12 +1,14 @@
 //! The sink of the own pipeline: events as log records, over OTLP.
 
+use std::time::Duration;
+
 use llmobs_core::{Batch, Sink, SinkError};
 use prost::Message;
 
 use super::encode::log_records;
 use crate::resource::Resource;
 use crate::style::Style;
-use crate::transport::{Endpoint, Shipper};
+use crate::transport::{Endpoint, LINGER, Shipper};
 
 /// Exports events as log records; see [`Otlp::install`](crate::Otlp::install).
 ///
@@ -32,6 +34,10 @@ impl Sink for EventSink {
         self.shipper.ship(batch.records, |record, items| {
             items.extend(log_records(record, style).map(|event| event.encode_to_vec().into()));
         })
+    }
+
+    fn linger(&self) -> Duration {
+        LINGER
     }
 
     fn name(&self) -> &str {
