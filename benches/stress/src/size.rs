@@ -13,6 +13,8 @@ pub struct Size {
     pub burst: u64,
     /// Calls of a day. Defaults to 1,000,000.
     pub day: u64,
+    /// Sets of attributes that each metric of the day may have. Defaults to 2,000.
+    pub attribute_sets: usize,
     /// Records a second over ten seconds of a fake clock. Defaults to 50,000.
     pub rate: u64,
     /// Processes that are killed. Defaults to 200.
@@ -28,6 +30,6 @@ impl Size {
     /// The defaults, with the program that is killed.
     pub fn new(program: PathBuf) -> Self {
         let (burst, day, rate) = (1_000_000, 1_000_000, 50_000);
-        Self { seconds: 5.0, burst, day, rate, kills: 200, seed: 6, program }
+        Self { seconds: 5.0, burst, day, attribute_sets: 2_000, rate, kills: 200, seed: 6, program }
     }
 }

@@ -59,7 +59,8 @@ pub(super) fn run(size: &Size) -> Result<Report, Broken> {
     let sampling = sampling.keep(Rule::slowest_first_token());
     let builder = Builder::new().process_wide(false).clock(clock.clone()).pauses(&pauses);
     let builder = builder.decoder(llmobs::openai::OpenAi::new()).sink(sink);
-    let builder = otlp.metric_interval(Duration::from_secs(2)).install(builder);
+    let otlp = otlp.metric_interval(Duration::from_secs(2)).cardinality_limit(size.attribute_sets);
+    let builder = otlp.install(builder);
     let llmobs = builder.tail_sampling(sampling).start().map_err(Broken::by("no threads"))?;
 
     let mut traffic = Traffic::new(size.seed);
@@ -76,7 +77,8 @@ pub(super) fn run(size: &Size) -> Result<Report, Broken> {
     report.row(settle("a day", &losses, "json_lines", made.all(), count.arrival())?);
     report.row(settle("a day", &losses, "otlp", made.all(), receiver.arrival())?);
     promise(losses.total() == 0, || format!("something is lost: {losses:?}"))?;
-    bounded(&receiver, directory.path(), made.calls, &mut report)?;
+    metrics(&receiver, size, made.calls, &mut report)?;
+    files(directory.path(), &mut report)?;
     report.figure("records", per_second(made.all(), took));
     flat(size, &hours, &mut report)?;
     Ok(report)
@@ -103,10 +105,10 @@ fn an_hour(
     Ok(Hour { resident: resident().unwrap_or(0), live: live() })
 }
 
-/// What has to be bounded outside of the memory; the metrics have counted every call.
-fn bounded(
+/// The metrics have counted every call, and are bounded.
+fn metrics(
     receiver: &Receiver,
-    directory: &Path,
+    size: &Size,
     calls: u64,
     report: &mut Report,
 ) -> Result<(), Broken> {
@@ -117,9 +119,15 @@ fn bounded(
     promise(counted == calls, || format!("the metrics tell of {counted} calls, of {calls}"))?;
     let most = arrived.metrics.values().map(|(points, _)| *points).max().unwrap_or(0);
     // The limit, and what stands for all sets beyond it.
-    promise(most <= 2_001, || format!("a metric has {most} sets of attributes"))?;
+    promise(most <= size.attribute_sets as u64 + 1, || {
+        format!("a metric has {most} sets of attributes")
+    })?;
     report.figure("sets of attributes of a metric, at most", number(most));
+    Ok(())
+}
 
+/// The files that are left.
+fn files(directory: &Path, report: &mut Report) -> Result<(), Broken> {
     let entries = std::fs::read_dir(directory).map_err(Broken::by("no directory"))?;
     let files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     promise(files.len() <= FILES + 1, || format!("{} files", files.len()))?;
@@ -136,6 +144,9 @@ fn flat(size: &Size, hours: &[Hour], report: &mut Report) -> Result<(), Broken> 
     for (n, hour) in hours.iter().enumerate().filter(|(n, _)| *n == 0 || (n + 1) % 3 == 0) {
         report.line([(n + 1).to_string(), mib(hour.resident), mib(hour.live)]);
     }
+    if size.day < ENOUGH {
+        return Ok(());
+    }
     for (what, of) in [
         ("resident memory", (|hour: &Hour| hour.resident) as fn(&Hour) -> u64),
         ("allocated memory", |hour| hour.live),
@@ -149,7 +160,7 @@ fn flat(size: &Size, hours: &[Hour], report: &mut Report) -> Result<(), Broken> 
             format!("{what}, the last {TOGETHER} hours over the first {TOGETHER} after {WARM_UP}"),
             format!("{:+.1} %", more * 100.0),
         );
-        let flat = last <= after + after / 50 + MORE || size.day < ENOUGH;
+        let flat = last <= after + after / 50 + MORE;
         promise(flat, || format!("{what} grows: from {} to {}", mib(after), mib(last)))?;
     }
     Ok(())
