@@ -1,13 +1,13 @@
 //! Traces that wait to be decided on, and what was decided.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 use super::TailSampling;
 use crate::id::TraceId;
 use crate::record::{Kind, Record, Sampling};
 use crate::redact::withhold;
 
-/// Decisions that are remembered for what comes late, oldest out first.
+/// Decisions that are remembered for what comes late, at the least; and at most twice as many.
 const DECISIONS: usize = 65_536;
 /// The bits of a trace id that are random by W3C Trace Context.
 const RANDOM_BITS: u32 = 56;
@@ -21,8 +21,7 @@ pub(crate) struct Traces {
     oldest: BTreeMap<(u64, u64), TraceId>,
     records: usize,
     begun: u64,
-    decided: HashMap<TraceId, Option<Decision>>,
-    decided_order: VecDeque<TraceId>,
+    decided: Decisions,
     /// Calls under way, by trace.
     open: HashMap<TraceId, u32>,
 }
@@ -46,6 +45,29 @@ struct Decision {
     rule: Option<usize>,
 }
 
+/// Two spans of decisions, of which the older is dropped when the newer is full: a single map from which
+/// the oldest is taken for each new one would double in size, hours after it has been full.
+#[derive(Debug, Default)]
+struct Decisions {
+    newer: HashMap<TraceId, Option<Decision>>,
+    older: HashMap<TraceId, Option<Decision>>,
+}
+
+impl Decisions {
+    /// What was decided on a trace, if that is still known; `None` inside means that it is not kept.
+    fn get(&self, trace: TraceId) -> Option<Option<Decision>> {
+        self.newer.get(&trace).or_else(|| self.older.get(&trace)).copied()
+    }
+
+    fn remember(&mut self, trace: TraceId, decision: Option<Decision>) {
+        if self.newer.len() >= DECISIONS {
+            std::mem::swap(&mut self.newer, &mut self.older);
+            self.newer.clear();
+        }
+        self.newer.insert(trace, decision);
+    }
+}
+
 /// Where what was decided on goes.
 pub(crate) trait Decided {
     fn keep(&mut self, record: Record);
@@ -60,8 +82,7 @@ impl Traces {
             oldest: BTreeMap::new(),
             records: 0,
             begun: 0,
-            decided: HashMap::new(),
-            decided_order: VecDeque::new(),
+            decided: Decisions::default(),
             open: HashMap::new(),
         }
     }
@@ -95,8 +116,8 @@ impl Traces {
                 matched = Some(n);
             }
         }
-        if let Some(decision) = self.decided.get(&trace) {
-            match *decision {
+        if let Some(decision) = self.decided.get(trace) {
+            match decision {
                 Some(decision) => out.keep(self.marked(record, decision)),
                 None => out.refuse(),
             }
@@ -167,23 +188,12 @@ impl Traces {
         self.records -= records.len();
         let rate = rule.and_then(|n| self.rules.rules.get(n)).map_or(self.rules.rest, |(_, r)| *r);
         let decision = keeps(trace, rate).then_some(Decision { rate, rule });
-        self.remember(trace, decision);
+        self.decided.remember(trace, decision);
         for record in records {
             match decision {
                 Some(decision) => out.keep(self.marked(record, decision)),
                 None => out.refuse(),
             }
-        }
-    }
-
-    fn remember(&mut self, trace: TraceId, decision: Option<Decision>) {
-        if self.decided.insert(trace, decision).is_none() {
-            self.decided_order.push_back(trace);
-        }
-        if self.decided_order.len() > DECISIONS
-            && let Some(oldest) = self.decided_order.pop_front()
-        {
-            self.decided.remove(&oldest);
         }
     }
 
