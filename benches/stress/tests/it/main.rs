@@ -46,5 +46,5 @@ fn a_day_settles() {
 
 #[test]
 fn faults_settle() {
-    settles(Scenario::Faults, 20);
+    settles(Scenario::Faults, 21);
 }

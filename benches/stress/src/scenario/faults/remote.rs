@@ -74,7 +74,12 @@ fn refusals(report: &mut Report) -> Result<(), Broken> {
     let receiver = Receiver::with(|request, spans| {
         if request % 3 == 0 { (Answer::status(400), 0) } else { (Answer::status(200), spans) }
     })?;
-    sent("a receiver that refuses each third request", &receiver, PATIENT, report)?;
+    let name = "a receiver that says each third request is wrong, which is then sent in parts";
+    sent(name, &receiver, PATIENT, report)?;
+    let receiver = Receiver::with(|request, spans| {
+        if request % 3 == 0 { (Answer::status(403), 0) } else { (Answer::status(200), spans) }
+    })?;
+    sent("a receiver that forbids each third request", &receiver, PATIENT, report)?;
     let receiver = Receiver::with(|_, spans| {
         let refused = spans.min(3);
         let error_message = "too old".to_owned();
