@@ -44,7 +44,16 @@ impl Server {
     ///
     /// If no port can be bound or no thread can be started.
     pub fn start_blocking() -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+    }
+
+    /// Starts a server where another one was, for one that goes away and comes back.
+    ///
+    /// # Errors
+    ///
+    /// If the port cannot be bound or no thread can be started.
+    pub fn start_at(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::new());

@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("llmobs-conformance", &[]),
     ("llmobs-testserver", &[]),
     ("collector", &["llmobs", "llmobs-testserver"]),
+    ("stress", &["llmobs", "llmobs-core", "llmobs-testserver"]),
     ("without-facade", &["llmobs-core", "llmobs-openai", "llmobs-macros"]),
 ];
 

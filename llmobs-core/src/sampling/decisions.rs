@@ -1,17 +1,18 @@
 //! What was decided, for what comes late.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use crate::id::TraceId;
 
-/// Decisions that are remembered, oldest out first.
+/// Decisions that are remembered, at the least; and at most twice as many.
 const BOUND: usize = 65_536;
 
-/// Decisions by trace.
+/// Two spans of decisions, of which the older is dropped when the newer is full: a single map from which
+/// the oldest is taken for each new one would double in size, hours after it has been full.
 #[derive(Debug, Default)]
 pub(super) struct Decisions {
-    by_trace: HashMap<TraceId, Decision>,
-    order: VecDeque<TraceId>,
+    newer: HashMap<TraceId, Decision>,
+    older: HashMap<TraceId, Decision>,
 }
 
 /// What became of a trace, and why.
@@ -24,17 +25,14 @@ pub(super) struct Decision {
 
 impl Decisions {
     pub(super) fn of(&self, trace: TraceId) -> Option<Decision> {
-        self.by_trace.get(&trace).copied()
+        self.newer.get(&trace).or_else(|| self.older.get(&trace)).copied()
     }
 
     pub(super) fn remember(&mut self, trace: TraceId, decision: Decision) {
-        if self.by_trace.insert(trace, decision).is_none() {
-            self.order.push_back(trace);
+        if self.newer.len() >= BOUND {
+            std::mem::swap(&mut self.newer, &mut self.older);
+            self.newer.clear();
         }
-        if self.order.len() > BOUND
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.by_trace.remove(&oldest);
-        }
+        self.newer.insert(trace, decision);
     }
 }

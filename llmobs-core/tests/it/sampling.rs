@@ -318,6 +318,20 @@ fn a_trace_whose_root_is_elsewhere_is_over_when_it_is_quiet() {
 }
 
 #[test]
+fn a_decision_is_remembered_for_more_traces_than_a_service_has_open() {
+    let recording = sampled(TailSampling::new(0.0).keep(Rule::failed()));
+    recording.recorder().record(Record { outcome: Some(Outcome::Failed), ..root(0) });
+    for n in 1..=65_536 {
+        recording.recorder().record(root(n));
+        if n % 8_192 == 0 {
+            assert_eq!(recording.observed().len(), 1);
+        }
+    }
+    recording.recorder().record(call(0));
+    assert_eq!(recording.observed().len(), 2);
+}
+
+#[test]
 fn no_more_records_wait_than_may() {
     let (llmobs, _, told) = told(TailSampling::new(0.0).keep(Rule::failed()).records(10));
     for n in 0..1_000 {
