@@ -318,9 +318,13 @@ fn secret(name: &str) -> bool {
 }
 
 fn frame(buffer: &mut Vec<u8>, kind: u8, time: u64, len: u32) {
-    buffer.push(kind);
-    buffer.extend_from_slice(&time.to_le_bytes());
-    buffer.extend_from_slice(&len.to_le_bytes());
+    let mut prefix = [kind; PREFIX];
+    let (_, rest) = prefix.split_at_mut(1);
+    let (time_place, len_place) = rest.split_at_mut(8);
+    time_place.copy_from_slice(&time.to_le_bytes());
+    len_place.copy_from_slice(&len.to_le_bytes());
+    // In one piece: each has to find out first whether there is room for it.
+    buffer.extend_from_slice(&prefix);
 }
 
 fn read(buffer: &mut Vec<u8>, time: u64, bytes: &[u8]) {

@@ -305,6 +305,10 @@ fn find(choices: &mut Vec<Choice>, index: u64) -> Option<&mut Choice> {
     let at = match choices.iter().position(|choice| choice.index == index) {
         Some(at) => at,
         None => {
+            // Most answers have one, and room for more would be held as long as the stream is open.
+            if choices.is_empty() {
+                choices.reserve_exact(1);
+            }
             choices.push(Choice::new(index));
             choices.len() - 1
         }
