@@ -23,6 +23,7 @@ use self::ids::{identity, remote_context, span_context};
 use self::parent::{Parent, Source};
 pub(crate) use self::sampler::{Sampler, Share};
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
+use crate::quiet::say;
 use crate::span::SpanView;
 use crate::style::Style;
 
@@ -89,12 +90,14 @@ impl OtelBackend {
         if !parent.context.is_telemetry_suppressed() {
             self.mode.decide(Mode::Own);
             if parent.source == Source::OpenTelemetry {
-                tracing::warn!(
-                    target: "llmobs",
-                    "an OpenTelemetry span is current but no tracer provider was found: spans \
-                     go through llmobs' own pipeline; give it the provider, or set the global one \
-                     before the first call, with the same version of the opentelemetry crate"
-                );
+                say(|| {
+                    tracing::warn!(
+                        target: "llmobs",
+                        "an OpenTelemetry span is current but no tracer provider was found: spans \
+                         go through llmobs' own pipeline; give it the provider, or set the global \
+                         one before the first call, with the same version of the opentelemetry crate"
+                    );
+                });
             }
         }
         self.own(start, parent, true)

@@ -22,6 +22,7 @@ mod kits;
 mod limits;
 mod metrics;
 mod nesting;
+mod nonsense;
 mod notice;
 mod own;
 mod provider;
@@ -35,3 +36,4 @@ mod scrape;
 mod span;
 #[cfg(all(feature = "grpc", feature = "tls"))]
 mod tls;
+mod untraced;
