@@ -329,7 +329,7 @@ impl Builder {
             let prices = prices.unwrap_or_else(PriceTable::builtin);
             let worker = Worker::new(of, prices, processors);
             let worker = worker.sampled(sampling).reporting(reports);
-            crate::worker::untraced(|| worker.run());
+            worker.run();
         });
         spawned.map_err(|err| failed(&deliveries, err))?;
         threads.started();

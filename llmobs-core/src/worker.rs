@@ -19,8 +19,11 @@ mod waiting;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
+
+use tracing::subscriber::NoSubscriber;
+use tracing::{Dispatch, dispatcher};
 
 pub(crate) use self::flush::{FlushRequest, Flushed};
 use self::fold::CallFold;
@@ -48,10 +51,18 @@ const IDLE: Duration = Duration::from_secs(5);
 /// Pause after work, so that a busy service wakes the worker at most this often.
 const LINGER: Duration = Duration::from_millis(5);
 
-/// Runs our own work in a thread whose `tracing` events and spans go nowhere: what we export is
-/// never observed in turn.
+/// Runs our own work with `tracing` events and spans going nowhere: what we export is never observed
+/// in turn.
 pub(crate) fn untraced<R>(run: impl FnOnce() -> R) -> R {
-    tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::new(), run)
+    // One for the process: each new one has all callsites asked anew.
+    static SILENT: OnceLock<Dispatch> = OnceLock::new();
+    // Without a subscriber nobody hears. To set one, if only here, would end what `tracing` then gives
+    // to `log` in the whole process.
+    if !dispatcher::has_been_set() {
+        return run();
+    }
+    // Not `Dispatch::none()`: callsites met first under that one stay silent everywhere.
+    dispatcher::with_default(SILENT.get_or_init(|| Dispatch::new(NoSubscriber::new())), run)
 }
 
 pub(crate) struct Worker {
@@ -122,7 +133,7 @@ impl Worker {
             self.break_off();
         }
         // One by one: two that panic as they are dropped would end the process.
-        self.processors.drain(..).for_each(discard);
+        untraced(|| self.processors.drain(..).for_each(discard));
     }
 
     /// Ends what a mistake of ours leaves: at least nobody waits for what will not come.
@@ -138,9 +149,11 @@ impl Worker {
 
     fn work(&mut self) {
         let recorder = self.recorder.clone();
-        for processor in &mut self.processors {
-            let _ = contained(|| processor.started(&recorder));
-        }
+        untraced(|| {
+            for processor in &mut self.processors {
+                let _ = contained(|| processor.started(&recorder));
+            }
+        });
         drop(recorder);
         let mut items = VecDeque::with_capacity(256);
         loop {
@@ -154,27 +167,8 @@ impl Worker {
             self.forbidden = recorder.times_forbidden();
             recorder.queue().take(&mut items, self.patience());
             let worked = !items.is_empty();
-            let mut flushes = Vec::new();
-            for message in items.drain(..) {
-                self.handle(message, &mut flushes);
-            }
-            let asked = !flushes.is_empty();
-            self.sample(
-                |traces, now, out| {
-                    if asked { traces.decide_all(out) } else { traces.tick(now, out) }
-                },
-            );
-            if self.traces.is_some() {
-                let _ = contained(|| recorder.backend().tick());
-            }
-            self.hand_over();
-            let hurried = !flushes.is_empty();
-            for request in flushes {
-                self.flush(&request);
-            }
-            self.tell_idle();
-            self.report(false);
-            self.look();
+            // Not around the wait: while any thread is silenced, all others have more to look at.
+            let hurried = untraced(|| self.round(&mut items));
             if closed && !worked {
                 break;
             }
@@ -182,6 +176,35 @@ impl Worker {
                 std::thread::sleep(LINGER);
             }
         }
+        untraced(|| self.end());
+    }
+
+    /// Handles what has come; tells whether somebody waits for it.
+    fn round(&mut self, items: &mut VecDeque<Message>) -> bool {
+        let mut flushes = Vec::new();
+        for message in items.drain(..) {
+            self.handle(message, &mut flushes);
+        }
+        let asked = !flushes.is_empty();
+        self.sample(
+            |traces, now, out| {
+                if asked { traces.decide_all(out) } else { traces.tick(now, out) }
+            },
+        );
+        if self.traces.is_some() {
+            let _ = contained(|| self.recorder.backend().tick());
+        }
+        self.hand_over();
+        for request in flushes {
+            self.flush(&request);
+        }
+        self.tell_idle();
+        self.report(false);
+        self.look();
+        asked
+    }
+
+    fn end(&mut self) {
         self.end_open_calls();
         self.sample(|traces, _, out| traces.decide_all(out));
         if self.traces.is_some() {

@@ -24,6 +24,7 @@ use self::parent::{Parent, Source};
 pub(crate) use self::sampler::{Sampler, Share};
 use crate::attributes::Attribute;
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
+use crate::quiet::say;
 use crate::span::{SpanView, shown};
 use crate::style::Style;
 use crate::tail::Link;
@@ -94,12 +95,14 @@ impl OtelBackend {
         if !parent.context.is_telemetry_suppressed() {
             self.mode.decide(Mode::Own);
             if parent.source == Source::OpenTelemetry {
-                tracing::warn!(
-                    target: "llmobs",
-                    "an OpenTelemetry span is current but no tracer provider was found: spans \
-                     go through llmobs' own pipeline; give it the provider, or set the global one \
-                     before the first call, with the same version of the opentelemetry crate"
-                );
+                say(|| {
+                    tracing::warn!(
+                        target: "llmobs",
+                        "an OpenTelemetry span is current but no tracer provider was found: spans \
+                         go through llmobs' own pipeline; give it the provider, or set the global \
+                         one before the first call, with the same version of the opentelemetry crate"
+                    );
+                });
             }
         }
         self.own(start, parent, true)

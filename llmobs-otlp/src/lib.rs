@@ -44,6 +44,7 @@ mod mode;
 mod otlp;
 #[cfg(feature = "prometheus")]
 mod prometheus;
+mod quiet;
 mod resource;
 mod sink;
 mod span;

@@ -13,6 +13,7 @@ use prometheus::{Registry, TextEncoder};
 use self::server::Server;
 use crate::mode::instrumentation_scope;
 use crate::otlp::OtlpError;
+use crate::quiet::say;
 
 /// The metrics of a recorder, in the format that Prometheus scrapes.
 ///
@@ -110,7 +111,9 @@ impl Prometheus {
         let reader = match reader {
             Ok(reader) => reader,
             Err(err) => {
-                tracing::warn!(target: "llmobs", error = %err, "metrics cannot be scraped");
+                say(|| {
+                    tracing::warn!(target: "llmobs", error = %err, "metrics cannot be scraped");
+                });
                 return None;
             }
         };

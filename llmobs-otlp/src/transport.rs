@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use opentelemetry::Context;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderValue};
 use tokio::runtime::{Builder, Runtime};
@@ -28,6 +27,7 @@ pub(crate) use self::queue::{Experience, Queue, Settled};
 pub(crate) use self::shipper::Shipper;
 pub(crate) use self::tls::{Tls, https_is_spoken};
 use crate::otlp::{Compression, Protocol};
+use crate::quiet::untraced;
 
 /// Idle connections are kept shorter than servers keep theirs: ours cannot see them being closed,
 /// since nothing runs between two requests.
@@ -90,9 +90,7 @@ impl Transport {
     /// Sends `body`; gives the body of a good answer.
     pub(crate) fn send(&mut self, body: impl Into<Bytes>) -> Result<Vec<u8>, ExportError> {
         let body = body.into();
-        let _suppressed = Context::enter_telemetry_suppressed_scope();
-        let silent = tracing::subscriber::NoSubscriber::new();
-        tracing::subscriber::with_default(silent, || self.negotiated(&body))
+        untraced(|| self.negotiated(&body))
     }
 
     /// Compressed as long as the endpoint takes that.
@@ -174,8 +172,10 @@ impl Drop for Transport {
     fn drop(&mut self) {
         // A runtime that waits for its threads may not be dropped on another runtime's.
         if let Some(Link { runtime, client, .. }) = self.link.take() {
-            drop(client);
-            runtime.shutdown_background();
+            untraced(|| {
+                drop(client);
+                runtime.shutdown_background();
+            });
         }
     }
 }

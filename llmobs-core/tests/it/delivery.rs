@@ -2,8 +2,10 @@
 
 mod adopted;
 mod bounds;
+mod clocks;
 mod crash;
 mod faults;
+mod files;
 mod forbidden;
 mod lifecycle;
 mod linger;

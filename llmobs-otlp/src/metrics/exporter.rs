@@ -12,6 +12,7 @@ use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use prost::Message;
 
 use crate::otlp::Temporality;
+use crate::quiet::say;
 use crate::transport::{Endpoint, Experience, ExportError, Load, Queue, Settled, Transport};
 
 /// Times one export is tried where what is not delivered is gone.
@@ -66,12 +67,14 @@ impl Exporter {
     /// Says what went wrong, once until it goes well again.
     fn complain(&self, message: &str) {
         if !self.failing.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                target: "llmobs",
-                endpoint = self.name,
-                error = message,
-                "metrics were not delivered"
-            );
+            say(|| {
+                tracing::warn!(
+                    target: "llmobs",
+                    endpoint = self.name,
+                    error = message,
+                    "metrics were not delivered"
+                );
+            });
         }
     }
 }
@@ -92,12 +95,14 @@ impl PushMetricExporter for Exporter {
                 if let Some(said) = notice
                     && !self.noticed.swap(true, Ordering::Relaxed)
                 {
-                    tracing::warn!(
-                        target: "llmobs",
-                        endpoint = self.name,
-                        said,
-                        "the endpoint has taken everything, and has something to say"
-                    );
+                    say(|| {
+                        tracing::warn!(
+                            target: "llmobs",
+                            endpoint = self.name,
+                            said,
+                            "the endpoint has taken everything, and has something to say"
+                        );
+                    });
                 }
                 Ok(())
             }

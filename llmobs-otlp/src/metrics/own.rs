@@ -6,7 +6,6 @@ use std::thread;
 use std::time::Duration;
 
 use llmobs_core::Flushing;
-use opentelemetry::Context;
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry_sdk::metrics::{
     Instrument, MeterProviderBuilder, PeriodicReader, SdkMeterProvider, Stream,
@@ -16,6 +15,7 @@ use super::bounded::DEFAULT_LIMIT;
 use super::exporter::Exporter;
 use crate::mode::instrumentation_scope;
 use crate::otlp::Temporality;
+use crate::quiet::untraced;
 use crate::resource::Resource;
 use crate::transport::Endpoint;
 
@@ -104,9 +104,7 @@ impl Export {
 
 /// Flushes until nobody waits for it.
 fn run(provider: &SdkMeterProvider, waiting: &Mutex<Waiting>) {
-    let _suppressed = Context::enter_telemetry_suppressed_scope();
-    let silent = tracing::subscriber::NoSubscriber::new();
-    tracing::subscriber::with_default(silent, || {
+    untraced(|| {
         loop {
             let mut state = lock(waiting);
             let flushes = std::mem::take(&mut state.flushes);
@@ -129,7 +127,7 @@ impl Drop for Export {
         // The recorder's last flush has brought out everything, or has said that it could not: a
         // second try, as the provider makes one, would only take as long again.
         self.closed.store(true, Ordering::Relaxed);
-        let _ = self.provider.shutdown();
+        let _ = untraced(|| self.provider.shutdown());
     }
 }
 

@@ -13,12 +13,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use opentelemetry::Context;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::Prometheus;
+use crate::quiet::{say, unobserved};
 
 /// Connections at one time; others wait to be accepted. Each may hold a whole page.
 const CONNECTIONS: usize = 8;
@@ -43,13 +43,15 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let runtime = Builder::new_current_thread().enable_all().build();
         let thread = runtime.and_then(|runtime| {
-            let serve = move || untraced(|| serve(runtime, listener, prometheus, stopped));
+            let serve = move || serve(runtime, listener, prometheus, stopped);
             thread::Builder::new().name("llmobs-prometheus".into()).spawn(serve)
         });
         match thread {
             Ok(thread) => Some(Self { stop: Some(stop), thread: Some(thread) }),
             Err(err) => {
-                tracing::warn!(target: "llmobs", error = %err, "metrics cannot be served");
+                say(|| {
+                    tracing::warn!(target: "llmobs", error = %err, "metrics cannot be served");
+                });
                 None
             }
         }
@@ -66,11 +68,6 @@ impl Drop for Server {
     }
 }
 
-fn untraced(run: impl FnOnce()) {
-    let _suppressed = Context::enter_telemetry_suppressed_scope();
-    tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::new(), run);
-}
-
 fn serve(
     runtime: Runtime,
     listener: TcpListener,
@@ -78,7 +75,7 @@ fn serve(
     stopped: oneshot::Receiver<()>,
 ) {
     runtime.block_on(async {
-        tokio::spawn(accept(listener, prometheus));
+        tokio::spawn(unobserved(accept(listener, prometheus)));
         let _ = stopped.await;
     });
     // What is under way ends with the runtime.
@@ -95,7 +92,7 @@ async fn accept(listener: TcpListener, prometheus: Prometheus) {
         };
         let prometheus = prometheus.clone();
         tokio::spawn(async move {
-            let _ = tokio::time::timeout(WHOLE, connection(stream, prometheus)).await;
+            let _ = tokio::time::timeout(WHOLE, unobserved(connection(stream, prometheus))).await;
             drop(place);
         });
     }

@@ -8,6 +8,7 @@ use opentelemetry_proto::tonic::resource::v1;
 
 use super::queue::Experience;
 use super::{Endpoint, ExportError, Item, Load, Queue, Settled, Transport};
+use crate::quiet::say;
 use crate::resource::Resource;
 
 /// Makes requests of records, and sends them.
@@ -168,12 +169,14 @@ fn retryable(err: ExportError) -> SinkError {
 /// exports, so it is told from another.
 fn warn(sink: String, said: String) {
     let warn = move || {
-        tracing::warn!(
-            target: "llmobs",
-            sink,
-            said,
-            "the endpoint has taken everything, and has something to say"
-        );
+        say(|| {
+            tracing::warn!(
+                target: "llmobs",
+                sink,
+                said,
+                "the endpoint has taken everything, and has something to say"
+            );
+        });
     };
     // Without a thread to be had there is more to worry about.
     let _ = std::thread::Builder::new().name("llmobs-notice".into()).spawn(warn);

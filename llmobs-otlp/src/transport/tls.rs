@@ -100,10 +100,7 @@ pub(crate) fn https_is_spoken() -> bool {
 /// Where nothing is known the answer is yes: the first export will tell.
 #[cfg(not(feature = "tls"))]
 fn ask() -> bool {
-    use opentelemetry::Context;
-    use tracing::subscriber::{NoSubscriber, with_default};
-    let _suppressed = Context::enter_telemetry_suppressed_scope();
-    with_default(NoSubscriber::new(), || {
+    crate::quiet::untraced(|| {
         let client = ClientBuilder::new().no_proxy().dns_resolver(Arc::new(Nowhere)).build();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let (Ok(client), Ok(runtime)) = (client, runtime) else { return true };

@@ -56,8 +56,8 @@ struct Collector {
 }
 
 /// A gRPC collector on a port of its own; it stops when dropped.
-struct Grpc {
-    addr: SocketAddr,
+pub(crate) struct Grpc {
+    pub(crate) addr: SocketAddr,
     collector: Collector,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -117,7 +117,7 @@ impl Grpc {
         Self::with(true, |_| Ok(ExportTraceServiceResponse::default()))
     }
 
-    fn with(
+    pub(crate) fn with(
         gzip: bool,
         rule: impl Fn(&[u64]) -> Result<ExportTraceServiceResponse, Status> + Send + Sync + 'static,
     ) -> Self {

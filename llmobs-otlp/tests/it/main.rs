@@ -22,6 +22,7 @@ mod kits;
 mod limits;
 mod metrics;
 mod nesting;
+mod nonsense;
 mod notice;
 mod own;
 mod provider;
@@ -36,3 +37,4 @@ mod span;
 mod tail;
 #[cfg(all(feature = "grpc", feature = "tls"))]
 mod tls;
+mod untraced;

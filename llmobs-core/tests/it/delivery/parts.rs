@@ -41,7 +41,7 @@ impl Sink for Parts {
             return Ok(());
         };
         let taken = all.min(usize::try_from(part).unwrap_or(usize::MAX));
-        names.extend(batch.records[..taken].iter().map(|record| name(record)));
+        names.extend(batch.records.iter().take(taken).map(|record| name(record)));
         Err(SinkError::retryable("no more for now").taken(part))
     }
 
