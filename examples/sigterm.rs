@@ -165,6 +165,6 @@ fn pretend(request: &Received) -> Answer {
             .write(format!("data: {begin}\n\n"))
             .endless(words);
     }
-    let script = ChatScript::tokens(["Here"; 20]);
+    let script = ChatScript::tokens(["Here"; 10]);
     Answer::sse(chat_chunks(&script)).pause_between(pace)
 }
