@@ -405,7 +405,7 @@ impl Llmobs {
     pub fn shutdown_async(
         &self,
         timeout: Duration,
-    ) -> impl Future<Output = Result<(), FlushError>> + Send + 'static {
+    ) -> impl Future<Output = Result<(), FlushError>> + Send + use<> {
         let recorder = self.recorder.clone();
         async move {
             match Stopping::begin(&recorder, timeout) {
