@@ -75,7 +75,7 @@ impl Service {
             let session = n.to_string();
             let of: Vec<&Record> =
                 records.iter().filter(|it| it.session_id.as_ref() == Some(&session)).collect();
-            let [found, said, answered] = of.try_into().expect("three records");
+            let [found, said, answered]: [&Record; 3] = of.try_into().expect("three records");
             let names = [found, said, answered].map(|record| record.name.as_deref());
             assert_eq!(names, [Some("find"), Some("words"), Some("answer")]);
             for below in [found, said] {
