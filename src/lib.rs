@@ -45,6 +45,21 @@
 //! `prompt!` checks a template in the compiler, [`Template`] at run time. A call that sends the
 //! text has the template's name, version and hash in its record, without anything in between.
 //!
+//! # Starting and stopping
+//!
+//! The [`Llmobs`] that [`init`] returns is a guard: its drop delivers what waits, and records calls
+//! that are still open as [`Outcome::Unfinished`]. [`flush`](Recorder::flush) waits for what was recorded
+//! so far, [`idle`](Recorder::idle) until nothing is open as well, [`shutdown`](Llmobs::shutdown) for
+//! the end; each has a form for tasks (`…_async`) that needs no particular runtime and holds no thread.
+//! [`Builder::on_panic`] sets a panic hook, for processes in which nothing is dropped.
+//!
+//! A recorder's threads are those of the process that started it. In a child made by `fork`, start one
+//! there: one from before the fork has no threads, so what it is given is kept within its
+//! [`Limits`] and goes nowhere. Flush, idle and shutdown then fail at once
+//! ([`FlushError::is_forked`]) and turn it off, and its drop waits for nothing. As in every process with
+//! threads, a lock that is held at the moment of the fork stays held in the child. The parent's
+//! recorder goes on; its file and its spool are locked until both processes have ended.
+//!
 //! # Features
 //!
 //! - `openai` (default): the client and the service for `async-openai`.

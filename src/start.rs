@@ -52,7 +52,8 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// Without an OTLP endpoint the file is written also where a global OpenTelemetry provider takes the
 /// spans, since that one is only looked for at the first call; `LLMOBS_FILE=none` leaves it out.
 ///
-/// Keep what it returns for as long as the service runs; dropping it delivers what is waiting.
+/// Keep what it returns for as long as the service runs; dropping it delivers what is waiting. Call it
+/// after the process has forked, if it does: see [starting and stopping](crate#starting-and-stopping).
 ///
 /// # Errors
 ///

@@ -263,6 +263,10 @@ impl Builder {
 
     /// Starts the recorder.
     ///
+    /// Its threads are this process's. In a child that is forked off later they do not exist: what is
+    /// recorded there is kept within the [`Limits`] and goes nowhere, and whoever waits for it is
+    /// [told so](FlushError::is_forked) at once. Start another recorder in the child.
+    ///
     /// # Errors
     ///
     /// When the system gives no thread for the worker or a sink, or a host or a
@@ -359,7 +363,9 @@ enum Cause {
 /// A running recorder and its threads; dropping it shuts it down.
 ///
 /// Keep it for as long as the service runs. The drop delivers what is waiting, for at most the
-/// [`shutdown_timeout`](Builder::shutdown_timeout), and records calls still open as unfinished.
+/// [`shutdown_timeout`](Builder::shutdown_timeout), and records calls still open as unfinished. It
+/// blocks its thread, so a service on an async runtime awaits
+/// [`shutdown_async`](Self::shutdown_async) before. What is in a `static` is never dropped.
 #[must_use = "dropping it shuts the recorder down"]
 pub struct Llmobs {
     recorder: Recorder,
@@ -402,7 +408,7 @@ impl Llmobs {
     pub fn shutdown_async(
         &self,
         timeout: Duration,
-    ) -> impl Future<Output = Result<(), FlushError>> + Send + 'static {
+    ) -> impl Future<Output = Result<(), FlushError>> + Send + use<> {
         let recorder = self.recorder.clone();
         async move {
             match Stopping::begin(&recorder, timeout) {

@@ -95,9 +95,10 @@ impl Threads {
     }
 }
 
-/// Whether this is a thread of any recorder's.
+/// Whether this is a thread of any recorder's, or one that an exporter of ours has beside them.
 pub(crate) fn is_recorders() -> bool {
     OF.try_with(Cell::get).is_ok_and(|of| of != 0)
+        || std::thread::current().name().is_some_and(|name| name.starts_with("llmobs-"))
 }
 
 /// Says so when it is dropped, also where there was no thread to be had.

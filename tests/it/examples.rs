@@ -1,5 +1,8 @@
 //! The examples, run as their readers run them.
 
+#[cfg(unix)]
+mod stopping;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

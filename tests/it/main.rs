@@ -18,6 +18,8 @@ mod outcomes;
 mod prompts;
 mod propagation;
 mod retries;
+#[cfg(feature = "macros")]
+mod runtimes;
 mod start;
 mod support;
 mod tidy;

@@ -113,6 +113,7 @@ fn values_that_mean_nothing_are_errors_that_say_what_would() {
         ("LLMOBS_ENABLED", "maybe", "true or false"),
         ("LLMOBS_MAX_OPERATIONS", "many", "a whole number"),
         ("LLMOBS_USAGE", "sometimes", "auto, always or never"),
+        ("LLMOBS_ON_PANIC", "scream", "nothing, flush or shutdown"),
         (
             "LLMOBS_PROVIDERS",
             "llm.internal",
@@ -312,4 +313,39 @@ fn what_is_redacted_can_be_chosen() {
     }
     let failed = with(&[("LLMOBS_REDACT", "fax")]).no_file().start();
     assert!(matches!(failed, Err(InitError::Environment(err)) if err.name() == "LLMOBS_REDACT"));
+}
+
+const PANICS: &str = "LLMOBS_TEST_PANICS";
+
+/// A process whose environment says what a panic does.
+#[test]
+fn panics_in_an_environment_that_says_so() {
+    let Some(file) = std::env::var_os(PANICS) else { return };
+    let slowly = |_: &mut Record| {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        llmobs::Verdict::Keep
+    };
+    let builder = llmobs::builder().file(&file).processor(slowly);
+    let llmobs = builder.start().expect("it starts");
+    llmobs.step(StepKind::Tool, "before the panic").end();
+    std::panic::catch_unwind(|| panic!("as the test says")).expect_err("it is caught");
+    let written = fs::read_to_string(&file).expect("it was written");
+    let shutdown = std::env::var("LLMOBS_ON_PANIC").is_ok_and(|on| on == "shutdown");
+    assert_eq!(written.lines().filter(|line| line.contains("before the panic")).count(), 1);
+    llmobs.step(StepKind::Tool, "after it").end();
+    assert_eq!(llmobs.losses().lost.len(), usize::from(shutdown));
+}
+
+#[test]
+fn what_a_panic_does_is_said_by_the_environment() {
+    for on_panic in ["flush", "shutdown"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = std::env::current_exe().expect("the test has a path");
+        let mut child = std::process::Command::new(program);
+        child.args(["--exact", "start::panics_in_an_environment_that_says_so"]);
+        child.env("LLMOBS_ON_PANIC", on_panic).env(PANICS, folder.path().join("llmobs.jsonl"));
+        let output = child.output().expect("it runs");
+        let out = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && out.contains("1 passed"), "{on_panic}: {out}");
+    }
 }

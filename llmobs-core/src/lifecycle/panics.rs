@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// It is done by a panic hook, so it also works with `panic = "abort"`, where nothing is dropped. The
 /// hook that was set before runs first, and nothing of the panic itself is recorded. The panicking
 /// thread waits, for at most two seconds; where panics unwind, at most one thread does at a time.
-/// Panics on threads of a recorder's own are contained there, and change nothing.
+/// Panics on threads of a recorder's own are contained there, and change nothing; one of your code that
+/// is contained on a thread of yours, such as in the `Debug` of an argument, is a panic like any other.
 ///
 /// A hook that you set afterwards replaces ours, unless it calls the one that it took. One that ends the
 /// process is best set after the start, and calls ours before it does so.

@@ -44,7 +44,7 @@ impl Recorder {
     pub fn flush_async(
         &self,
         timeout: Duration,
-    ) -> impl Future<Output = Result<(), FlushError>> + Send + 'static {
+    ) -> impl Future<Output = Result<(), FlushError>> + Send + use<> {
         let recorder = self.clone();
         async move {
             let until = later(Instant::now(), timeout);
@@ -102,7 +102,7 @@ impl Recorder {
     pub fn idle_async(
         &self,
         timeout: Duration,
-    ) -> impl Future<Output = Result<(), FlushError>> + Send + 'static {
+    ) -> impl Future<Output = Result<(), FlushError>> + Send + use<> {
         let recorder = self.clone();
         async move {
             let began = Instant::now();

@@ -21,16 +21,16 @@ fn in_the_child(llmobs: llmobs_core::Llmobs, directory: &std::path::Path) -> ! {
         step(&llmobs, n.to_string());
     }
     assert!(llmobs.losses().lost.contains_key(&LossCause::QueueFull));
-    let err = llmobs.flush(Duration::MAX).unwrap_err();
+    let err = llmobs.flush(Duration::MAX).expect_err("nobody is there");
     assert!(err.is_forked() && err.waiting() > 0 && !err.is_own_thread(), "{err}");
     assert!(err.to_string().starts_with("the recorder runs in the process that"), "{err}");
     assert!(!llmobs.is_enabled(), "nobody would take what is observed");
-    assert!(llmobs.idle(Duration::MAX).unwrap_err().is_forked());
+    assert!(llmobs.idle(Duration::MAX).expect_err("nobody is there").is_forked());
     let flush = futures_lite::future::block_on(llmobs.flush_async(Duration::MAX));
-    assert!(flush.unwrap_err().is_forked());
-    assert!(llmobs.shutdown(Duration::MAX).unwrap_err().is_forked());
+    assert!(flush.expect_err("nobody is there").is_forked());
+    assert!(llmobs.shutdown(Duration::MAX).expect_err("nobody is there").is_forked());
     let shutdown = futures_lite::future::block_on(llmobs.shutdown_async(Duration::MAX));
-    assert!(shutdown.unwrap_err().is_forked());
+    assert!(shutdown.expect_err("nobody is there").is_forked());
     drop(llmobs);
 
     // One that is started after the fork is a recorder like any other; the file is the parent's.

@@ -1,5 +1,6 @@
 //! What a panic hook saves.
 
+use std::io::Write;
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -33,7 +34,9 @@ fn slowly(_: &mut Record) -> Verdict {
 }
 
 fn aborts(file: &Path, on_panic: OnPanic) {
-    panic::set_hook(Box::new(|_| println!("the hook before")));
+    panic::set_hook(Box::new(|_| {
+        let _ = writeln!(std::io::stdout(), "the hook before");
+    }));
     let lines = JsonLines::open(file).expect("a file");
     let builder = builder().on_panic(on_panic).processor(slowly).sink(lines);
     let llmobs = builder.start().expect("threads");
@@ -42,7 +45,7 @@ fn aborts(file: &Path, on_panic: OnPanic) {
     std::thread::scope(|threads| {
         threads.spawn(|| {
             step(&llmobs, "before the panic");
-            panic!("a secret");
+            std::panic::panic_any("a secret");
         });
     });
 }
@@ -158,16 +161,19 @@ fn a_panic_that_is_caught_changes_nothing_but_when_records_go_out() {
 
 /// Panics over the first batch, and counts flushes.
 #[derive(Clone, Debug, Default)]
-struct Clumsy(Arc<[AtomicU64; 2]>);
+struct Clumsy {
+    offers: Arc<AtomicU64>,
+    flushes: Arc<AtomicU64>,
+}
 
 impl Sink for Clumsy {
     fn deliver(&mut self, _: &Batch<'_>) -> Result<(), SinkError> {
-        assert!(self.0[0].fetch_add(1, Ordering::SeqCst) > 0, "as the test says");
+        assert!(self.offers.fetch_add(1, Ordering::SeqCst) > 0, "as the test says");
         Ok(())
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {
-        self.0[1].fetch_add(1, Ordering::SeqCst);
+        self.flushes.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 
@@ -188,7 +194,7 @@ fn a_sink_of_its_own_panics() {
     until(|| llmobs.losses().total() == 1);
     step(&llmobs, "b");
     until(|| llmobs.losses().sinks[0].delivered == 1);
-    assert_eq!(sink.0[1].load(Ordering::SeqCst), 0, "nobody has asked for a flush");
+    assert_eq!(sink.flushes.load(Ordering::SeqCst), 0, "nobody has asked for a flush");
 }
 
 #[test]

@@ -226,12 +226,9 @@ fn a_wait_that_outlives_its_runtime_harms_nobody() {
     let (llmobs, _) = service();
     let open = call(&llmobs);
     let runtime = current();
-    let wait = runtime.block_on(async {
-        let waiting = Arc::clone(&llmobs);
-        let wait = tokio::spawn(async move { waiting.idle_async(LONG).await });
-        yield_now().await;
-        wait
-    });
+    let waiting = Arc::clone(&llmobs);
+    let wait = runtime.spawn(async move { waiting.idle_async(LONG).await });
+    runtime.block_on(yield_now());
     drop(runtime);
     drop(open);
     llmobs.idle(LONG).expect("nothing is left");
