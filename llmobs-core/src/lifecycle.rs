@@ -292,6 +292,7 @@ impl Builder {
             unflushed: OnceLock::new(),
             renderings: Renderings::new(),
             deliveries: OnceLock::new(),
+            outlets: self.delivering.outlets(self.limits),
         });
         let mut threads = Vec::new();
         let mut deliveries: Vec<Arc<Delivery>> = Vec::new();
@@ -385,14 +386,14 @@ impl Llmobs {
         while !done() && began.elapsed() < timeout {
             if !saving && began.elapsed() > timeout / 4 * 3 {
                 saving = true;
-                save(deliveries);
+                save(&self.all_deliveries());
             }
             std::thread::sleep(Duration::from_millis(1));
         }
         let in_time = done();
         let left = self.recorder.left(Vec::new());
         if !in_time {
-            deliveries.iter().for_each(|delivery| delivery.abandon());
+            self.all_deliveries().iter().for_each(|delivery| delivery.abandon());
         }
         let lost = |(delivery, before): (&Arc<Delivery>, u64)| {
             let whole = delivery.lost() == before && delivery.ended_well();
@@ -403,6 +404,12 @@ impl Llmobs {
         sinks.extend(rules.into_iter().flatten().cloned());
         let whole = in_time && sinks.is_empty() && !self.recorder.sinks_wait();
         if whole { Ok(()) } else { Err(left.with(sinks)) }
+    }
+
+    fn all_deliveries(&self) -> Vec<Arc<Delivery>> {
+        let Shared { deliveries, outlets, .. } = self.recorder.shared();
+        let sinks = deliveries.get().into_iter().flatten().map(Arc::clone);
+        sinks.chain(outlets.deliveries()).collect()
     }
 }
 

@@ -11,6 +11,7 @@ use crate::capture::{Capture, CapturePolicy};
 use crate::decoder::{Decoder, Target};
 use crate::enabled::Enabled;
 use crate::id::{Ids, RandomIds};
+use crate::outlet::Outlets;
 use crate::pricing::PriceTable;
 use crate::prompt::Renderings;
 use crate::provider::ProviderNames;
@@ -196,6 +197,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         unflushed: OnceLock::new(),
         renderings: Renderings::none(),
         deliveries: OnceLock::new(),
+        outlets: Outlets::default(),
     });
     (recorder.clone(), Worker::new(recorder, PriceTable::builtin(), Vec::new()))
 }

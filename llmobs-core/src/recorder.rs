@@ -21,6 +21,7 @@ use crate::enabled::Enabled;
 use crate::hosts::HostPattern;
 use crate::id::Ids;
 use crate::loss::{LossCause, LossCounts, Losses, SinkLosses};
+use crate::outlet::Outlets;
 use crate::prompt::Renderings;
 use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
@@ -65,6 +66,7 @@ pub(crate) struct Shared {
     pub(crate) unflushed: OnceLock<Vec<String>>,
     pub(crate) renderings: Renderings,
     pub(crate) deliveries: OnceLock<Vec<Arc<Delivery>>>,
+    pub(crate) outlets: Outlets,
 }
 
 /// The clock, without a call through a table for the usual one.
@@ -242,6 +244,7 @@ impl Recorder {
             payload_bytes: counts.payload_bytes.load(Ordering::Relaxed),
             withheld: counts.withheld.load(Ordering::Relaxed),
             sinks,
+            metrics: self.0.outlets.accounts(),
         }
     }
 
@@ -297,13 +300,15 @@ impl Recorder {
 
     /// Whether a sink has not been given everything.
     pub(crate) fn sinks_wait(&self) -> bool {
-        self.losses().sinks.iter().any(|sink| sink.waiting > 0)
+        let losses = self.losses();
+        losses.sinks.iter().chain(&losses.metrics).any(|sink| sink.waiting > 0)
     }
 
     /// What has not been delivered, at the sink that has most before it.
     pub(crate) fn left(&self, sinks: Vec<String>) -> FlushError {
         let losses = self.losses();
-        let most = |of: fn(&SinkLosses) -> u64| losses.sinks.iter().map(of).max().unwrap_or(0);
+        let sinks_of = || losses.sinks.iter().chain(&losses.metrics);
+        let most = |of: fn(&SinkLosses) -> u64| sinks_of().map(of).max().unwrap_or(0);
         let waiting = most(|sink| sink.waiting);
         let in_memory = most(|sink| sink.waiting.saturating_sub(sink.spooled));
         let spooled = waiting.saturating_sub(in_memory);

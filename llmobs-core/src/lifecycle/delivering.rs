@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use super::Builder;
 use crate::delivery::{Backoff, Delivery, Pauses, Settings};
 use crate::loss::Losses;
+use crate::outlet::{How, Outlets};
 use crate::record::Record;
 use crate::recorder::Limits;
 use crate::sink::Sink;
@@ -127,6 +128,21 @@ impl Delivering {
         Ok((Reports::new(self.pauses, Some(hook)), Some(thread)))
     }
 
+    fn settings(&self, limits: Limits) -> Settings {
+        Settings {
+            records: limits.sink_records,
+            bytes: limits.sink_bytes,
+            backoff: self.backoff,
+            pauses: self.pauses.clone(),
+        }
+    }
+
+    /// How exporters' own ways out are started.
+    pub(super) fn outlets(&self, limits: Limits) -> Outlets {
+        let spool = self.spool.clone().map(|directory| (directory, self.spool_bytes));
+        Outlets::new(How { settings: self.settings(limits), spool })
+    }
+
     /// Starts the thread of one sink; `names` are those of the sinks before it.
     pub(super) fn start(
         &self,
@@ -135,12 +151,7 @@ impl Delivering {
         names: &mut BTreeMap<String, u32>,
         meta: impl Fn() -> Record + Send + 'static,
     ) -> std::io::Result<(Arc<Delivery>, JoinHandle<()>)> {
-        let settings = Settings {
-            records: limits.sink_records,
-            bytes: limits.sink_bytes,
-            backoff: self.backoff,
-            pauses: self.pauses.clone(),
-        };
+        let settings = self.settings(limits);
         let name = sink.name().to_owned();
         let same = names.entry(name.clone()).and_modify(|n| *n += 1).or_insert(1);
         let spool = self.spool.as_ref().map(|directory| {

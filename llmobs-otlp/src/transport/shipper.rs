@@ -67,6 +67,15 @@ impl Shipper {
         records: &[Arc<Record>],
         encode: impl FnMut(&Record, &mut Vec<Bytes>),
     ) -> Result<(), SinkError> {
+        self.forward(records, |shipper| shipper.pack(records, encode))
+    }
+
+    /// Sends the loads that are made of the records.
+    pub(crate) fn forward(
+        &mut self,
+        records: &[Arc<Record>],
+        loads: impl FnOnce(&Self) -> Vec<Load>,
+    ) -> Result<(), SinkError> {
         let Some(first) = records.first() else { return Ok(()) };
         let same = |begun: &UnderWay| {
             begun.len == records.len() && Weak::as_ptr(&begun.first) == Arc::as_ptr(first)
@@ -76,7 +85,7 @@ impl Shipper {
             None => UnderWay {
                 first: Arc::downgrade(first),
                 len: records.len(),
-                queue: Queue::new(self.pack(records, encode), &self.experience),
+                queue: Queue::new(loads(self), &self.experience),
             },
         };
         match under_way.queue.send(&mut self.transport, &mut self.experience, self.what) {
