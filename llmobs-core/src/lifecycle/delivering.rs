@@ -66,7 +66,7 @@ impl Builder {
     /// back they are delivered before all newer ones, in order. What a process leaves there is taken
     /// over by the next that starts with the same directory; processes that run at the same time do
     /// not touch each other's. A crash between a delivery and the note of it makes one batch go out
-    /// twice at most.
+    /// twice at most. Exports of metrics that cannot be delivered wait there as well.
     ///
     /// A directory that cannot be used is no error: records wait in memory then, and a warning says
     /// so.

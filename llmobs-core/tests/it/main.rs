@@ -18,6 +18,7 @@ mod pricing;
 mod prompts;
 mod propagation;
 mod providers;
+mod races;
 mod redact;
 mod reporting;
 mod sampling;
