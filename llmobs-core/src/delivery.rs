@@ -248,7 +248,7 @@ impl Delivery {
 
     /// How often content has been forbidden so far, and once more: nothing that has been made is as
     /// old as 0.
-    fn times_forbidden(&self) -> u64 {
+    pub(crate) fn times_forbidden(&self) -> u64 {
         self.forbidden.load(Ordering::Acquire) + 1
     }
 

@@ -24,6 +24,7 @@ mod loss;
 mod media;
 mod observe;
 mod offline;
+mod outlet;
 mod pricing;
 mod processor;
 mod prompt;
@@ -72,6 +73,8 @@ pub use self::observe::{
     observe_stream,
 };
 pub use self::offline::{DecodeError, Exchange, Offline};
+#[doc(hidden)]
+pub use self::outlet::Outlet;
 pub use self::pricing::{PriceError, PriceTable};
 pub use self::processor::{Flushing, Processor, Verdict};
 pub use self::prompt::{RenderError, Template, TemplateError};

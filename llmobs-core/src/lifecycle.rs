@@ -306,6 +306,7 @@ impl Builder {
             deliveries: OnceLock::new(),
             threads: Threads::new(),
             alarm: Alarm::default(),
+            outlets: self.delivering.outlets(self.limits),
         });
         let threads = &recorder.shared().threads;
         let mut deliveries: Vec<Arc<Delivery>> = Vec::new();

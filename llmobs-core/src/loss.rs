@@ -120,6 +120,10 @@ pub struct Losses {
     pub withheld: u64,
     /// Each sink's own account, in the order the sinks were added.
     pub sinks: Vec<SinkLosses>,
+    /// Accounts of metrics on their way to endpoints of our own export, in exports: each is all the
+    /// points of one interval, and counts as lost when any of them was refused. For each, what was
+    /// exported + `recovered` = `delivered` + `lost` + `waiting`.
+    pub metrics: Vec<SinkLosses>,
 }
 
 impl Losses {

@@ -13,6 +13,7 @@ use crate::contain::contained;
 use crate::decoder::{Decoder, Target};
 use crate::enabled::Enabled;
 use crate::id::{Ids, RandomIds};
+use crate::outlet::Outlets;
 use crate::pricing::PriceTable;
 use crate::prompt::Renderings;
 use crate::provider::ProviderNames;
@@ -201,6 +202,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         deliveries: OnceLock::new(),
         threads: Threads::new(),
         alarm: Alarm::default(),
+        outlets: Outlets::default(),
     });
     (recorder.clone(), Worker::new(recorder, PriceTable::builtin(), Vec::new()))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::record::Record;
 use crate::recorder::Recorder;
-use crate::worker::FlushRequest;
+use crate::worker::{FlushRequest, Flushed};
 
 /// A rule that every record passes before it reaches a sink. The fourth of the seams.
 ///
@@ -54,11 +54,12 @@ pub struct Flushing {
     request: Arc<FlushRequest>,
     rule: String,
     failed: bool,
+    waiting: bool,
 }
 
 impl Flushing {
     pub(crate) fn new(request: Arc<FlushRequest>, rule: String) -> Self {
-        Self { request, rule, failed: false }
+        Self { request, rule, failed: false, waiting: false }
     }
 
     /// Ends the flush as one that did not bring out everything: the recorder's own fails, and names
@@ -66,11 +67,17 @@ impl Flushing {
     pub fn fail(mut self) {
         self.failed = true;
     }
+
+    /// Ends the flush as others have ended.
+    pub(crate) fn ends_as(mut self, flushed: &Flushed) {
+        self.failed = !flushed.failed.is_empty();
+        self.waiting = flushed.waiting;
+    }
 }
 
 impl Drop for Flushing {
     fn drop(&mut self) {
-        self.request.done(self.failed.then_some(&self.rule), false);
+        self.request.done(self.failed.then_some(&self.rule), self.waiting);
     }
 }
 

@@ -25,6 +25,7 @@ use crate::enabled::Enabled;
 use crate::hosts::HostPattern;
 use crate::id::{Ids, TraceId};
 use crate::loss::{DecidedEarly, LossCause, LossCounts, Losses};
+use crate::outlet::Outlets;
 use crate::prompt::Renderings;
 use crate::provider::ProviderNames;
 use crate::queue::{Pool, Queue};
@@ -72,6 +73,7 @@ pub(crate) struct Shared {
     pub(crate) deliveries: OnceLock<Vec<Arc<Delivery>>>,
     pub(crate) threads: Threads,
     pub(crate) alarm: Alarm,
+    pub(crate) outlets: Outlets,
 }
 
 /// The clock, without a call through a table for the usual one.
@@ -266,6 +268,7 @@ impl Recorder {
             payload_bytes: counts.payload_bytes.load(Ordering::Relaxed),
             withheld: counts.withheld.load(Ordering::Relaxed),
             sinks,
+            metrics: self.0.outlets.accounts(),
         }
     }
 

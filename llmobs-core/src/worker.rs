@@ -224,7 +224,7 @@ impl Worker {
         request.expect(self.processors.len());
         self.flush_processors(&request);
         // Whoever shuts down waits for this thread, for as long as they like.
-        let failed = request.wait_long();
+        let failed = request.wait_long().failed;
         let _ = self.recorder.shared().unflushed.set(failed);
     }
 

@@ -9,6 +9,7 @@ mod latest;
 mod ours;
 mod own;
 mod previous;
+mod sink;
 
 use std::fmt;
 
@@ -107,8 +108,10 @@ impl OtlpMetrics {
             }
             return self.global.as_mut();
         }
-        if let Some(own) = self.plan.own.take() {
-            let export = Export::start(own, self.provider());
+        if let Some(own) = self.plan.own.take()
+            && let Some(recorder) = self.recorder.as_ref().and_then(WeakRecorder::upgrade)
+        {
+            let export = Export::start(own, self.provider(), &recorder);
             self.own = Some((self.with(&export.meter(), None), export));
         }
         self.own.as_mut().map(|(instruments, _)| instruments)

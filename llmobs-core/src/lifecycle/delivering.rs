@@ -10,6 +10,7 @@ use super::Builder;
 use crate::contain::{contained, discard};
 use crate::delivery::{Backoff, Delivery, Pauses, Settings};
 use crate::loss::Losses;
+use crate::outlet::{How, Outlets};
 use crate::recorder::{Limits, Recorder};
 use crate::sink::Sink;
 use crate::spool::{self, Spool};
@@ -64,7 +65,7 @@ impl Builder {
     /// back they are delivered before all newer ones, in order. What a process leaves there is taken
     /// over by the next that starts with the same directory; processes that run at the same time do
     /// not touch each other's. A crash between a delivery and the note of it makes one batch go out
-    /// twice at most.
+    /// twice at most. Exports of metrics that cannot be delivered wait there as well.
     ///
     /// A directory that cannot be used is no error: records wait in memory then, and a warning says
     /// so.
@@ -127,6 +128,21 @@ impl Delivering {
         Ok(Reports::new(self.pauses, Some(hook)))
     }
 
+    fn settings(&self, limits: Limits) -> Settings {
+        Settings {
+            records: limits.sink_records,
+            bytes: limits.sink_bytes,
+            backoff: self.backoff,
+            pauses: self.pauses.clone(),
+        }
+    }
+
+    /// How exporters' own ways out are started.
+    pub(super) fn outlets(&self, limits: Limits) -> Outlets {
+        let spool = self.spool.clone().map(|directory| (directory, self.spool_bytes));
+        Outlets::new(How { settings: self.settings(limits), spool })
+    }
+
     /// Starts the thread of one sink; `names` are those of the sinks before it.
     pub(super) fn start(
         &self,
@@ -136,12 +152,7 @@ impl Delivering {
         recorder: Recorder,
         threads: &Threads,
     ) -> std::io::Result<Arc<Delivery>> {
-        let settings = Settings {
-            records: limits.sink_records,
-            bytes: limits.sink_bytes,
-            backoff: self.backoff,
-            pauses: self.pauses.clone(),
-        };
+        let settings = self.settings(limits);
         let name = contained(|| sink.name().to_owned()).unwrap_or_else(|| "sink".to_owned());
         let same = names.entry(name.clone()).and_modify(|n| *n += 1).or_insert(1);
         let spool = self.spool.as_ref().map(|directory| {

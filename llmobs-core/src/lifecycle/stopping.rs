@@ -46,7 +46,7 @@ impl Stopping {
         let ended = self.recorder.shared().threads.ended();
         let mut in_time = ended.wait(self.save).is_some();
         if !in_time {
-            save(self.recorder.deliveries());
+            save(&self.recorder.all_deliveries());
             in_time = ended.wait(self.until).is_some();
         }
         self.end(in_time)
@@ -58,7 +58,7 @@ impl Stopping {
         let ended = recorder.shared().threads.ended();
         let mut in_time = recorder.waiting(ended, self.save).await.is_some();
         if !in_time {
-            save(recorder.deliveries());
+            save(&recorder.all_deliveries());
             in_time = recorder.waiting(ended, self.until).await.is_some();
         }
         self.end(in_time)
@@ -69,7 +69,7 @@ impl Stopping {
         let deliveries = recorder.deliveries();
         let left = recorder.left(Vec::new());
         if !in_time {
-            deliveries.iter().for_each(|delivery| delivery.abandon());
+            recorder.all_deliveries().iter().for_each(|delivery| delivery.abandon());
         }
         recorder.shared().threads.stop();
         let lost = |(delivery, before): (&Arc<Delivery>, u64)| {

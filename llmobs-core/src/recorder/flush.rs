@@ -188,15 +188,22 @@ impl Recorder {
         self.0.deliveries.get().map_or(&[][..], Vec::as_slice)
     }
 
+    /// Those, and the ways out of exporters.
+    pub(crate) fn all_deliveries(&self) -> Vec<Arc<Delivery>> {
+        self.deliveries().iter().cloned().chain(self.0.outlets.deliveries()).collect()
+    }
+
     /// Whether a sink has not been given everything.
     pub(crate) fn sinks_wait(&self) -> bool {
-        self.losses().sinks.iter().any(|sink| sink.waiting > 0)
+        let losses = self.losses();
+        losses.sinks.iter().chain(&losses.metrics).any(|sink| sink.waiting > 0)
     }
 
     /// What has not been delivered, at the sink that has most before it.
     pub(crate) fn left(&self, sinks: Vec<String>) -> FlushError {
         let losses = self.losses();
-        let most = |of: fn(&SinkLosses) -> u64| losses.sinks.iter().map(of).max().unwrap_or(0);
+        let sinks_of = || losses.sinks.iter().chain(&losses.metrics);
+        let most = |of: fn(&SinkLosses) -> u64| sinks_of().map(of).max().unwrap_or(0);
         let waiting = most(|sink| sink.waiting);
         let in_memory = most(|sink| sink.waiting.saturating_sub(sink.spooled));
         let spooled = waiting.saturating_sub(in_memory);

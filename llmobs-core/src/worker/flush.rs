@@ -66,10 +66,10 @@ impl FlushRequest {
     }
 
     /// Waits for all answers, however long they take.
-    pub(crate) fn wait_long(&self) -> Vec<String> {
+    pub(crate) fn wait_long(&self) -> Flushed {
         let state = lock(&self.state);
         let waited = self.wake.wait_while(state, |state| state.left != Some(0));
-        std::mem::take(&mut waited.unwrap_or_else(PoisonError::into_inner).answers.failed)
+        std::mem::take(&mut waited.unwrap_or_else(PoisonError::into_inner).answers)
     }
 
     /// Waits for all answers; `None` when the time is over first.

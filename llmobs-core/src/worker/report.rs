@@ -54,7 +54,8 @@ impl Reports {
     /// Tells the application of new losses: of the first at once, then not too often.
     fn tell(&mut self, losses: &Losses, now: Duration, last: bool) {
         let Some(hook) = &self.hook else { return };
-        let total = losses.total();
+        let exports = losses.metrics.iter().flat_map(|export| export.lost.values());
+        let total = losses.total() + exports.sum::<u64>();
         let due = match self.told {
             None => total > 0,
             Some((at, told)) => total > told && (last || now.saturating_sub(at) >= REPORT),

@@ -20,6 +20,7 @@ mod prompts;
 mod propagation;
 mod providers;
 mod quiet;
+mod races;
 mod redact;
 mod reporting;
 mod sampling;

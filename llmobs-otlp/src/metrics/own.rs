@@ -1,21 +1,22 @@
 //! Our own export: a provider, and flushes that nobody else waits for.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use llmobs_core::Flushing;
+use llmobs_core::{Flushing, Outlet, Recorder};
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry_sdk::metrics::{
     Instrument, MeterProviderBuilder, PeriodicReader, SdkMeterProvider, Stream,
 };
 
 use super::bounded::DEFAULT_LIMIT;
-use super::exporter::Exporter;
+use super::exporter::{Exporter, State};
+use super::sink::MetricsSink;
 use crate::mode::instrumentation_scope;
 use crate::otlp::Temporality;
-use crate::quiet::untraced;
+use crate::quiet::{say, untraced};
 use crate::resource::Resource;
 use crate::transport::Endpoint;
 
@@ -27,12 +28,17 @@ pub(crate) struct OwnMetrics {
     pub(crate) temporality: Temporality,
 }
 
-/// A provider that exports to each endpoint on a thread of its own.
+/// A provider whose readers collect, and a way out to each endpoint: it sends in order what they have
+/// collected, and keeps what it cannot send, on disk where the recorder has a spool.
 pub(super) struct Export {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
     provider: SdkMeterProvider,
-    waiting: Arc<Mutex<Waiting>>,
-    /// Nothing is sent any more.
-    closed: Arc<AtomicBool>,
+    outlets: Vec<Arc<Outlet>>,
+    state: Arc<State>,
+    waiting: Mutex<Waiting>,
 }
 
 /// Flushes that have been asked for.
@@ -67,33 +73,48 @@ pub(super) fn meter(provider: &SdkMeterProvider) -> Meter {
 }
 
 impl Export {
-    pub(super) fn start(own: OwnMetrics, provider: MeterProviderBuilder) -> Self {
+    pub(super) fn start(
+        own: OwnMetrics,
+        mut provider: MeterProviderBuilder,
+        recorder: &Recorder,
+    ) -> Self {
         let OwnMetrics { to, interval, temporality } = own;
-        let closed = Arc::new(AtomicBool::new(false));
-        let readers = to.into_iter().map(|to| {
-            let exporter = Exporter::new(to, temporality, Arc::clone(&closed));
-            PeriodicReader::builder(exporter).with_interval(interval).build()
-        });
-        let provider = readers.fold(provider, |provider, reader| provider.with_reader(reader));
-        Self { provider: provider.build(), waiting: Arc::default(), closed }
+        let (state, mut outlets) = (Arc::<State>::default(), Vec::new());
+        for to in to {
+            match recorder.outlet(MetricsSink::new(to)) {
+                Ok(outlet) => {
+                    outlets.push(Arc::clone(&outlet));
+                    let exporter = Exporter::new(outlet, temporality, Arc::clone(&state));
+                    let reader = PeriodicReader::builder(exporter).with_interval(interval);
+                    provider = provider.with_reader(reader.build());
+                }
+                Err(err) => {
+                    say(|| {
+                        tracing::warn!(target: "llmobs", error = %err, "metrics cannot be exported");
+                    });
+                }
+            }
+        }
+        let (provider, waiting) = (provider.build(), Mutex::default());
+        Self { shared: Arc::new(Shared { provider, outlets, state, waiting }) }
     }
 
     pub(super) fn meter(&self) -> Meter {
-        meter(&self.provider)
+        meter(&self.shared.provider)
     }
 
     /// Exports what there is, on another thread: an endpoint may take as long as a request may.
     pub(super) fn flush(&self, flushing: Flushing) {
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = lock(&self.shared.waiting);
         waiting.flushes.push(flushing);
         if std::mem::replace(&mut waiting.running, true) {
             return;
         }
         drop(waiting);
-        let (provider, flushes) = (self.provider.clone(), Arc::clone(&self.waiting));
+        let shared = Arc::clone(&self.shared);
         let thread = thread::Builder::new().name("llmobs-metrics".into());
-        if thread.spawn(move || run(&provider, &flushes)).is_err() {
-            let mut waiting = lock(&self.waiting);
+        if thread.spawn(move || shared.run()).is_err() {
+            let mut waiting = lock(&self.shared.waiting);
             waiting.running = false;
             let flushes = std::mem::take(&mut waiting.flushes);
             drop(waiting);
@@ -102,32 +123,37 @@ impl Export {
     }
 }
 
-/// Flushes until nobody waits for it.
-fn run(provider: &SdkMeterProvider, waiting: &Mutex<Waiting>) {
-    untraced(|| {
-        loop {
-            let mut state = lock(waiting);
-            let flushes = std::mem::take(&mut state.flushes);
-            if flushes.is_empty() {
-                state.running = false;
-                break;
+impl Shared {
+    /// Flushes until nobody waits for it.
+    fn run(&self) {
+        untraced(|| {
+            loop {
+                let mut waiting = lock(&self.waiting);
+                let flushes = std::mem::take(&mut waiting.flushes);
+                if flushes.is_empty() {
+                    waiting.running = false;
+                    break;
+                }
+                drop(waiting);
+                self.state.flushing.fetch_add(1, Ordering::AcqRel);
+                let collected = self.provider.force_flush();
+                self.state.flushing.fetch_sub(1, Ordering::AcqRel);
+                match collected {
+                    Ok(()) => Outlet::flush(&self.outlets, flushes),
+                    Err(_) => flushes.into_iter().for_each(Flushing::fail),
+                }
             }
-            drop(state);
-            // The exporter has said what there is to say of a failure.
-            match provider.force_flush() {
-                Ok(()) => drop(flushes),
-                Err(_) => flushes.into_iter().for_each(Flushing::fail),
-            }
-        }
-    });
+        });
+    }
 }
 
 impl Drop for Export {
     fn drop(&mut self) {
         // The recorder's last flush has brought out everything, or has said that it could not: a
         // second try, as the provider makes one, would only take as long again.
-        self.closed.store(true, Ordering::Relaxed);
-        let _ = untraced(|| self.provider.shutdown());
+        self.shared.state.closed.store(true, Ordering::Release);
+        let _ = untraced(|| self.shared.provider.shutdown());
+        Outlet::end(&self.shared.outlets);
     }
 }
 

@@ -1,6 +1,12 @@
 //! What there is to choose.
 
 /// Whether metric points count from the start of the process or from the last export.
+///
+/// Either way no call is missing after an endpoint was away: exports that it does not take wait, and go
+/// out in order when it is back. Deltas always wait; of points that count from the start, one export
+/// waits in memory, since the next one has all of it, and with a spool on disk all do, so that little is
+/// missing after a crash. What finds no room is counted in
+/// [`Losses::metrics`](llmobs_core::Losses::metrics). A crash takes what was counted since the last export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Temporality {

@@ -67,15 +67,16 @@ impl Load {
         Self { resource: Some(resource), scope, items: Vec::new(), bytes: 0 }
     }
 
-    /// The loads of a request that is encoded: one for each resource and scope.
-    pub(crate) fn of_request(request: &[u8]) -> Vec<Self> {
+    /// The loads of a request that is encoded, one for each resource and scope; all of it is of one
+    /// record.
+    pub(crate) fn of_request(request: &[u8], record: usize) -> Vec<Self> {
         let resources = Request::decode(request).unwrap_or_default().resources.into_iter();
         let loads = resources.flat_map(|OfResource { resource, scopes }| {
             scopes.into_iter().map(move |OfScope { scope, items, schema_url }| {
                 let scope = Scope { scope, schema_url };
                 let resource = resource.clone();
                 let mut load = Self { resource, scope, items: Vec::new(), bytes: 0 };
-                for (record, bytes) in items.into_iter().enumerate() {
+                for bytes in items {
                     load.push(Item { record, bytes });
                 }
                 load

@@ -71,12 +71,21 @@ impl Shipper {
         records: &[Arc<Record>],
         encode: impl FnMut(&Record, &mut Vec<Bytes>),
     ) -> Result<(), SinkError> {
+        self.forward(records, |shipper| shipper.pack(records, encode))
+    }
+
+    /// Sends the loads that are made of the records.
+    pub(crate) fn forward(
+        &mut self,
+        records: &[Arc<Record>],
+        loads: impl FnOnce(&Self) -> Vec<Load>,
+    ) -> Result<(), SinkError> {
         let mut under_way = match self.under_way.take().filter(|begun| begun.is_of(records)) {
             Some(begun) => begun,
             None => UnderWay {
                 records: records.iter().map(Arc::downgrade).collect(),
                 taken: 0,
-                queue: Queue::new(self.pack(records, encode), &self.experience),
+                queue: Queue::new(loads(self), &self.experience),
             },
         };
         match under_way.queue.send(&mut self.transport, &mut self.experience, self.what) {

@@ -154,7 +154,9 @@ fn metrics_that_are_refused_are_lost_alone() {
     });
     let scene = Scene::to(receiver, |otlp| otlp.endpoint(&url).expect("a URL"), |builder| builder);
     quick_call(scene.recorder(), "m");
-    scene.flush();
+    let err = scene.recorder().flush(Duration::from_secs(20)).expect_err("one is lost");
+    assert_eq!(err.failed_sinks(), ["otlp_metrics"]);
+    assert_eq!(scene.recorder().losses().metrics[0].lost[&LossCause::SinkRefused], 1);
     let requests = scene.receiver.metric_requests();
     let names = |n: usize| {
         let scopes = requests[n].resource_metrics.iter().flat_map(|of| &of.scope_metrics);

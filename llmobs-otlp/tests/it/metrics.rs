@@ -1,6 +1,7 @@
 //! Instruments, units, buckets, attributes and values, from the protobuf that arrived.
 
 mod bounds;
+mod durable;
 mod flush;
 mod ours;
 mod recorder;

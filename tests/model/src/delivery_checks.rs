@@ -18,6 +18,8 @@ struct Taking {
     // Not loom's, so that looking makes no order of its own.
     taken: Arc<Mutex<Vec<u32>>>,
     flushed: Arc<Mutex<usize>>,
+    /// Told of each batch.
+    told: Option<Arc<FlushRequest>>,
 }
 
 impl Sink for Taking {
@@ -26,6 +28,9 @@ impl Sink for Taking {
         thread::yield_now();
         let numbers = batch.records.iter().filter_map(|record| record.attempts);
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).extend(numbers);
+        if let Some(told) = &self.told {
+            told.done(None, false);
+        }
         Ok(())
     }
 
@@ -50,7 +55,11 @@ struct Scene {
 
 impl Scene {
     fn new(spool: bool) -> Self {
-        let sink = Taking::default();
+        Self::telling(spool, None)
+    }
+
+    fn telling(spool: bool, told: Option<Arc<FlushRequest>>) -> Self {
+        let sink = Taking { told, ..Taking::default() };
         let (taken, flushed) = (Arc::clone(&sink.taken), Arc::clone(&sink.flushed));
         let settings =
             Settings { records: 8, bytes: 8, backoff: Backoff::new(), pauses: Pauses::default() };
@@ -91,6 +100,19 @@ pub fn all_that_came_before_an_end_is_delivered_in_order() {
         delivery.push(&[record(1), record(2)]);
         delivery.close();
         assert_eq!(scene.end(3), (vec![0, 1, 2], 0));
+    });
+}
+
+pub fn a_record_wakes_a_sink_that_sleeps() {
+    check(4, || {
+        let told = Arc::new(FlushRequest::default());
+        told.expect(1);
+        let scene = Scene::telling(false, Some(Arc::clone(&told)));
+        scene.delivery.push(&[record(0)]);
+        // Nothing else wakes it.
+        assert!(told.wait(FOREVER).is_some());
+        scene.delivery.close();
+        assert_eq!(scene.end(1), (vec![0], 0));
     });
 }
 

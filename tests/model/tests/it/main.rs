@@ -25,6 +25,7 @@ checks! {
         a_flush_whose_time_is_over_is_told_so;
     delivery_checks:
         all_that_came_before_an_end_is_delivered_in_order,
+        a_record_wakes_a_sink_that_sleeps,
         a_flush_is_answered_when_what_came_before_it_is_delivered_and_flushed,
         a_flush_is_answered_whenever_the_end_comes,
         what_a_shutdown_gives_up_is_delivered_or_lost_and_never_both,
