@@ -28,7 +28,7 @@ use way::Way;
 /// Streams beside each other.
 const STREAMS: usize = 50;
 /// How many pairs are measured where nobody says how many.
-const PAIRS: usize = 4;
+const PAIRS: usize = 3;
 /// When a reader leaves.
 const LEFT_AFTER: usize = 50;
 const IDLE_MS: u64 = 5_000;
@@ -44,7 +44,7 @@ fn main() {
         // Not a run of the tests, which build this too.
         _ if args.contains(&"--bench") => {
             let pairs = args.iter().find_map(|arg| arg.parse().ok());
-            bench(pairs.unwrap_or(PAIRS));
+            bench(pairs.unwrap_or(PAIRS).max(1));
         }
         _ => {}
     }
@@ -65,14 +65,14 @@ fn bench(pairs: usize) {
         for row in &mut rows {
             row.pairs.push(pair(backend, urls, row.way, pass % 2 == 1));
         }
-        eprintln_progress(pass + 1, pairs);
+        lives(pass + 1, pairs);
     }
     println!("{}", table::costs(&rows));
     println!("{}", table::telling(&rows));
 }
 
 #[expect(clippy::print_stderr, reason = "a bench that takes minutes says that it lives")]
-fn eprintln_progress(pass: usize, of: usize) {
+fn lives(pass: usize, of: usize) {
     eprintln!("pair {pass} of {of}");
 }
 

@@ -1,5 +1,7 @@
 //! One stream, read to its end or until the reader leaves, by each client.
 
+use std::fmt::Debug;
+
 use async_openai::config::OpenAIConfig;
 use async_openai::types::chat::{
     ChatCompletionRequestUserMessage, ChatCompletionStreamOptions, CreateChatCompletionRequest,
@@ -7,7 +9,7 @@ use async_openai::types::chat::{
 };
 use fastrace::future::FutureExt;
 use fastrace::prelude::{Span, SpanContext};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use genai::adapter::AdapterKind;
 use genai::chat::{ChatMessage, ChatOptions, ChatRequest};
 use genai::resolver::{AuthData, Endpoint, ServiceTargetResolver};
@@ -68,12 +70,16 @@ impl Client {
                 let question = ChatRequest::new(vec![ChatMessage::user(QUESTION)]);
                 let answer = client.exec_chat_stream(model, question, Some(&options)).await;
                 let stream = answer.expect("a stream opens").stream;
-                count(stream.map(|item| item.is_ok()), limit).await
+                count(stream, limit).await
             }
             Self::Rig(client) => {
                 let stream = client.chat(model).stream(CompletionRequest::new(QUESTION));
-                let stream = stream.expect("a stream opens");
-                count(stream.map(|item| item.is_ok()), limit).await
+                let mut stream = stream.expect("a stream opens");
+                let items = count(&mut stream, limit).await;
+                if items < limit {
+                    stream.finish().await.expect("the stream is whole");
+                }
+                items
             }
         }
     }
@@ -119,11 +125,15 @@ fn request(model: &str) -> CreateChatCompletionRequest {
         .expect("the request is complete")
 }
 
-async fn count(stream: impl futures_util::Stream<Item = bool>, limit: usize) -> usize {
-    let mut stream = std::pin::pin!(stream.take(limit));
+async fn count<T, E: Debug>(
+    mut stream: impl Stream<Item = Result<T, E>> + Unpin,
+    limit: usize,
+) -> usize {
     let mut items = 0;
-    while let Some(whole) = stream.next().await {
-        assert!(whole, "the stream is whole");
+    while items < limit
+        && let Some(item) = stream.next().await
+    {
+        item.expect("the stream is whole");
         items += 1;
     }
     items
