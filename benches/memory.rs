@@ -104,6 +104,10 @@ fn held(setup: Setup) -> [f64; 2] {
     let after = added();
     std::thread::sleep(LATER);
     let later = added();
+    if let Some(llmobs) = &load.llmobs {
+        let losses = llmobs.recorder().losses();
+        assert_eq!((losses.total(), losses.payload_bytes), (0, 0), "there is room for all of them");
+    }
     drop(streams);
     [after, later]
 }
