@@ -88,13 +88,15 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let mut result = ExitCode::SUCCESS;
     for scenario in scenarios {
-        let report = run(scenario, &size).map(|report| println!("{report}"));
-        if report.is_err() {
-            return code(report);
+        // One that is broken does not hide the others.
+        match run(scenario, &size) {
+            Ok(report) => println!("{report}"),
+            Err(broken) => result = code(Err(broken)),
         }
     }
-    ExitCode::SUCCESS
+    result
 }
 
 fn code(result: Result<(), Broken>) -> ExitCode {
