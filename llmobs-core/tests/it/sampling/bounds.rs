@@ -217,3 +217,24 @@ fn the_backend_is_told_when_nothing_is_decided_any_more() {
     // Nobody reads this any more.
     llmobs.trace_ended(trace(1));
 }
+
+#[test]
+fn what_was_decided_is_forgotten_after_many_others_and_only_then() {
+    const REMEMBERED: u64 = 65_536;
+    let recording = sampled(TailSampling::new(0.0).keep(Rule::failed()));
+    let late = || Record { outcome: Some(Outcome::Failed), ..call(0) };
+    let kept = || of_trace(&recording.observed(), 0);
+    for n in 0..REMEMBERED {
+        recording.recorder().record(root(n));
+        if n % 10_000 == 0 {
+            // No more than the queue has room for.
+            recording.observed();
+        }
+    }
+    recording.recorder().record(late());
+    assert_eq!(kept(), 0, "it follows its root");
+    recording.recorder().record(root(REMEMBERED));
+    recording.recorder().record(late());
+    assert_eq!(kept(), 1, "it is a trace of its own");
+    assert_eq!(recording.recorder().losses().total(), 0);
+}
