@@ -164,7 +164,8 @@ fn a_search_that_is_interrupted_goes_on_where_it_stopped() {
     receiver.answer(answer(503, "")); // The second.
     let err = offer(&mut sink, &records).expect_err("it was not taken");
     assert!(err.is_retryable());
-    let said = refused(offer(&mut sink, &records));
+    assert_eq!(err.already_taken(), 4);
+    let said = refused(offer(&mut sink, &records[4..]));
     assert_eq!(said, "1: the endpoint answered 400: span 7 is bad");
     let sent: Vec<_> = receiver.requests().iter().map(Request::span_ids).collect();
     assert_eq!(sent[1], [1, 2, 3, 4]);

@@ -167,6 +167,7 @@ fn traces_wait_for_their_time_and_not_for_a_clock_that_ran_backwards() {
     until(|| seen(1));
     // Forward by hours: it is over at once.
     llmobs.record(distant(1));
+    assert!(seen(1));
     clock.put(Some((50 * HOUR, TODAY)));
     until(|| seen(2));
     llmobs.shutdown(LONG).expect("all is taken");
