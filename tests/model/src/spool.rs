@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::path::PathBuf;
 
 use crate::delivery::Sized;
 
@@ -32,7 +33,7 @@ pub(crate) struct Read {
 }
 
 impl Spool {
-    pub(crate) fn open(&mut self) -> Adopted {
+    pub(crate) fn open(&mut self, _forbidden: u64) -> Adopted {
         Adopted::default()
     }
 
@@ -40,7 +41,13 @@ impl Spool {
         self.records.len() as u64
     }
 
-    pub(crate) fn append(&mut self, batch: &[Sized], in_hand: bool, _busy: bool) -> Appended {
+    pub(crate) fn append(
+        &mut self,
+        batch: &[Sized],
+        _forbidden: u64,
+        in_hand: bool,
+        _busy: bool,
+    ) -> Appended {
         if in_hand {
             assert!(self.records.is_empty(), "what is in hand is older than all on disk");
             self.hand = batch.len();
@@ -55,8 +62,9 @@ impl Spool {
         Read { records, damaged: 0 }
     }
 
-    pub(crate) fn commit(&mut self) -> u64 {
-        self.records.drain(..std::mem::take(&mut self.hand));
+    pub(crate) fn commit(&mut self, taken: u64) -> u64 {
+        let hand = std::mem::take(&mut self.hand).min(taken as usize);
+        self.records.drain(..hand);
         0
     }
 
@@ -69,4 +77,8 @@ impl Spool {
     }
 
     pub(crate) fn close(&mut self) {}
+
+    pub(crate) fn complaint(&mut self) -> Option<(PathBuf, io::Error)> {
+        None
+    }
 }
