@@ -7,6 +7,7 @@ use llmobs_core::Record;
 use crate::check;
 use crate::core::flush::FlushRequest;
 use crate::delivery::{Backoff, Delivery, Pauses, Settings, Sized};
+use crate::recorder::Recorder;
 use crate::sink::{Batch, Sink, SinkError};
 use crate::spool::Spool;
 use crate::sync::thread;
@@ -43,7 +44,7 @@ impl Sink for Taking {
 
 fn record(number: u32) -> Sized {
     let record = Record { attempts: Some(number), ..Record::default() };
-    Sized { record: Arc::new(record), size: 1 }
+    Sized { record: Arc::new(record), size: 1, forbidden: 1 }
 }
 
 struct Scene {
@@ -66,7 +67,7 @@ impl Scene {
         let spool = spool.then(Spool::default);
         let (name, threads) = ("sink".to_owned(), Threads::default());
         let started =
-            Delivery::start(Box::new(sink), name, settings, spool, Record::default, &threads);
+            Delivery::start(Box::new(sink), name, settings, spool, Recorder::default(), &threads);
         let delivery = started.expect("loom has threads");
         Self { delivery, threads, taken, flushed }
     }
@@ -110,7 +111,7 @@ pub fn a_record_wakes_a_sink_that_sleeps() {
         let scene = Scene::telling(false, Some(Arc::clone(&told)));
         scene.delivery.push(&[record(0)]);
         // Nothing else wakes it.
-        assert!(told.wait(FOREVER).is_some());
+        assert!(told.wait(None).is_some());
         scene.delivery.close();
         assert_eq!(scene.end(1), (vec![0], 0));
     });

@@ -15,11 +15,12 @@ mod spool;
 mod sync;
 mod threads;
 
-use self::core::{delivery, loss, queue};
+use self::core::{contain, delivery, loss, queue};
 
 #[path = "../../../llmobs-core/src"]
 #[expect(dead_code, unused_imports, reason = "only what threads meet in is checked")]
 mod core {
+    pub(crate) mod contain;
     pub(crate) mod delivery;
     #[path = "worker/flush.rs"]
     pub(crate) mod flush;
@@ -32,18 +33,52 @@ mod record {
 }
 
 mod recorder {
-    /// Nothing panics here.
-    pub(crate) fn contained<R>(run: impl FnOnce() -> R) -> Option<R> {
-        Some(run())
+    use std::sync::Arc;
+
+    pub(crate) use crate::contain::contained;
+    use crate::sync::atomic::AtomicU64;
+
+    /// As much of a recorder as a delivery looks at.
+    #[derive(Debug, Default)]
+    pub(crate) struct Recorder(Shared);
+
+    #[derive(Debug, Default)]
+    pub(crate) struct Shared {
+        pub(crate) counts: Counts,
     }
+
+    #[derive(Debug, Default)]
+    pub(crate) struct Counts {
+        pub(crate) forbidden: Arc<AtomicU64>,
+    }
+
+    impl Recorder {
+        pub(crate) fn shared(&self) -> &Shared {
+            &self.0
+        }
+
+        pub(crate) fn is_content_forbidden(&self) -> bool {
+            false
+        }
+    }
+}
+
+mod redact {
+    /// There is no content here.
+    pub(crate) fn withhold(_: &mut llmobs_core::Record) {}
 }
 
 mod worker {
     pub(crate) use crate::core::flush::FlushRequest;
+    use crate::recorder::Recorder;
 
     /// Nothing is traced here.
     pub(crate) fn untraced<R>(run: impl FnOnce() -> R) -> R {
         run()
+    }
+
+    pub(crate) fn meta(_: &Recorder) -> llmobs_core::Record {
+        llmobs_core::Record::default()
     }
 }
 

@@ -7,6 +7,10 @@ use std::time::Duration;
 use llmobs_core::Record;
 
 pub(crate) trait Sink: fmt::Debug + Send + 'static {
+    fn linger(&self) -> Duration {
+        Duration::ZERO
+    }
+
     fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), SinkError>;
 
     fn flush(&mut self) -> Result<(), SinkError> {
@@ -32,6 +36,10 @@ impl SinkError {
 
     pub(crate) fn asked(&self) -> Option<Duration> {
         None
+    }
+
+    pub(crate) fn took(&self, _: u64) -> u64 {
+        0
     }
 
     pub(crate) fn refused(&self, offered: u64) -> u64 {

@@ -62,7 +62,7 @@ fn a_batch_is_bounded_in_bytes_too() {
     drop(script.answers);
     llmobs.flush(LONG).expect("all are taken");
     let batches: Vec<_> = script.offered.try_iter().map(|batch| batch.len()).collect();
-    assert_eq!(batches, [3, 3, 3, 1]);
+    assert_eq!(batches, [7, 3]);
 }
 
 #[test]
