@@ -2,6 +2,7 @@
 //! opentelemetry_sdk's batch processor, and what is lost where a collector is slow.
 #![expect(clippy::print_stdout, reason = "a bench reports")]
 
+#[expect(dead_code, reason = "other benches use the rest")]
 #[path = "support/callgrind.rs"]
 mod callgrind;
 #[path = "support/collector.rs"]
