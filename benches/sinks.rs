@@ -2,6 +2,7 @@
 //! opentelemetry_sdk's batch processor, and what is lost where a collector is slow.
 #![expect(clippy::print_stdout, reason = "a bench reports")]
 
+#[expect(dead_code, reason = "other benches use the rest")]
 #[path = "support/callgrind.rs"]
 mod callgrind;
 #[path = "support/collector.rs"]
@@ -41,7 +42,6 @@ fn main() {
     match words.as_slice() {
         [COLLECTOR, pause] => return collector::serve(pause),
         ["json", batch] => return json::counted(batch.parse().expect("a number")),
-        ["spans", side] => return counted(side),
         // Not a run of the tests, which build this too.
         words if !words.contains(&"--bench") => return,
         _ => {}
@@ -75,10 +75,10 @@ fn spans() {
     let spans = peer::spans(&records);
     let attributes = spans.iter().map(|span| span.attributes.len()).sum::<usize>();
     println!(
-        "\n| spans of {} attributes | opentelemetry_sdk, µs of CPU a span | ours | ratio | opentelemetry_sdk, instructions a span | ours | ratio |",
+        "\n| spans of {} attributes | opentelemetry_sdk, µs of CPU a span | ours | ratio |",
         attributes / spans.len()
     );
-    println!("|---|--:|--:|--:|--:|--:|--:|");
+    println!("|---|--:|--:|--:|");
     let mut collector = Collector::start(Duration::ZERO);
     let names = ["ready: queued, encoded, sent", "made, and the same"];
     for (name, sides) in names.into_iter().zip(SIDES.chunks(2)) {
@@ -89,25 +89,8 @@ fn spans() {
             }
         }
         let [sdk, ours] = best;
-        print!("| {name} | {sdk:.2} | {ours:.2} | {:.2} |", sdk / ours);
-        if callgrind::available() {
-            let [sdk, ours] = [0, 1].map(|n| sides.get(n).map_or(0.0, |side| instructions(*side)));
-            println!(" {sdk:.0} | {ours:.0} | {:.2} |", sdk / ours);
-        } else {
-            println!(" | | |");
-        }
+        println!("| {name} | {sdk:.2} | {ours:.2} | {:.2} |", sdk / ours);
     }
-}
-
-/// Instructions each span takes, on all threads.
-fn instructions(side: Side) -> f64 {
-    let threads = callgrind::run(&["spans".to_owned(), format!("{side:?}")]);
-    let (main, others): (Vec<_>, Vec<_>) =
-        threads.iter().partition(|thread| thread.ran("sinks::measured"));
-    let main: f64 = main.iter().map(|thread| thread.function("sinks::measured")).sum();
-    // The spans were read off our own sink, and a thread of this process took them.
-    let others = others.iter().filter(|thread| !thread.ran("collector::exchanges"));
-    (main + others.map(|thread| thread.total).sum::<f64>()) / RECORDS as f64
 }
 
 /// Nanoseconds of CPU each span took, by the number that arrived.
@@ -158,7 +141,7 @@ fn exported(side: Side, collector: &mut Collector, records: &[Record], spans: &[
     took / arrived as f64 / 1_000.0
 }
 
-/// A flush gives up after five seconds, which under callgrind are short.
+/// A flush of the SDK gives up after five seconds, which on a busy machine are short.
 fn until_flushed(flush: impl Fn() -> OTelSdkResult) {
     assert!((0..20).any(|_| flush().is_ok()), "everything is sent");
 }
@@ -176,15 +159,6 @@ fn ours(url: &str) -> Llmobs {
     let sink = otlp.sink().expect("there is an endpoint");
     let builder = llmobs_core::Builder::new().backend(LocalBackend).sink(sink);
     builder.process_wide(false).start().expect("it starts")
-}
-
-/// What callgrind counts.
-fn counted(side: &str) {
-    let records = ready::records(RECORDS);
-    let spans = peer::spans(&records);
-    let mut collector = Collector::start(Duration::ZERO);
-    let side = SIDES.into_iter().find(|known| format!("{known:?}") == side).expect("a side");
-    exported(side, &mut collector, &records, &spans);
 }
 
 /// What becomes of the spans where the collector takes a second for each answer.
