@@ -12,8 +12,11 @@ const SHARE: u64 = 100;
 impl Worker {
     /// Has what taps have kept back for long sent here: a stream that has gone quiet holds no buffer.
     pub(super) fn sweep(&mut self) {
+        if self.open.is_empty() || !self.recorder.queue().has_bytes() {
+            return;
+        }
         let now = self.recorder.elapsed();
-        if now < self.next_sweep || !self.recorder.queue().has_bytes() {
+        if now < self.next_sweep {
             return;
         }
         self.open.values().for_each(|fold| CallFold::send_old(fold, now));

@@ -220,6 +220,7 @@ fn the_backend_is_told_when_nothing_is_decided_any_more() {
 
 #[test]
 fn what_was_decided_is_forgotten_after_many_others_and_only_then() {
+    // At the least one of these, at the most two.
     const REMEMBERED: u64 = 65_536;
     let recording = sampled(TailSampling::new(0.0).keep(Rule::failed()));
     let late = || Record { outcome: Some(Outcome::Failed), ..call(0) };
@@ -233,7 +234,12 @@ fn what_was_decided_is_forgotten_after_many_others_and_only_then() {
     }
     recording.recorder().record(late());
     assert_eq!(kept(), 0, "it follows its root");
-    recording.recorder().record(root(REMEMBERED));
+    for n in REMEMBERED..=2 * REMEMBERED {
+        recording.recorder().record(root(n));
+        if n % 10_000 == 0 {
+            recording.observed();
+        }
+    }
     recording.recorder().record(late());
     assert_eq!(kept(), 1, "it is a trace of its own");
     assert_eq!(recording.recorder().losses().total(), 0);
