@@ -10,14 +10,16 @@ use crate::sink::{Batch, Sink, SinkError};
 ///
 /// What a writer has taken cannot be taken back. A batch that went out half-way goes on where it
 /// stopped: the records that are out are not offered again, and of the line it stopped in the rest is
-/// written. When that line's record is given up instead, the line is ended, so that readers lose that
-/// line and no other.
+/// written, before anything else. When that line's record was given up meanwhile, it is there all the
+/// same; when it is offered again, it is not written twice.
 pub struct JsonLinesWriter<W> {
     out: W,
     lines: Lines,
     started: bool,
     /// The line that did not go out whole.
     part: Option<Part>,
+    /// Lines that have gone out whole since, of which nobody has been told.
+    ahead: Vec<Vec<u8>>,
 }
 
 /// A line, and how much of it has been written.
@@ -26,28 +28,53 @@ struct Part {
     written: usize,
 }
 
+/// Lines of which nobody has been told that are remembered: a sink that is down is offered two records in
+/// turn.
+const AHEAD: usize = 4;
+
 impl<W: Write> JsonLinesWriter<W> {
     pub(super) fn new(out: W) -> Self {
-        Self { out, lines: Lines::default(), started: false, part: None }
+        Self { out, lines: Lines::default(), started: false, part: None, ahead: Vec::new() }
     }
 
-    /// Sees to half a line that is out: what is left then is to be written from the given place on.
+    /// Sees to half a line that is out. Tells how much of the first line to write is there already.
     fn resume(&mut self) -> io::Result<usize> {
         let Some(part) = &mut self.part else { return Ok(0) };
-        if !self.started {
-            // The first line tells the same whenever it was made.
-            let rest = part.line.get(part.written..).unwrap_or_default();
-            let (more, written) = write_some(&mut self.out, rest);
-            part.written += more;
-            written?;
-            self.started = true;
-        } else if self.lines.bytes().starts_with(&part.line) {
+        if self.started && self.lines.bytes().starts_with(&part.line) {
             return Ok(part.written);
-        } else {
-            self.out.write_all(b"\n")?;
         }
-        self.part = None;
+        let rest = part.line.get(part.written..).unwrap_or_default();
+        let (more, written) = write_some(&mut self.out, rest);
+        part.written += more;
+        written?;
+        // The first line of all is no record's, and tells the same whenever it was made.
+        let whole = self.part.take().filter(|_| std::mem::replace(&mut self.started, true));
+        if self.ahead.len() == AHEAD {
+            self.ahead.remove(0);
+        }
+        self.ahead.extend(whole.map(|part| part.line));
         Ok(0)
+    }
+
+    /// Writes what is not out yet, of a batch that some lines of are; the first is there up to `done`.
+    fn fill_in(&mut self, mut done: usize) -> (u64, io::Result<()>) {
+        let mut taken = 0;
+        for line in self.lines.bytes().split_inclusive(|byte| *byte == b'\n') {
+            if let Some(at) = self.ahead.iter().position(|out| out == line) {
+                self.ahead.swap_remove(at);
+            } else {
+                let (more, written) =
+                    write_some(&mut self.out, line.get(done..).unwrap_or_default());
+                if written.is_err() {
+                    self.part = Part::of(line, 0, done + more);
+                    return (taken, written);
+                }
+                self.part = None;
+            }
+            done = 0;
+            taken += 1;
+        }
+        (taken, Ok(()))
     }
 }
 
@@ -56,6 +83,10 @@ impl<W: Write + Send + 'static> Sink for JsonLinesWriter<W> {
         self.lines.encode(batch)?;
         let failed = |err| SinkError::retryable("the writer takes no more").caused_by(err);
         let done = self.resume().map_err(failed)?;
+        if !self.ahead.is_empty() {
+            let (taken, written) = self.fill_in(done);
+            return written.map_err(|err| failed(err).taken(taken));
+        }
         if !self.started {
             self.lines.begin(batch)?;
         }
