@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use llmobs_core::{Batch, Sink, SinkError};
 
-use self::encode::span;
+use self::encode::{Made, span};
 use crate::mode::ModeCell;
 use crate::resource::Resource;
 use crate::style::Style;
@@ -53,10 +53,12 @@ impl Sink for OtlpSink {
         let (mut one, mut all) = (Vec::new(), BytesMut::with_capacity(CHUNK));
         self.shipper.ship(batch.records, |record, items| {
             one.clear();
-            items.extend(span(record, style, &mut one).map(|()| {
+            let made = span(record, style, &mut one);
+            if made == Made::Span {
                 all.extend_from_slice(&one);
-                all.split().freeze()
-            }));
+                items.push(all.split().freeze());
+            }
+            made != Made::Undated
         })
     }
 

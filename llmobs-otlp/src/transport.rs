@@ -24,7 +24,7 @@ pub(crate) use self::error::{Blame, ExportError};
 use self::gzip::Gzip;
 pub(crate) use self::load::{Item, Load};
 use self::queue::{Queue, Settled};
-pub(crate) use self::shipper::Shipper;
+pub(crate) use self::shipper::{Packed, Shipper};
 pub(crate) use self::tls::{Tls, https_is_spoken};
 use crate::otlp::{Compression, Protocol};
 use crate::quiet::untraced;

@@ -93,8 +93,8 @@ fn settled(
     promise((losses.open, of.waiting) == (0, 0), || format!("something waits: {losses:?}"))?;
     let reports = losses.accepted.checked_sub(made);
     let reports = reports.ok_or_else(|| Broken::new(format!("made {made}: {losses:?}")))?;
-    // One at the end, and one a minute.
-    promise(reports <= 16, || format!("made {made}, but accepted more: {losses:?}"))?;
+    // One at the end, and one a minute, of a day at the most.
+    promise(reports <= 24 * 60 + 1, || format!("made {made}, but accepted more: {losses:?}"))?;
     let Arrival { records, again, reports: arrived_reports, swallows_reports } = arrival;
     promise(again == 0, || format!("{again} arrived twice: {losses:?}"))?;
     let untold = if swallows_reports { reports } else { 0 };

@@ -33,6 +33,7 @@ impl Sink for EventSink {
         let style = &self.style;
         self.shipper.ship(batch.records, |record, items| {
             items.extend(log_records(record, style).map(|event| event.encode_to_vec().into()));
+            true
         })
     }
 

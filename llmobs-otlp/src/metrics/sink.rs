@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use llmobs_core::{Batch, Kind, Record, Sink, SinkError};
 
 use crate::resource::Resource;
-use crate::transport::{Endpoint, Load, Shipper};
+use crate::transport::{Endpoint, Load, Packed, Shipper};
 
 /// Where a record that is none has an encoded request: a spool keeps records alone.
 const REQUEST: &str = "request";
@@ -41,7 +41,10 @@ impl Sink for MetricsSink {
             Load::of_request(&request(record).unwrap_or_default(), n)
         };
         let records = batch.records;
-        self.shipper.forward(records, |_| records.iter().enumerate().flat_map(loads).collect())
+        self.shipper.forward(records, |_| Packed {
+            loads: records.iter().enumerate().flat_map(loads).collect(),
+            unfit: Vec::new(),
+        })
     }
 
     fn name(&self) -> &str {

@@ -13,16 +13,27 @@ use crate::style::Style;
 /// The trace flag for sampled: what is not sampled is not here.
 const SAMPLED: u32 = 1;
 
-/// Writes the span of a record; `None`, and nothing is written, when it is none, or is not to be
-/// exported.
-pub(super) fn span(record: &Record, style: &Style, out: &mut Vec<u8>) -> Option<()> {
+/// What a record is as a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    Span,
+    /// It is none, or is not to be exported.
+    Nothing,
+    /// Nobody knows when it was, and a span must say so.
+    Undated,
+}
+
+/// Writes the span of a record, if it is one.
+pub(super) fn span(record: &Record, style: &Style, out: &mut Vec<u8>) -> Made {
     if record.unsampled {
-        return None;
+        return Made::Nothing;
     }
-    let (trace_id, span_id) = (record.trace_id?, record.span_id?);
+    let (Some(trace_id), Some(span_id)) = (record.trace_id, record.span_id) else {
+        return Made::Nothing;
+    };
     let shown = shown(record, style);
-    let view = SpanView::of(&shown, style)?;
-    let start = view.start?;
+    let Some(view) = SpanView::of(&shown, style) else { return Made::Nothing };
+    let Some(start) = view.start else { return Made::Undated };
     let over = view.attributes.len().saturating_sub(style.limits.count);
     let dropped = view.dropped.saturating_add(u32::try_from(over).unwrap_or(u32::MAX));
     let kind = match view.kind {
@@ -49,5 +60,5 @@ pub(super) fn span(record: &Record, style: &Style, out: &mut Vec<u8>) -> Option<
         wire::bytes(15, &status.encode_to_vec(), out);
     }
     wire::fixed32(16, SAMPLED, out);
-    Some(())
+    Made::Span
 }

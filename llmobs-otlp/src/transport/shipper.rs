@@ -36,7 +36,17 @@ struct UnderWay {
     records: Vec<Weak<Record>>,
     /// Those before them.
     taken: usize,
+    /// Places of records of which no item could be made, though there should be one.
+    unfit: Vec<usize>,
     queue: Queue,
+}
+
+/// A batch as it is to be sent.
+#[derive(Debug, Default)]
+pub(crate) struct Packed {
+    pub(crate) loads: Vec<Load>,
+    /// Places of records of which no item could be made, though there should be one.
+    pub(crate) unfit: Vec<usize>,
 }
 
 /// Loads of one service each.
@@ -65,31 +75,36 @@ impl Shipper {
         &self.name
     }
 
-    /// Sends what `encode` makes of each record: none, one or several encoded items.
+    /// Sends what `encode` makes of each record: none, one or several encoded items. It gives false
+    /// where there should be one and cannot: then the record is lost.
     pub(crate) fn ship(
         &mut self,
         records: &[Arc<Record>],
-        encode: impl FnMut(&Record, &mut Vec<Bytes>),
+        encode: impl FnMut(&Record, &mut Vec<Bytes>) -> bool,
     ) -> Result<(), SinkError> {
         self.forward(records, |shipper| shipper.pack(records, encode))
     }
 
-    /// Sends the loads that are made of the records.
+    /// Sends what is made of the records.
     pub(crate) fn forward(
         &mut self,
         records: &[Arc<Record>],
-        loads: impl FnOnce(&Self) -> Vec<Load>,
+        pack: impl FnOnce(&Self) -> Packed,
     ) -> Result<(), SinkError> {
         let mut under_way = match self.under_way.take().filter(|begun| begun.is_of(records)) {
             Some(begun) => begun,
-            None => UnderWay {
-                records: records.iter().map(Arc::downgrade).collect(),
-                taken: 0,
-                queue: Queue::new(loads(self), &self.experience),
-            },
+            None => {
+                let Packed { loads, unfit } = pack(self);
+                UnderWay {
+                    records: records.iter().map(Arc::downgrade).collect(),
+                    taken: 0,
+                    unfit,
+                    queue: Queue::new(loads, &self.experience),
+                }
+            }
         };
         match under_way.queue.send(&mut self.transport, &mut self.experience, self.what) {
-            Ok(settled) => self.settle(settled, records.len()),
+            Ok(settled) => self.settle(settled, &under_way.unfit, records.len()),
             Err(err) => {
                 let taken = under_way.take();
                 self.under_way = Some(under_way);
@@ -101,30 +116,43 @@ impl Shipper {
     fn pack(
         &self,
         records: &[Arc<Record>],
-        mut encode: impl FnMut(&Record, &mut Vec<Bytes>),
-    ) -> Vec<Load> {
+        mut encode: impl FnMut(&Record, &mut Vec<Bytes>) -> bool,
+    ) -> Packed {
         let mut packing = Packing::default();
-        let mut items = Vec::new();
+        let (mut items, mut unfit) = (Vec::new(), Vec::new());
         for (n, record) in records.iter().enumerate() {
-            encode(record, &mut items);
+            if !encode(record, &mut items) {
+                unfit.push(n);
+            }
             for bytes in items.drain(..) {
                 let load = packing.load(record, bytes.len(), self);
                 load.push(Item { record: n, bytes });
             }
         }
-        packing.loads.into_iter().map(|(_, _, load)| load).collect()
+        let loads = packing.loads.into_iter().map(|(_, _, load)| load).collect();
+        Packed { loads, unfit }
     }
 
-    fn settle(&mut self, settled: Settled, records: usize) -> Result<(), SinkError> {
+    fn settle(
+        &mut self,
+        settled: Settled,
+        unfit: &[usize],
+        records: usize,
+    ) -> Result<(), SinkError> {
         let Settled { refused, rejected, message, notice, .. } = settled;
         if let Some(notice) = notice.filter(|_| !self.noticed) {
             self.noticed = true;
             warn(self.name.clone(), notice);
         }
-        let lost = (refused.len() as u64).saturating_add(rejected).min(records as u64);
-        match lost {
+        let unfit = unfit.len() as u64;
+        let lost = (refused.len() as u64).saturating_add(rejected).saturating_add(unfit);
+        match lost.min(records as u64) {
             0 => Ok(()),
-            _ => Err(SinkError::partial(lost, message.unwrap_or_default())),
+            lost if unfit > 0 => {
+                let message = message.unwrap_or_else(|| "it is not known when it was".to_owned());
+                Err(SinkError::partial(lost, message))
+            }
+            lost => Err(SinkError::partial(lost, message.unwrap_or_default())),
         }
     }
 }
@@ -140,7 +168,9 @@ impl UnderWay {
 
     /// Lets go of the first records as far as all of them were taken; gives their number.
     fn take(&mut self) -> usize {
-        let taken = self.queue.first_left().saturating_sub(self.taken).min(self.records.len());
+        let first = self.unfit.first().copied().unwrap_or(usize::MAX);
+        let first_left = self.queue.first_left().min(first);
+        let taken = first_left.saturating_sub(self.taken).min(self.records.len());
         self.records.drain(..taken);
         self.taken += taken;
         taken

@@ -225,6 +225,22 @@ fn meta_lines_and_judgements_are_no_spans() {
 }
 
 #[test]
+fn a_call_of_which_nobody_knows_when_it_was_is_lost_and_said_to_be() {
+    let receiver = Receiver::start();
+    let mut sink = otlp(&receiver.url()).sink().expect("a sink");
+    let undated = Record { timestamp: None, ..samples::dropped() };
+    let records = [Arc::new(undated), Arc::new(samples::failed())];
+    receiver.answer(answer(503));
+    let later = offer(&mut sink, &records).expect_err("not now");
+    assert!(later.is_retryable() && later.already_taken() == 0, "{later:?}");
+    let lost = offer(&mut sink, &records).expect_err("one of them never");
+    assert!(!lost.is_retryable(), "{lost:?}");
+    assert_eq!(lost.to_string(), "it is not known when it was");
+    // The other one, twice.
+    assert_eq!(receiver.spans().len(), 2);
+}
+
+#[test]
 fn a_dead_endpoint_never_holds_up_the_caller_and_a_flush_says_what_is_left() {
     let soon = Duration::from_millis(100);
     let scene = Scene::with(|otlp| otlp, |builder| builder.shutdown_timeout(soon));
