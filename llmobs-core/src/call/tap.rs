@@ -69,8 +69,7 @@ impl Held {
         (!buffer.is_empty()).then_some((self.attempt, buffer))
     }
 
-    /// Adds a read to what is kept back. Gives that away where it is old by then, and the read back
-    /// where it cannot join.
+    /// Adds a read to what is kept back, where it can join.
     fn join(&mut self, attempt: u32, now: u64, bytes: &[u8]) -> Joined {
         let joins = self.attempt == attempt
             && !self.buffer.is_empty()
@@ -79,7 +78,7 @@ impl Held {
             return Joined::No;
         }
         read(&mut self.buffer, now, bytes);
-        if self.is_old(now) { Joined::Last(self.take()) } else { Joined::Yes }
+        if self.is_old(now) { Joined::Last } else { Joined::Yes }
     }
 
     fn is_old(&self, now: u64) -> bool {
@@ -105,8 +104,8 @@ impl Held {
 enum Joined {
     No,
     Yes,
-    /// It was the last before all of it is sent.
-    Last(Option<(u32, Vec<u8>)>),
+    /// It is the last before all of it is sent.
+    Last,
 }
 
 impl Tap {
@@ -203,7 +202,7 @@ impl Tap {
         let joined = lock(&self.call.0.held).join(self.attempt, now, bytes);
         match joined {
             Joined::Yes => {}
-            Joined::Last(held) => self.send(held),
+            Joined::Last => self.flush(),
             Joined::No => match self.begin() {
                 Some(mut buffer) => {
                     read(&mut buffer, now, bytes);
