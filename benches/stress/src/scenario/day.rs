@@ -30,7 +30,7 @@ const ENOUGH: u64 = 500_000;
 /// is known; what is resident is as much as the allocator keeps of what the receiver, which is in the same
 /// process, and an export have needed for a moment.
 const MORE_LIVE: f64 = 0.02;
-const MORE_RESIDENT: f64 = 0.10;
+const MORE_RESIDENT: f64 = 0.05;
 /// Files that are kept beside the one in use.
 const FILES: usize = 3;
 
