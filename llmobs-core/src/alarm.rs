@@ -5,8 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use crate::contain::contained;
 use crate::queue::lock;
-use crate::recorder::contained;
 
 /// How long its thread stays when there is nothing to wait for.
 const LINGER: Duration = Duration::from_secs(10);

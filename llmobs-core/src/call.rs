@@ -29,10 +29,11 @@ pub use self::tap::Tap;
 pub(crate) use self::tap::{Counted, Frame, frames};
 pub(crate) use self::within::during as inside_reader;
 use crate::capture::Capture;
+use crate::contain::contained;
 use crate::decoder::{Decoder, Route, Target};
 use crate::id::RequestId;
 use crate::queue::lock;
-use crate::recorder::{Recorder, contained};
+use crate::recorder::Recorder;
 #[cfg(feature = "layer")]
 use crate::scope::foreign_here;
 use crate::scope::{Place, Scope};

@@ -18,8 +18,9 @@ pub use self::notes::Notes;
 pub use self::opening::{ObservedOpening, observe_opening};
 pub use self::start::StreamStart;
 use self::watch::Watch;
+use crate::contain::contained;
 use crate::record::{ConsumerEnd, Term};
-use crate::recorder::{Recorder, contained};
+use crate::recorder::Recorder;
 
 /// Says what the items of a stream are.
 ///

@@ -15,12 +15,13 @@ pub(crate) use self::stack::{Place, enter, here};
 pub(crate) use self::stack::{enter_tracing, exit_tracing, foreign_here};
 use self::tags::Tags;
 use crate::capture::Capture;
+use crate::contain::contained;
 use crate::group::Group;
 #[cfg(feature = "layer")]
 use crate::layer::{Foreign, TracingSpan};
 use crate::prompt::identity_of;
 use crate::record::Prompt;
-use crate::recorder::{Recorder, contained};
+use crate::recorder::Recorder;
 use crate::span::{Innermost, OpenSpan};
 
 /// Begins a [`Scope`] that inherits what is around it here.

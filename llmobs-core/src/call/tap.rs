@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{BodyEnd, CallRef, CallShared};
+use crate::contain::contained;
 use crate::queue::{BUFFER, lock};
-use crate::recorder::contained;
 use crate::worker::Message;
 
 /// Frames up to this size are copied; larger ones are kept by reference, which pins the buffer of

@@ -6,7 +6,7 @@ use tracing::Metadata;
 use tracing::field::{Field, Visit};
 
 use super::fields::{Bounded, SHORT, unquoted};
-use crate::recorder::contained;
+use crate::contain::contained;
 use crate::semconv::foreign::OTEL_NAME;
 use crate::step::prefix;
 

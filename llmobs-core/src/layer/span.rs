@@ -7,8 +7,9 @@ use tracing::dispatcher::WeakDispatch;
 use tracing::span::Id;
 
 use super::foreign::Foreign;
+use crate::contain::contained;
 use crate::id::SpanId;
-use crate::recorder::{Recorder, contained};
+use crate::recorder::Recorder;
 use crate::span::{OpenSpan, SpanIdentity};
 
 /// The subscriber a layer is in, once it knows.

@@ -12,9 +12,10 @@ use pin_project_lite::pin_project;
 use super::watch::Watch;
 use super::{ObservedStream, StreamObserver, StreamStart, own};
 use crate::call::{Call, CallShared, Ending, Reading, Slot, TransportError};
+use crate::contain::contained;
 use crate::queue::lock;
 use crate::record::Term;
-use crate::recorder::{Recorder, contained};
+use crate::recorder::Recorder;
 use crate::time::Timestamp;
 
 /// Observes a stream where it is read, together with the call that opens it.

@@ -7,8 +7,9 @@ use super::StreamStart;
 use super::notes::Notes;
 use super::own::{self, Own};
 use crate::call::{CallShared, Reading, inside_reader};
+use crate::contain::contained;
 use crate::record::ConsumerEnd;
-use crate::recorder::{Recorder, contained};
+use crate::recorder::Recorder;
 use crate::time::Timestamp;
 
 /// Watches one reading. It ends once, by [`end`](Watch::end) or by being dropped.

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use serde::Serialize;
 
-use crate::recorder::contained;
+use crate::contain::contained;
 use crate::step::{AsDocuments, Shown, Step};
 
 /// A value that may be told.

@@ -7,9 +7,10 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use super::render::{Source, Values};
 use crate::capture::Capture;
+use crate::contain::contained;
 use crate::id::TraceId;
 use crate::queue::lock;
-use crate::recorder::{Recorder, contained};
+use crate::recorder::Recorder;
 use crate::scope::{Place as Around, Scope, here};
 use crate::span::Innermost;
 

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::documents::AsDocument;
 use super::value::{Piece, prefix};
+use crate::contain::contained;
 use crate::record::{Agent, Memory, Retrieval, Term, Tool, Workflow};
-use crate::recorder::{Recorder, contained};
+use crate::recorder::Recorder;
 
 /// Longest value that is written on the caller's thread, in bytes of JSON.
 const WRITTEN: usize = 64 << 10;

@@ -9,8 +9,8 @@ use super::documents::{AsDocument, AsDocuments};
 use super::parties::{AsAgent, AsToolCall, AsWorkflow};
 use super::{OpenStep, Step};
 use crate::capture::Capture;
+use crate::contain::contained;
 use crate::record::{StepKind, Term};
-use crate::recorder::contained;
 
 /// What a step says of itself. Nothing is looked at, let alone written, when nobody listens.
 ///

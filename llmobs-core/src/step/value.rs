@@ -4,12 +4,12 @@
 mod serializer;
 mod writer;
 
+use crate::contain::contained;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
 use self::writer::{Stop, Writer};
-use crate::recorder::contained;
 
 /// A value as JSON, as far as it went.
 #[derive(Debug, Default)]

@@ -3,8 +3,8 @@
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
+use crate::contain::contained;
 use crate::queue::lock;
-use crate::recorder::contained;
 use crate::sync::{Condvar, Mutex, PoisonError};
 
 /// Somebody waiting until all of some others are done: sinks with a flush, threads with everything.

@@ -3,13 +3,13 @@
 use super::class::class;
 use super::steps::close_groups;
 use super::{Worker, describe};
+use crate::contain::contained;
 use crate::layer::{Fields, SpanEnd};
 use crate::loss::LossCause;
 use crate::record::{
     Content, Cut, CutField, Failure, FallbackAttempt, Kind, Latency, LatencyClock, Outcome, Params,
     Record, Server, Usage, UsageSource, millis,
 };
-use crate::recorder::contained;
 use crate::semconv::{attribute as a, foreign as f, operation};
 
 impl Worker {

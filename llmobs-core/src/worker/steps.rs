@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{Worker, describe};
+use crate::contain::contained;
 use crate::group::{Group, Sums, around};
 use crate::record::{Failure, FallbackAttempt, Kind, Record, StepKind, millis};
-use crate::recorder::contained;
 use crate::step::OpenStep;
 
 impl Worker {

@@ -16,9 +16,11 @@ use std::time::Duration;
 
 use llmobs_core::testing::CountingIds;
 use llmobs_core::{
-    Builder, Call, CallStart, Capture, Closing, Decoder, Event, EventFacts, Fold, Losses, Outcome,
-    Record, Recorder, Route, StepKind, Target,
+    Builder, Call, CallStart, Capture, Decoder, Fold, Losses, Outcome, Record, Recorder, Route,
+    StepKind, Target,
 };
+
+use crate::support::NoAnswer;
 
 /// Longer than any test takes, so that one that hangs fails instead.
 const LONG: Duration = Duration::from_secs(60);
@@ -37,21 +39,7 @@ impl Decoder for Silent {
     }
 
     fn fold(&self, _: &Route, _: &Record, _: Capture) -> Box<dyn Fold> {
-        Box::new(Self)
-    }
-}
-
-impl Fold for Silent {
-    fn event(&mut self, _: &Event<'_>) -> EventFacts {
-        EventFacts::default()
-    }
-
-    fn body(&mut self, _: &[u8]) -> bool {
-        true
-    }
-
-    fn finish(self: Box<Self>, _: &mut Record) -> Closing {
-        Closing::default()
+        Box::new(NoAnswer)
     }
 }
 

@@ -5,16 +5,15 @@ use std::fmt::Display;
 use bytes::Bytes;
 use llmobs_core::testing::Recording;
 use llmobs_core::{
-    BodyEnd, CallStart, Capture, Closing, Decoder, Event, EventFacts, Fold, Prompt, Record,
-    RenderError, Route, Step, StepKind, Target, Template, TemplateError, Text, Turn, scope,
+    BodyEnd, CallStart, Capture, Decoder, Fold, Prompt, Record, RenderError, Route, Step, StepKind,
+    Target, Template, TemplateError, Text, Turn, scope,
 };
+
+use crate::support::NoAnswer;
 
 /// A format of lines: `earlier`, `instructions` or `latest`, a tab, and a text.
 #[derive(Debug)]
 struct Lines;
-
-#[derive(Debug)]
-struct NoAnswer;
 
 impl Decoder for Lines {
     fn route(&self, _: &Target<'_>) -> Option<Route> {
@@ -37,20 +36,6 @@ impl Decoder for Lines {
 
     fn fold(&self, _: &Route, _: &Record, _: Capture) -> Box<dyn Fold> {
         Box::new(NoAnswer)
-    }
-}
-
-impl Fold for NoAnswer {
-    fn event(&mut self, _: &Event<'_>) -> EventFacts {
-        EventFacts::default()
-    }
-
-    fn body(&mut self, _: &[u8]) -> bool {
-        true
-    }
-
-    fn finish(self: Box<Self>, _: &mut Record) -> Closing {
-        Closing::default()
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use llmobs_core::testing::samples;
-use llmobs_core::{Batch, Record, Sink, SinkError};
+use llmobs_core::{Batch, Closing, Event, EventFacts, Fold, Record, Sink, SinkError};
 
 /// A record that can be told from others.
 pub(crate) fn numbered(n: usize) -> Arc<Record> {
@@ -45,4 +45,22 @@ pub(crate) fn files(directory: &Path) -> Vec<String> {
     let mut files: Vec<_> = entries.map(name).collect();
     files.sort();
     files
+}
+
+/// Finds nothing in an answer.
+#[derive(Debug)]
+pub(crate) struct NoAnswer;
+
+impl Fold for NoAnswer {
+    fn event(&mut self, _: &Event<'_>) -> EventFacts {
+        EventFacts::default()
+    }
+
+    fn body(&mut self, _: &[u8]) -> bool {
+        true
+    }
+
+    fn finish(self: Box<Self>, _: &mut Record) -> Closing {
+        Closing::default()
+    }
 }

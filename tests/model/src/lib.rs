@@ -35,7 +35,6 @@ mod record {
 mod recorder {
     use std::sync::Arc;
 
-    pub(crate) use crate::contain::contained;
     use crate::sync::atomic::AtomicU64;
 
     /// As much of a recorder as a delivery looks at.
