@@ -33,7 +33,7 @@ const MANY: usize = 550;
 /// Tokens of a stream as people know it.
 const USUAL: usize = 200;
 /// What an event may cost the caller.
-const TARGET_NANOS: f64 = 120.0;
+const TARGET_NANOS: f64 = 80.0;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
