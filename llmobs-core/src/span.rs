@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::contain::discard;
 use crate::id::{Ids, SpanId, TraceId};
 use crate::record::Record;
 use crate::recorder::Recorder;
@@ -173,6 +174,15 @@ impl OpenSpan {
     /// Whether it is another process's: known to whoever collects that one's spans, and ended there.
     pub fn is_remote(&self) -> bool {
         self.handle.as_deref().is_some_and(|handle| handle.is::<Remote>())
+    }
+}
+
+impl Drop for OpenSpan {
+    /// A handle is foreign, and the last of its span may go anywhere: on a caller's task, too.
+    fn drop(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            discard(handle);
+        }
     }
 }
 

@@ -64,7 +64,7 @@ macro_rules! parts {
 parts!(
     ASink "sink.drop", ARule "rule.drop", AClock "clock.drop", SomeIds "ids.drop",
     ABackend "backend.drop", ADecoder "decoder.drop", AFold "fold.drop", AHook "hook.drop",
-    AnError "error.drop"
+    AnError "error.drop", AHandle "handle.drop"
 );
 
 impl std::fmt::Display for AnError {
@@ -139,7 +139,9 @@ impl Ids for SomeIds {
 impl TraceBackend for ABackend {
     fn start(&self, start: &SpanStart<'_>) -> OpenSpan {
         self.0.at("backend.start");
-        LocalBackend::span(start)
+        let mut span = LocalBackend::span(start);
+        span.handle = Some(Arc::new(AHandle(self.0.clone())));
+        span
     }
     fn current(&self, innermost: &Innermost<'_>) -> Option<OpenSpan> {
         self.0.at("backend.current");
@@ -320,6 +322,7 @@ fn whatever_of_the_applications_panics_costs_what_it_was_about_and_nothing_else(
         ("backend.finish", 0, None),
         ("backend.mode", 0, None),
         ("backend.drop", 0, None),
+        ("handle.drop", 0, None),
         ("decoder.deployment", 0, None),
         ("decoder.counts", EACH, None),
         ("decoder.wants", 0, None),
