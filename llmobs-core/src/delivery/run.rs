@@ -156,7 +156,7 @@ impl Delivery {
             let lingers = fresh && !hurried && !state.is_worth(&self.settings);
             let next = if lingers {
                 let since = *since.get_or_insert_with(|| pauses.elapsed());
-                circuit.next(hurried).max(since + doing.linger)
+                circuit.next(hurried).max(since.saturating_add(doing.linger))
             } else {
                 circuit.next(hurried)
             };

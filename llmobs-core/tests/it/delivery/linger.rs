@@ -10,9 +10,9 @@ use super::{LONG, builder, exact, name, numbers, step, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Says what it takes, a second after it could have.
+/// Says what it takes, so long after it could have.
 #[derive(Debug)]
-struct Lingering(Sender<Vec<String>>);
+struct Lingering(Sender<Vec<String>>, Duration);
 
 impl Sink for Lingering {
     fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
@@ -21,7 +21,7 @@ impl Sink for Lingering {
     }
 
     fn linger(&self) -> Duration {
-        SECOND
+        self.1
     }
 
     fn name(&self) -> &str {
@@ -30,9 +30,13 @@ impl Sink for Lingering {
 }
 
 fn start() -> (Llmobs, FakePauses, Receiver<Vec<String>>) {
+    start_with(SECOND)
+}
+
+fn start_with(linger: Duration) -> (Llmobs, FakePauses, Receiver<Vec<String>>) {
     let pauses = FakePauses::default();
     let (sink, taken) = channel();
-    let builder = builder().sink(Lingering(sink)).pauses(&pauses);
+    let builder = builder().sink(Lingering(sink, linger)).pauses(&pauses);
     (builder.start().expect("threads"), pauses, taken)
 }
 
@@ -89,4 +93,16 @@ fn a_batch_waits_for_nothing() {
     }
     let batch = taken.recv_timeout(LONG).expect("it is enough for a batch");
     assert!(batch.len() >= 512, "{}", batch.len());
+}
+
+#[test]
+fn a_sink_that_would_wait_for_ever_is_given_all_at_a_flush() {
+    let (llmobs, pauses, taken) = start_with(Duration::MAX);
+    pauses.advance(SECOND);
+    step(&llmobs, "a");
+    waiting(&llmobs, 1);
+    assert!(pauses.pause() > SECOND);
+    llmobs.flush(LONG).expect("it is taken");
+    assert_eq!(taken.try_recv(), Ok(vec!["a".to_owned()]));
+    assert_eq!(exact(&llmobs).sinks[0].delivered, 1);
 }
