@@ -73,9 +73,10 @@ pub(crate) struct Appended {
 }
 
 /// The next batch.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Read {
-    pub(crate) records: Vec<Sized>,
+    /// Nothing where nothing waits; an error where that cannot be read now, and stays.
+    pub(crate) records: io::Result<Vec<Sized>>,
     /// Records that could not be read.
     pub(crate) damaged: u64,
 }
@@ -156,20 +157,23 @@ impl Spool {
         appended
     }
 
-    /// The oldest batch that has not been delivered; nothing only when there is none.
+    /// The oldest batch that has not been delivered.
     pub(crate) fn read(&mut self, records: usize, bytes: usize) -> Read {
         let mut damaged = 0;
         while let Some(first) = self.segments.front() {
-            let piece = first.piece(records, bytes);
+            let piece = match first.piece(records, bytes) {
+                Ok(piece) => piece,
+                Err(err) => return Read { records: Err(err), damaged },
+            };
             let n = piece.records.len() as u64;
             if n > 0 && n <= first.records {
                 self.hand = Some(piece.ends);
-                return Read { records: piece.records, damaged };
+                return Read { records: Ok(piece.records), damaged };
             }
             // Nothing whole is left of it, or more than we have written: it is not ours any more.
             damaged += self.delete_first();
         }
-        Read { records: Vec::new(), damaged }
+        Read { records: Ok(Vec::new()), damaged }
     }
 
     /// Takes the first `taken` records out of the batch in hand; gives the number of records that
@@ -256,8 +260,13 @@ impl Spool {
             let taken_back = file
                 .set_len(last.len)
                 .and_then(|()| std::io::Seek::seek(file, io::SeekFrom::Start(last.len)).map(drop));
-            if taken_back.is_err() {
+            let empty = last.len == 0;
+            if taken_back.is_err() || empty {
                 self.active = None;
+            }
+            // The batch in hand is in the first file: none that is empty may come before it.
+            if empty && let Some(last) = self.segments.pop_back() {
+                last.delete();
             }
             return Err(err);
         }

@@ -4,6 +4,7 @@
 //! although it asks for it again. After a while a batch is offered in ever smaller parts: a single
 //! record that is refused while the one after it is taken is given up, so that it stops nobody else.
 
+use std::io;
 use std::sync::Arc;
 
 use super::backoff::Circuit;
@@ -69,7 +70,14 @@ impl Answer {
 impl Delivery {
     /// Offers a batch once.
     pub(super) fn offer(&self, sink: &mut dyn Sink, offers: &mut Offers, recorder: &Recorder) {
-        let Some(hand) = self.pick(offers.limit) else { return };
+        let hand = match self.pick(offers.limit) {
+            Ok(Some(hand)) => hand,
+            Ok(None) => return,
+            Err(err) => {
+                let err = SinkError::retryable("the spool cannot be read").caused_by(err);
+                return self.failed(offers, &err);
+            }
+        };
         let n = hand.len() as u64;
         let meta = untraced(|| meta(recorder));
         let (cause, lost, err) = match give(sink, &hand, &meta) {
@@ -88,14 +96,10 @@ impl Delivery {
                 if hand.len() == 1 && offers.limit == 1 && self.passed(sink, offers, &meta, &err) {
                     return;
                 }
-                let up = !offers.circuit.is_down();
-                offers.circuit.failed(self.settings.pauses.elapsed(), err.asked());
+                self.failed(offers, &err);
                 if offers.circuit.gives_up() {
                     (LossCause::SinkFailed, n - took, Some(err))
                 } else if self.keep() {
-                    if up && offers.circuit.is_down() {
-                        self.warn_down(&err);
-                    }
                     if offers.narrow(hand.len() - took as usize) {
                         self.put_down();
                     }
@@ -120,7 +124,7 @@ impl Delivery {
         err: &SinkError,
     ) -> bool {
         self.put_down();
-        let Some(both) = self.pick(2) else { return false };
+        let Ok(Some(both)) = self.pick(2) else { return false };
         let [first, second] = both.as_slice() else {
             self.move_back();
             return false;
@@ -141,44 +145,48 @@ impl Delivery {
     }
 
     /// Takes the oldest batch in hand, without content where that was forbidden since it was made.
-    fn pick(&self, limit: usize) -> Option<Arc<Vec<Sized>>> {
-        let records = self.take_in_hand(limit)?;
-        let Some(withheld) = self.withheld(&records) else { return Some(records) };
+    ///
+    /// # Errors
+    ///
+    /// When it is on disk and cannot be read now.
+    fn pick(&self, limit: usize) -> io::Result<Option<Arc<Vec<Sized>>>> {
+        let Some(records) = self.take_in_hand(limit)? else { return Ok(None) };
+        let Some(withheld) = self.withheld(&records) else { return Ok(Some(records)) };
         let withheld = Arc::new(withheld);
         if let Some(hand) = &mut lock(&self.state).hand {
             hand.records = Arc::clone(&withheld);
         }
-        Some(withheld)
+        Ok(Some(withheld))
     }
 
-    fn take_in_hand(&self, limit: usize) -> Option<Arc<Vec<Sized>>> {
+    fn take_in_hand(&self, limit: usize) -> io::Result<Option<Arc<Vec<Sized>>>> {
         let mut spool = self.spool.as_ref().map(lock);
         let mut state = lock(&self.state);
         if state.abandoned {
-            return None;
+            return Ok(None);
         }
         if let Some(hand) = &mut state.hand {
             hand.offered = true;
-            return Some(Arc::clone(&hand.records));
+            return Ok(Some(Arc::clone(&hand.records)));
         }
         let mut records = Vec::new();
         if let Some(spool) = spool.as_mut().filter(|_| state.spooled > 0) {
             drop(state);
             let read = spool.read(limit, BATCH_BYTES);
-            records = read.records;
             state = lock(&self.state);
             self.lose_spooled(&mut state, spool, LossCause::SpoolDamaged, read.damaged);
+            records = read.records?;
         }
         let spooled = !records.is_empty();
         if !spooled {
             records = state.take(limit, BATCH_BYTES);
         }
         if records.is_empty() {
-            return None;
+            return Ok(None);
         }
         let records = Arc::new(records);
         state.hand = Some(Hand { records: Arc::clone(&records), spooled, offered: true });
-        Some(records)
+        Ok(Some(records))
     }
 
     /// Lets go of the batch in hand: it has been delivered, but for what was lost.
@@ -272,6 +280,15 @@ impl Delivery {
         let mut state = lock(&self.state);
         self.lose_spooled(&mut state, &spool, LossCause::SpoolFull, appended.evicted);
         self.lose_spooled(&mut state, &spool, LossCause::SpoolDamaged, damaged);
+    }
+
+    /// Nothing was delivered this time.
+    fn failed(&self, offers: &mut Offers, err: &SinkError) {
+        let up = !offers.circuit.is_down();
+        offers.circuit.failed(self.settings.pauses.elapsed(), err.asked());
+        if up && offers.circuit.is_down() && !offers.circuit.gives_up() {
+            self.warn_down(err);
+        }
     }
 
     /// Says that a sink is down: once, at the beginning.

@@ -75,10 +75,18 @@ impl Segment {
         Ok(damaged)
     }
 
-    /// Reads the next batch; what is damaged is left out.
-    pub(super) fn piece(&self, records: usize, bytes: usize) -> Piece {
+    /// Reads the next batch; what is damaged is left out, and nothing is left of a file that is gone.
+    ///
+    /// # Errors
+    ///
+    /// When the file may be there and cannot be opened now, as with too many open files.
+    pub(super) fn piece(&self, records: usize, bytes: usize) -> io::Result<Piece> {
         let mut piece = Piece::default();
-        let Ok(mut lines) = self.lines() else { return piece };
+        let mut lines = match self.lines() {
+            Ok(lines) => lines,
+            Err(err) if is_gone(&err) => return Ok(piece),
+            Err(err) => return Err(err),
+        };
         let (mut end, mut taken, mut line) = (self.read, 0_usize, Vec::new());
         while end < self.len && piece.records.len() < records {
             line.clear();
@@ -106,7 +114,7 @@ impl Segment {
         if let Some(last) = piece.ends.back_mut() {
             *last = end;
         }
-        piece
+        Ok(piece)
     }
 
     fn lines(&self) -> io::Result<BufReader<File>> {
@@ -120,4 +128,9 @@ impl Segment {
         let _ = std::fs::remove_file(&self.path);
         self.records
     }
+}
+
+/// Whether a path leads nowhere, rather than to what cannot be had for now.
+fn is_gone(err: &io::Error) -> bool {
+    matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -26,9 +26,9 @@ pub(crate) struct Appended {
     pub(crate) took_hand: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Read {
-    pub(crate) records: Vec<Sized>,
+    pub(crate) records: io::Result<Vec<Sized>>,
     pub(crate) damaged: u64,
 }
 
@@ -59,7 +59,7 @@ impl Spool {
     pub(crate) fn read(&mut self, records: usize, _bytes: usize) -> Read {
         let records: Vec<_> = self.records.iter().take(records).cloned().collect();
         self.hand = records.len();
-        Read { records, damaged: 0 }
+        Read { records: Ok(records), damaged: 0 }
     }
 
     pub(crate) fn commit(&mut self, taken: u64) -> u64 {

@@ -329,3 +329,61 @@ fn a_sink_that_never_answers_leaves_all_to_the_next_process() {
     assert_eq!(all.filter(|name| name != "report").collect::<Vec<_>>(), numbers(0..1_000));
     script.answer(Answer::Take);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_cannot_be_opened_for_a_while_is_waited_for() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let backend = Backend::away();
+    let (llmobs, pauses) = start(&backend, directory.path());
+    step(&llmobs, "in hand");
+    pauses.pause();
+    spooled(&llmobs, 0..10);
+    let file = segments(directory.path()).pop().expect("there is one");
+    let aside = file.with_extension("aside");
+    fs::rename(&file, &aside).expect("it is there");
+    // As with too many open files, nobody can open it, and it is not gone.
+    std::os::unix::fs::symlink(&file, &file).expect("it can be made");
+    backend.get().away = false;
+    pauses.advance(Duration::from_secs(31));
+    until(|| exact(&llmobs).sinks[0].delivered == 1);
+    assert!(!pauses.pause().is_zero(), "it is not tried without a pause");
+    let err = llmobs.flush(LONG).expect_err("they wait");
+    assert_eq!((err.waiting(), err.spooled()), (10, 10));
+    fs::remove_file(&file).and_then(|()| fs::rename(&aside, &file)).expect("both are there");
+    until(|| {
+        pauses.advance(Duration::from_secs(31));
+        exact(&llmobs).sinks[0].waiting == 0
+    });
+    assert_eq!(exact(&llmobs).total(), 0);
+    assert_eq!(backend.names()[1..], numbers(0..10));
+    llmobs.shutdown(LONG).expect("nothing waits");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_batch_that_finds_room_on_disk_at_the_second_try_is_delivered_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let backend = Backend::away();
+    let (llmobs, pauses) = start(&backend, directory.path());
+    let own = || {
+        let below = fs::read_dir(directory.path().join("backend")).into_iter().flatten().flatten();
+        below.map(|entry| entry.path()).next()
+    };
+    until(|| own().is_some());
+    let file = own().expect("a directory").join("0000000000000001.spool");
+    std::os::unix::fs::symlink("/dev/full", &file).expect("it can be made");
+    step(&llmobs, "a");
+    pauses.pause();
+    assert_eq!(exact(&llmobs).sinks[0].spooled, 0, "the disk is full");
+    assert_eq!(llmobs.flush(LONG).expect_err("it is away").spooled(), 1, "and then it is not");
+    backend.get().away = false;
+    until(|| {
+        pauses.advance(Duration::from_secs(31));
+        exact(&llmobs).sinks[0].waiting == 0
+    });
+    step(&llmobs, "b");
+    llmobs.flush(LONG).expect("it is taken");
+    assert_eq!(backend.names(), ["a", "b"]);
+    assert_eq!(exact(&llmobs).sinks[0].delivered, 2);
+}
