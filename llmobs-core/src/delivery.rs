@@ -209,9 +209,10 @@ impl Delivery {
             if batch.is_empty() {
                 return true;
             }
-            // What is on disk stays there as it is: content goes before.
-            let out = self.withheld(&batch);
+            // What is on disk stays there as it is: content goes before. What is forbidden from here on
+            // is newer than the file.
             let now = self.times_forbidden();
+            let out = self.withheld(&batch);
             let appended = spool.append(out.as_ref().unwrap_or(&batch), now, in_hand, busy);
             let mut state = lock(&self.state);
             if appended.took_hand {

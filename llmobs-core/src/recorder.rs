@@ -199,8 +199,9 @@ impl Recorder {
     pub fn forbid_content(&self, forbid: bool) {
         self.0.capture.forbid(forbid);
         if forbid {
-            self.0.counts.forbidden.fetch_add(1, Ordering::Release);
+            // In this order: whoever knows the new number has been told to forget.
             self.send(Message::Forget);
+            self.0.counts.forbidden.fetch_add(1, Ordering::Release);
         }
     }
 

@@ -164,7 +164,12 @@ impl Worker {
                 self.sweep();
             }
             // Before the first of them is made, so that none is taken for younger than it is.
-            self.forbidden = recorder.times_forbidden();
+            let forbidden = recorder.times_forbidden();
+            if forbidden != self.forbidden {
+                // A queue that is closed has not told of it.
+                self.forget();
+            }
+            self.forbidden = forbidden;
             recorder.queue().take(&mut items, self.patience());
             let worked = !items.is_empty();
             // Not around the wait: while any thread is silenced, all others have more to look at.
@@ -266,17 +271,20 @@ impl Worker {
             Message::TraceEnded(trace) => {
                 self.sample(|traces, now, out| traces.ended(trace, now, out));
             }
-            Message::Forget => {
-                self.open.values_mut().for_each(|fold| fold.forget());
-                self.held.values_mut().for_each(|step| step.forget_content());
-                if let Some(traces) = &mut self.traces {
-                    traces.forget_content();
-                }
-                self.ready.iter_mut().for_each(|record| withhold(Arc::make_mut(record)));
-            }
+            Message::Forget => self.forget(),
             Message::Flush(request) => flushes.push(request),
             Message::Idle(request) => self.idles.push(request),
         }
+    }
+
+    /// Drops what is held of content.
+    fn forget(&mut self) {
+        self.open.values_mut().for_each(|fold| fold.forget());
+        self.held.values_mut().for_each(|step| step.forget_content());
+        if let Some(traces) = &mut self.traces {
+            traces.forget_content();
+        }
+        self.ready.iter_mut().for_each(|record| withhold(Arc::make_mut(record)));
     }
 
     fn finish_call(&mut self, fold: Box<CallFold>) {

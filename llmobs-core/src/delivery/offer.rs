@@ -271,7 +271,8 @@ impl Delivery {
         let Some(hand) = state.hand.take_if(|hand| hand.spooled) else { return };
         drop(state);
         let n = hand.records.len() as u64;
-        let appended = spool.append(&hand.records, self.times_forbidden(), false, true);
+        let forbidden = hand.records.iter().map(|sized| sized.forbidden).min().unwrap_or_default();
+        let appended = spool.append(&hand.records, forbidden, false, true);
         let mut damaged = appended.damaged;
         match appended.written {
             true => damaged += spool.commit(n),

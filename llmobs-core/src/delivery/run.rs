@@ -104,8 +104,10 @@ impl Delivery {
         lock(&self.state).look = false;
         let Some(spool) = &self.spool else { return };
         let mut spool = lock(spool);
-        // Nobody knows what they were allowed to keep; what is forbidden here is not sent on.
-        let forbidden = if recorder.is_content_forbidden() { 0 } else { self.times_forbidden() };
+        // Nobody knows what they were allowed to keep; what is forbidden here is not sent on, be it from
+        // the next moment on.
+        let now = self.times_forbidden();
+        let forbidden = if recorder.is_content_forbidden() { 0 } else { now };
         let adopted = spool.open(forbidden);
         self.recovered.fetch_add(adopted.whole + adopted.damaged, Ordering::Release);
         self.lost.add(LossCause::SpoolDamaged, adopted.damaged);

@@ -4,7 +4,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use llmobs_core::testing::FakePauses;
-use llmobs_core::{Backoff, Batch, Builder, Content, Limits, Llmobs, Record, Sink, SinkError};
+use llmobs_core::{
+    Backoff, Batch, Builder, Content, Limits, Llmobs, Record, Sink, SinkError, TailSampling,
+    TraceId, Verdict,
+};
 use serde_json::json;
 
 use super::{Answer, LONG, exact, until};
@@ -209,4 +212,33 @@ fn nothing_leaks_however_the_switch_and_the_records_cross() {
     let last: Vec<_> = scene.shown.try_iter().flatten().collect();
     assert!(last.iter().all(|line| !line.contains(CANARY)), "{last:?}");
     assert_eq!(exact(&scene.llmobs).sinks[0].delivered, 2_001);
+}
+
+#[test]
+fn what_waits_to_be_sampled_goes_out_without_its_content_if_that_is_forbidden_at_the_very_end() {
+    let ((enter, entered), (leave, left)) = (channel(), channel::<()>());
+    let slow = move |record: &mut Record| {
+        if record.name.as_deref() == Some("slow") {
+            let _ = enter.send(());
+            let _ = left.recv();
+        }
+        Verdict::Keep
+    };
+    let sampling = TailSampling::new(1.0).linger(LONG).quiet(LONG);
+    let scene = scene(|builder| builder.tail_sampling(sampling).processor(slow));
+    drop(scene.answers);
+    let content = Content { query: Some(CANARY.into()), ..Content::default() };
+    let content = Some(Box::new(content));
+    scene.llmobs.record(Record { trace_id: TraceId::new(7), content, ..Record::default() });
+    scene.llmobs.record(Record { name: Some("slow".into()), ..Record::default() });
+    entered.recv_timeout(LONG).expect("the worker is busy");
+    let mut shutdown = std::pin::pin!(scene.llmobs.shutdown_async(LONG));
+    let begun = futures_lite::future::poll_once(shutdown.as_mut());
+    assert!(futures_lite::future::block_on(begun).is_none(), "the worker is still busy");
+    scene.llmobs.forbid_content(true);
+    drop(leave);
+    futures_lite::future::block_on(shutdown).expect("all is taken");
+    let lines: Vec<_> = scene.shown.try_iter().flatten().collect();
+    assert_eq!(lines.len(), 2);
+    assert!(lines.iter().all(|line| !line.contains(CANARY)), "{lines:?}");
 }
