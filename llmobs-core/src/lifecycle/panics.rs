@@ -62,7 +62,7 @@ pub(super) fn watch(recorder: &Recorder, on_panic: OnPanic) {
         return;
     }
     let mut recorders = lock(&RECORDERS);
-    recorders.retain(|(recorder, _)| recorder.upgrade().is_some_and(|it| !it.is_stopped()));
+    recorders.retain(|(recorder, _)| !recorder.is_gone());
     recorders.push((recorder.downgrade(), on_panic));
     drop(recorders);
     HOOK.call_once(|| {

@@ -18,6 +18,11 @@ impl WeakRecorder {
     pub fn upgrade(&self) -> Option<Recorder> {
         self.0.upgrade().map(Recorder)
     }
+
+    /// Whether nobody has it any more; asked without becoming the last who does.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
 }
 
 impl std::fmt::Debug for WeakRecorder {

@@ -73,10 +73,11 @@ impl Message {
                 recorder.queue().release();
             }
             // The worker ends every call it has seen the beginning of.
-            Self::CallEnded(_) | Self::TraceEnded(_) | Self::Forget | Self::Idle(_) => {}
+            Self::CallEnded(_) | Self::TraceEnded(_) | Self::Forget => {}
             Self::Piece { .. } => recorder.queue().release_bytes(BUFFER),
             Self::Large { bytes, .. } => recorder.queue().release_bytes(bytes.len()),
             Self::Flush(request) => request.expect(0),
+            Self::Idle(request) => drop(request.upgrade().map(|request| request.expect(0))),
         }
     }
 }
