@@ -120,25 +120,31 @@ pub struct Losses {
     pub withheld: u64,
     /// Each sink's own account, in the order the sinks were added.
     pub sinks: Vec<SinkLosses>,
-    /// Accounts of metrics on their way to endpoints of our own export, in exports: each is all the
-    /// points of one interval, and counts as lost when any of them was refused. For each, what was
-    /// exported + `recovered` = `delivered` + `lost` + `waiting`.
+    /// Accounts of metrics on their way to endpoints of our own export, in exports, not in records: each
+    /// is all the points of one interval, and counts as lost when any of them was refused. For each,
+    /// what was exported + `recovered` = `delivered` + `lost` + `waiting`.
     pub metrics: Vec<SinkLosses>,
 }
 
 impl Losses {
-    /// All that was lost, by cause, over the recorder and its sinks.
+    /// All that was lost, by cause: operations, what a sink did not take of the records, and exports of
+    /// metrics. What two sinks did not take counts twice.
     pub fn by_cause(&self) -> BTreeMap<LossCause, u64> {
         let mut all = self.lost.clone();
-        for (cause, count) in self.sinks.iter().flat_map(|sink| &sink.lost) {
+        for (cause, count) in self.accounts().flat_map(|account| &account.lost) {
             *all.entry(*cause).or_default() += count;
         }
         all
     }
 
-    /// How many records were lost for reasons of ours.
+    /// All that was lost: zero as long as everything has come, or may yet come, to where it was to go.
     pub fn total(&self) -> u64 {
         self.by_cause().values().sum()
+    }
+
+    /// Those of the sinks, then those of metrics.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = &SinkLosses> {
+        self.sinks.iter().chain(&self.metrics)
     }
 }
 

@@ -355,7 +355,7 @@ pub mod metric {
     pub const LLMOBS_QUEUE_TIME: &str = "llmobs.client.queue_time";
     /// Share of a call's input tokens that came from the provider's cache.
     pub const LLMOBS_CACHE_HIT: &str = "llmobs.client.cache_hit";
-    /// Operations and records that the recorder or a sink lost.
+    /// Operations, records and exports of metrics that were lost.
     pub const LLMOBS_LOST_RECORDS: &str = "llmobs.recorder.lost_records";
     /// Payload that was not kept, for want of room, in bytes.
     pub const LLMOBS_LOST_PAYLOAD: &str = "llmobs.recorder.lost_payload";

@@ -35,15 +35,17 @@ pub struct Meta {
 pub struct LossReport {
     /// Operations the recorder took on.
     pub accepted: u64,
-    /// What was lost, by cause; causes with a count of zero are left out.
+    /// What was lost, by cause: operations, records that a sink did not take, exports of metrics. Causes
+    /// with a count of zero are left out.
     pub lost: BTreeMap<String, u64>,
     /// Records that tail sampling left out, which are not lost.
     #[serde(skip_serializing_if = "is_zero")]
     pub sampled_out: u64,
-    /// Records waiting, in memory and on disk, by the sink they wait for; only where there are any.
+    /// Records and exports of metrics waiting, in memory and on disk, by what they wait for; only where
+    /// there are any.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub waiting: BTreeMap<String, u64>,
-    /// Records that earlier processes had left on disk, by the sink they were for.
+    /// Those that earlier processes had left on disk, by what they were for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub recovered: BTreeMap<String, u64>,
 }

@@ -196,14 +196,13 @@ impl Recorder {
     /// Whether a sink has not been given everything.
     pub(crate) fn sinks_wait(&self) -> bool {
         let losses = self.losses();
-        losses.sinks.iter().chain(&losses.metrics).any(|sink| sink.waiting > 0)
+        losses.accounts().any(|account| account.waiting > 0)
     }
 
     /// What has not been delivered, at the sink that has most before it.
     pub(crate) fn left(&self, sinks: Vec<String>) -> FlushError {
         let losses = self.losses();
-        let sinks_of = || losses.sinks.iter().chain(&losses.metrics);
-        let most = |of: fn(&SinkLosses) -> u64| sinks_of().map(of).max().unwrap_or(0);
+        let most = |of: fn(&SinkLosses) -> u64| losses.accounts().map(of).max().unwrap_or(0);
         let waiting = most(|sink| sink.waiting);
         let in_memory = most(|sink| sink.waiting.saturating_sub(sink.spooled));
         let spooled = waiting.saturating_sub(in_memory);

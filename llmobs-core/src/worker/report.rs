@@ -54,8 +54,7 @@ impl Reports {
     /// Tells the application of new losses: of the first at once, then not too often.
     fn tell(&mut self, losses: &Losses, now: Duration, last: bool) {
         let Some(hook) = &self.hook else { return };
-        let exports = losses.metrics.iter().flat_map(|export| export.lost.values());
-        let total = losses.total() + exports.sum::<u64>();
+        let total = losses.total();
         let due = match self.told {
             None => total > 0,
             Some((at, told)) => total > told && (last || now.saturating_sub(at) >= REPORT),
@@ -93,7 +92,7 @@ impl Worker {
             return;
         }
         self.reports.written.0 = now;
-        let sum = |of: fn(&SinkLosses) -> u64| losses.sinks.iter().map(of).sum();
+        let sum = |of: fn(&SinkLosses) -> u64| losses.accounts().map(of).sum();
         let reported = Reported {
             lost: losses.total(),
             recovered: sum(|sink| sink.recovered),
@@ -125,7 +124,7 @@ impl Worker {
 
 fn by_sink(losses: &Losses, of: fn(&SinkLosses) -> u64) -> BTreeMap<String, u64> {
     let mut by_sink = BTreeMap::new();
-    for sink in losses.sinks.iter().filter(|sink| of(sink) > 0) {
+    for sink in losses.accounts().filter(|sink| of(sink) > 0) {
         *by_sink.entry(sink.sink.clone()).or_default() += of(sink);
     }
     by_sink

@@ -53,7 +53,7 @@ struct Account {
 /// What has been added so far.
 #[derive(Default)]
 struct Added {
-    /// By the sink's place in the list, `None` for the recorder itself.
+    /// By the place among the accounts, to which are only ever added; `None` for the recorder itself.
     lost: HashMap<(Option<usize>, LossCause), u64>,
     payload: Option<u64>,
     open: Option<u64>,
@@ -67,7 +67,7 @@ impl Account {
             lost: make.counter(
                 metric::LLMOBS_LOST_RECORDS,
                 "{record}",
-                "Operations and records that the recorder or a sink lost, by cause.",
+                "Operations, records and exports of metrics that were lost, by cause.",
             ),
             payload: make.counter(
                 metric::LLMOBS_LOST_PAYLOAD,
@@ -105,7 +105,7 @@ impl Account {
         let mut lost = zero(&OF_THE_RECORDER);
         lost.extend(losses.lost);
         self.lose(None, None, lost);
-        for (place, sink) in losses.sinks.into_iter().enumerate() {
+        for (place, sink) in losses.sinks.into_iter().chain(losses.metrics).enumerate() {
             let mut lost = zero(&OF_A_SINK);
             lost.extend(sink.lost);
             self.lose(Some(place), Some(&sink.sink), lost);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use llmobs_core::testing::FakePauses;
+use llmobs_core::testing::{FakePauses, Memory};
 use llmobs_core::{Backoff, Builder, Limits, Llmobs, LossCause, SinkLosses};
 use llmobs_otlp::{Destination, Otlp, Temporality};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -258,6 +258,24 @@ fn an_export_that_is_refused_for_good_is_counted_and_stops_no_other() {
     let account = account(&llmobs);
     assert_eq!(counts(&account), [1, 1, 0, 0, 0]);
     assert_eq!(account.lost[&LossCause::SinkRefused], 1);
+}
+
+#[test]
+fn what_is_lost_of_metrics_is_in_the_sum_and_in_reports() {
+    let endpoint = Endpoint::start();
+    endpoint.receiver.rule(|_| Some(Answer { status: 401, ..Answer::default() }));
+    let memory = Memory::default();
+    let otlp = Otlp::new().metric_interval(NEVER).metrics_endpoint(&endpoint.url());
+    let builder = Builder::new().process_wide(false).decoder(Fields).sink(memory.clone());
+    let llmobs = otlp.expect("a URL").install(builder).start().expect("threads can be started");
+    quick_call(&llmobs, "m");
+    llmobs.flush(LONG).expect_err("it is refused");
+    let losses = llmobs.losses();
+    assert_eq!(losses.by_cause(), BTreeMap::from([(LossCause::SinkRefused, 1)]));
+    assert_eq!(losses.total(), 1);
+    llmobs.shutdown(LONG).expect_err("so is the last one");
+    let report = memory.take().into_iter().find_map(|record| record.meta?.losses);
+    assert_eq!(report.expect("a report").lost, BTreeMap::from([("sink_refused".to_owned(), 1)]));
 }
 
 #[test]
