@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub use self::backoff::Backoff;
 pub(crate) use self::pauses::Pauses;
 pub(crate) use self::size::size;
-use crate::contain::{contained, discard, say};
+use crate::contain::{contained, discard, say, untraced};
 use crate::loss::{LossCause, LossCounts, SinkLosses};
 use crate::queue::lock;
 use crate::record::Record;
@@ -30,7 +30,7 @@ use crate::spool::Spool;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex};
 use crate::threads::Threads;
-use crate::worker::{FlushRequest, untraced};
+use crate::worker::FlushRequest;
 
 /// Records a sink is offered at once, at most.
 const BATCH: usize = 2_048;

@@ -9,7 +9,8 @@ pub mod __private;
 mod alarm;
 mod call;
 mod capture;
-mod contain;
+#[doc(hidden)]
+pub mod contain;
 mod decoder;
 mod delivery;
 mod enabled;

@@ -19,11 +19,8 @@ mod waiting;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
-
-use tracing::subscriber::NoSubscriber;
-use tracing::{Dispatch, dispatcher};
 
 pub(crate) use self::flush::{FlushRequest, Flushed};
 use self::fold::CallFold;
@@ -31,7 +28,7 @@ pub(crate) use self::message::Message;
 pub(crate) use self::report::Reports;
 use self::steps::close_groups;
 pub(crate) use self::waiting::Waiting;
-use crate::contain::{contained, discard};
+use crate::contain::{contained, discard, untraced};
 use crate::delivery::{Sized, size};
 use crate::group::chain;
 use crate::id::TraceId;
@@ -50,20 +47,6 @@ use crate::step::OpenStep;
 const IDLE: Duration = Duration::from_secs(5);
 /// Pause after work, so that a busy service wakes the worker at most this often.
 const LINGER: Duration = Duration::from_millis(5);
-
-/// Runs our own work with `tracing` events and spans going nowhere: what we export is never observed
-/// in turn.
-pub(crate) fn untraced<R>(run: impl FnOnce() -> R) -> R {
-    // One for the process: each new one has all callsites asked anew.
-    static SILENT: OnceLock<Dispatch> = OnceLock::new();
-    // Without a subscriber nobody hears. To set one, if only here, would end what `tracing` then gives
-    // to `log` in the whole process.
-    if !dispatcher::has_been_set() {
-        return run();
-    }
-    // Not `Dispatch::none()`: callsites met first under that one stay silent everywhere.
-    dispatcher::with_default(SILENT.get_or_init(|| Dispatch::new(NoSubscriber::new())), run)
-}
 
 pub(crate) struct Worker {
     recorder: Recorder,

@@ -5,11 +5,11 @@ mod held;
 mod link;
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use llmobs_core::contain::contained;
 use llmobs_core::semconv::attribute;
 use llmobs_core::{Clock, Sampling, SystemClock, TraceId, TraceVerdict};
 use opentelemetry::trace::Span as _;
@@ -211,8 +211,8 @@ impl<P: SpanProcessor + 'static> SpanProcessor for TailSampled<P> {
     fn set_resource(&mut self, resource: &Resource) {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             let inner = &mut shared.inner;
-            let set = catch_unwind(AssertUnwindSafe(|| inner.set_resource(resource)));
-            shared.account.panicked(set.is_err());
+            let set = contained(|| inner.set_resource(resource));
+            shared.account.panicked(set.is_none());
         }
     }
 }
@@ -220,7 +220,7 @@ impl<P: SpanProcessor + 'static> SpanProcessor for TailSampled<P> {
 impl<P: SpanProcessor> Shared<P> {
     fn started(&self, trace: TraceId) {
         self.used.store(true, Ordering::Release);
-        let now = self.clock.elapsed();
+        let now = self.now();
         let next = self.lock().started(trace, now, &self.bounds);
         self.then(trace, next);
     }
@@ -234,7 +234,7 @@ impl<P: SpanProcessor> Shared<P> {
             self.account.released(1, &Fate::Passed(Cause::NoPart));
             return;
         };
-        let (bytes, now) = (size(&span), self.clock.elapsed());
+        let (bytes, now) = (size(&span), self.now());
         let next = self.lock().ended(trace, span, bytes, now, &self.bounds);
         self.then(trace, next);
     }
@@ -279,9 +279,14 @@ impl<P: SpanProcessor> Shared<P> {
 
     /// Runs what is not ours; `None` when it panicked.
     fn contained<R>(&self, run: impl FnOnce(&P) -> R) -> Option<R> {
-        let ran = catch_unwind(AssertUnwindSafe(|| run(&self.inner)));
-        self.account.panicked(ran.is_err());
-        ran.ok()
+        let ran = contained(|| run(&self.inner));
+        self.account.panicked(ran.is_none());
+        ran
+    }
+
+    /// A clock that panics lets nothing grow old.
+    fn now(&self) -> u64 {
+        contained(|| self.clock.elapsed()).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
@@ -305,7 +310,7 @@ impl<P: SpanProcessor> Holder for Shared<P> {
     }
 
     fn tick(&self) {
-        let now = self.clock.elapsed();
+        let now = self.now();
         let old = self.lock().bound(now, &self.bounds);
         old.into_iter().for_each(|release| self.release(release));
     }

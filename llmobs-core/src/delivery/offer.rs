@@ -8,8 +8,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::backoff::Circuit;
-use super::{BATCH, BATCH_BYTES, Delivery, Hand, Settings, Sized, guarded, untraced};
-use crate::contain::say;
+use super::{BATCH, BATCH_BYTES, Delivery, Hand, Settings, Sized, guarded};
+use crate::contain::{say, untraced};
 use crate::loss::LossCause;
 use crate::queue::lock;
 use crate::record::Record;

@@ -93,7 +93,6 @@ impl Parent {
 /// it but does not make it current.
 #[cfg(feature = "tracing-opentelemetry")]
 fn inside_tracing(innermost: &Innermost<'_>) -> Option<Context> {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
     use tracing_opentelemetry::OpenTelemetrySpanExt;
 
     let span = tracing::Span::current();
@@ -102,7 +101,7 @@ fn inside_tracing(innermost: &Innermost<'_>) -> Option<Context> {
         return None;
     }
     // The layer has assertions of its own about the subscriber; none is worth a caller's life.
-    let context = catch_unwind(AssertUnwindSafe(|| span.context())).ok()?;
+    let context = llmobs_core::contain::contained(|| span.context())?;
     identity(&context).map(|_| context)
 }
 

@@ -1,8 +1,7 @@
 //! Spans that tracing-opentelemetry makes of `tracing` spans.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use llmobs_core::SpanIdentity;
+use llmobs_core::contain::contained;
 use opentelemetry::trace::{
     SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
 };
@@ -17,8 +16,8 @@ pub(super) fn identity_of(
     span: &tracing::span::Id,
 ) -> Option<SpanIdentity> {
     // The layer has assertions of its own about the subscriber; none is worth a caller's life.
-    let context = AssertUnwindSafe(|| tracing_opentelemetry::get_otel_context(span, subscriber));
-    identity(&catch_unwind(context).ok()??)
+    let context = contained(|| tracing_opentelemetry::get_otel_context(span, subscriber));
+    identity(&context??)
 }
 
 /// Decides the mode without a span of ours: whether there is a global provider.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use llmobs_core::contain::contained;
 use llmobs_core::{Flushing, Outlet, Recorder};
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry_sdk::metrics::{
@@ -136,11 +137,11 @@ impl Shared {
                 }
                 drop(waiting);
                 self.state.flushing.fetch_add(1, Ordering::AcqRel);
-                let collected = self.provider.force_flush();
+                let collected = contained(|| self.provider.force_flush());
                 self.state.flushing.fetch_sub(1, Ordering::AcqRel);
                 match collected {
-                    Ok(()) => Outlet::flush(&self.outlets, flushes),
-                    Err(_) => flushes.into_iter().for_each(Flushing::fail),
+                    Some(Ok(())) => Outlet::flush(&self.outlets, flushes),
+                    _ => flushes.into_iter().for_each(Flushing::fail),
                 }
             }
         });

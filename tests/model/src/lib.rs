@@ -71,11 +71,6 @@ mod worker {
     pub(crate) use crate::core::flush::FlushRequest;
     use crate::recorder::Recorder;
 
-    /// Nothing is traced here.
-    pub(crate) fn untraced<R>(run: impl FnOnce() -> R) -> R {
-        run()
-    }
-
     pub(crate) fn meta(_: &Recorder) -> llmobs_core::Record {
         llmobs_core::Record::default()
     }

@@ -16,29 +16,41 @@ use opentelemetry_sdk::trace::{
 
 use super::{Exported, Service, failed, recording};
 
-/// Panics over everything it is asked to do.
+/// Panics over everything it is asked to do, with something that panics once more as it is dropped.
 #[derive(Debug)]
 struct Broken;
 
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        std::panic::resume_unwind(Box::new("and once more"));
+    }
+}
+
+fn broken() -> ! {
+    std::panic::resume_unwind(Box::new(Bomb))
+}
+
 impl SpanProcessor for Broken {
     fn on_start(&self, _: &mut Span, _: &Context) {
-        panic!("as the test says");
+        broken();
     }
 
     fn on_end(&self, _: SpanData) {
-        panic!("as the test says");
+        broken();
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        panic!("as the test says");
+        broken()
     }
 
     fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-        panic!("as the test says");
+        broken()
     }
 
     fn set_resource(&mut self, _: &Resource) {
-        panic!("as the test says");
+        broken();
     }
 }
 
