@@ -89,6 +89,8 @@ pub use self::record::{
 };
 pub use self::recorder::{FlushError, Limits, OpenCalls, Recorder, WeakRecorder};
 pub use self::redact::{Detector, Found, Redact, RedactError};
+#[doc(hidden)]
+pub use self::sampling::Decisions;
 pub use self::sampling::{Rule, TailSampling, TraceVerdict};
 #[cfg(feature = "schema")]
 pub use self::schema::schema;

@@ -7,6 +7,8 @@ mod traces;
 
 use std::time::Duration;
 
+#[doc(hidden)]
+pub use self::decisions::Decisions;
 pub use self::rule::Rule;
 pub(crate) use self::traces::{Bound, Decided, Traces};
 use crate::record::Sampling;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use super::decisions::{Decision, Decisions};
+use super::decisions::Decisions;
 use super::{TailSampling, TraceVerdict};
 use crate::delivery::size;
 use crate::id::TraceId;
@@ -31,7 +31,7 @@ pub(crate) struct Traces {
     swept: u64,
     /// When the clock was last looked at.
     now: u64,
-    decided: Decisions,
+    decided: Decisions<Decision>,
     /// Calls under way, by trace.
     open: HashMap<TraceId, u32>,
 }
@@ -47,6 +47,14 @@ struct Waiting {
     /// Its root has come.
     rooted: bool,
     /// The first rule that matched.
+    rule: Option<usize>,
+}
+
+/// What became of a trace, and why.
+#[derive(Clone, Copy, Debug)]
+struct Decision {
+    kept: bool,
+    rate: f64,
     rule: Option<usize>,
 }
 
@@ -111,7 +119,7 @@ impl Traces {
 
     /// The root of this trace, which is not recorded here, has ended, and all below it.
     pub(crate) fn ended(&mut self, trace: TraceId, now: u64, out: &mut impl Decided) {
-        if let Some(decision) = self.decided.of(trace) {
+        if let Some(decision) = self.decided.of(trace).copied() {
             out.decided(trace, &self.verdict(decision));
             return;
         }
@@ -134,7 +142,7 @@ impl Traces {
                 matched = Some(n);
             }
         }
-        if let Some(decision) = self.decided.of(trace) {
+        if let Some(decision) = self.decided.of(trace).copied() {
             let decision = self.late(&record, trace, decision, matched);
             self.follow(record, decision, out);
             return;

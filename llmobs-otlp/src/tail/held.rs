@@ -1,16 +1,13 @@
 //! Spans that wait for what becomes of their trace.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use llmobs_core::{Sampling, TraceId, TraceVerdict};
+use llmobs_core::{Decisions, Sampling, TraceId, TraceVerdict};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::Bounds;
 use super::link::Link;
-
-/// What is remembered of traces for their late spans, oldest out first.
-const DECISIONS: usize = 65_536;
 
 /// The traces under way.
 #[derive(Debug, Default)]
@@ -21,8 +18,8 @@ pub(super) struct Held {
     spans: usize,
     bytes: usize,
     begun: u64,
-    decided: HashMap<TraceId, Fate>,
-    decided_order: VecDeque<TraceId>,
+    /// What is remembered of traces for their late spans.
+    decided: Decisions<Fate>,
 }
 
 #[derive(Debug)]
@@ -83,7 +80,7 @@ impl Next {
 impl Held {
     /// A span begins, of a trace that somebody may decide on.
     pub(super) fn started(&mut self, trace: TraceId, now: u64, bounds: &Bounds) -> Next {
-        if self.decided.contains_key(&trace) {
+        if self.decided.of(trace).is_some() {
             return Next::default();
         }
         let entry = self.traces.entry(trace).or_insert_with(|| {
@@ -111,7 +108,7 @@ impl Held {
         now: u64,
         bounds: &Bounds,
     ) -> Next {
-        if let Some(fate) = self.decided.get(&trace) {
+        if let Some(fate) = self.decided.of(trace) {
             return Next::of(vec![span], fate.clone());
         }
         let Some(entry) = self.traces.get_mut(&trace) else {
@@ -159,7 +156,7 @@ impl Held {
             }
             TraceVerdict::Unknown => return self.take(trace, Fate::Passed(Cause::NoPart)),
         };
-        self.remember(trace, fate.clone());
+        self.decided.remember(trace, fate.clone());
         self.take(trace, fate)
     }
 
@@ -170,11 +167,19 @@ impl Held {
 
     /// What has ended and would wait for a decision of this recorder's.
     pub(super) fn over(&mut self, link: &Arc<Link>) -> Vec<Release> {
-        let waits = |trace: &Trace| {
-            trace.open == 0 && trace.part.as_ref().is_some_and(|part| Arc::ptr_eq(part, link))
-        };
-        let traces = self.oldest.values().copied();
-        let over: Vec<_> = traces.filter(|id| self.traces.get(id).is_some_and(waits)).collect();
+        let mut over = Vec::new();
+        for id in self.oldest.values() {
+            let trace = self.traces.get_mut(id);
+            let of = |trace: &&mut Trace| {
+                trace.part.as_ref().is_some_and(|part| Arc::ptr_eq(part, link))
+            };
+            match trace.filter(of) {
+                Some(trace) if trace.open == 0 => over.push(*id),
+                // It asks once more at its end, and is told so.
+                Some(trace) => trace.asked = false,
+                None => {}
+            }
+        }
         over.into_iter().filter_map(|trace| self.give_up(trace)).collect()
     }
 
@@ -206,7 +211,7 @@ impl Held {
     }
 
     fn pass(&mut self, trace: TraceId, cause: Cause) -> Option<Release> {
-        self.remember(trace, Fate::Passed(cause));
+        self.decided.remember(trace, Fate::Passed(cause));
         self.take(trace, Fate::Passed(cause))
     }
 
@@ -216,17 +221,6 @@ impl Held {
         self.spans -= spans.len();
         self.bytes -= bytes;
         Some(Release { spans, fate })
-    }
-
-    fn remember(&mut self, trace: TraceId, fate: Fate) {
-        if self.decided.insert(trace, fate).is_none() {
-            self.decided_order.push_back(trace);
-        }
-        if self.decided_order.len() > DECISIONS
-            && let Some(oldest) = self.decided_order.pop_front()
-        {
-            self.decided.remove(&oldest);
-        }
     }
 }
 

@@ -103,7 +103,10 @@ impl fmt::Debug for Link {
 
 /// Whether any recorder may decide on a trace that begins now.
 pub(super) fn anybody_decides() -> bool {
-    ALIVE.load(Ordering::Acquire) > 0 && alive(&LINKS).any(|link| link.is_active())
+    // Each looked at outside the lock: whoever has a recorder's last handle takes down what it was given.
+    let at = |n: usize| LINKS.read().unwrap_or_else(PoisonError::into_inner).get(n).cloned();
+    let alive = || (0..).map_while(at).filter_map(|link| link.upgrade());
+    ALIVE.load(Ordering::Acquire) > 0 && alive().any(|link| link.is_active())
 }
 
 pub(super) fn register(holder: Weak<dyn Holder>) {
@@ -112,12 +115,10 @@ pub(super) fn register(holder: Weak<dyn Holder>) {
     holders.push(holder);
 }
 
+/// Tells all holders, outside the lock: they pass spans on, to code that is not ours.
 fn each(tell: impl Fn(&dyn Holder)) {
-    alive(&HOLDERS).for_each(|holder| tell(&*holder));
-}
-
-/// All that live, each looked at outside the lock: a holder passes spans on, to code that is not ours.
-fn alive<T: ?Sized>(all: &RwLock<Vec<Weak<T>>>) -> impl Iterator<Item = Arc<T>> {
-    let at = |n: usize| all.read().unwrap_or_else(PoisonError::into_inner).get(n).cloned();
-    (0..).map_while(at).filter_map(|one| one.upgrade())
+    let all = HOLDERS.read().unwrap_or_else(PoisonError::into_inner);
+    let alive: Vec<_> = all.iter().filter_map(Weak::upgrade).collect();
+    drop(all);
+    alive.iter().for_each(|holder| tell(&**holder));
 }
