@@ -1,41 +1,33 @@
 //! The recorder: the handle everything observed goes through.
 
-mod end;
 mod flush;
 mod flush_error;
 mod open;
+mod shared;
 mod weak;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLock};
 
 pub use self::flush_error::FlushError;
 pub use self::open::OpenCalls;
 pub(crate) use self::open::OpenTable;
+pub use self::shared::Limits;
+pub(crate) use self::shared::{Counts, Shared, Time};
 pub use self::weak::WeakRecorder;
-use crate::alarm::Alarm;
-use crate::capture::{Capture, CapturePolicy};
+use crate::capture::Capture;
 use crate::contain::{contained, discard};
 use crate::decoder::{Decoder, Route, Target};
-use crate::delivery::Delivery;
-use crate::enabled::Enabled;
-use crate::hosts::HostPattern;
 use crate::id::{Ids, TraceId};
-use crate::loss::{DecidedEarly, LossCause, LossCounts, Losses};
-use crate::outlet::Outlets;
-use crate::prompt::Renderings;
-use crate::provider::ProviderNames;
+use crate::loss::{DecidedEarly, LossCause, Losses};
 use crate::queue::{Pool, Queue};
 use crate::record::Record;
-use crate::redact::Redact;
 use crate::scope::{Place, Scope, here};
 use crate::span::{OpenSpan, TraceBackend};
-use crate::threads::Threads;
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::usage::UsagePolicy;
-use crate::user_id::UserIdKey;
 use crate::worker::Message;
 
 /// A handle to a running recorder: cheap to clone, good for any thread.
@@ -44,94 +36,6 @@ use crate::worker::Message;
 /// then observes nothing.
 #[derive(Clone)]
 pub struct Recorder(Arc<Shared>);
-
-pub(crate) struct Shared {
-    pub(crate) queue: Queue<Message>,
-    pub(crate) pool: Pool,
-    pub(crate) time: Time,
-    pub(crate) ids: Arc<dyn Ids>,
-    pub(crate) backend: Arc<dyn TraceBackend>,
-    pub(crate) decoders: Vec<Arc<dyn Decoder>>,
-    pub(crate) capture: CapturePolicy,
-    pub(crate) usage: UsagePolicy,
-    /// Hosts that calls carry their trace to.
-    pub(crate) propagate_to: Vec<HostPattern>,
-    pub(crate) propagate_baggage: bool,
-    pub(crate) user_id_key: Option<UserIdKey>,
-    pub(crate) redact: Redact,
-    pub(crate) providers: ProviderNames,
-    pub(crate) enabled: Enabled,
-    pub(crate) limits: Limits,
-    pub(crate) service: Option<String>,
-    pub(crate) environment: Option<String>,
-    pub(crate) counts: Counts,
-    pub(crate) open_calls: OpenTable,
-    /// Rules whose last flush has failed, once the worker has ended.
-    pub(crate) unflushed: OnceLock<Vec<String>>,
-    pub(crate) renderings: Renderings,
-    pub(crate) deliveries: OnceLock<Vec<Arc<Delivery>>>,
-    pub(crate) threads: Threads,
-    pub(crate) alarm: Alarm,
-    pub(crate) outlets: Outlets,
-}
-
-/// The clock, without a call through a table for the usual one.
-#[derive(Debug)]
-pub(crate) enum Time {
-    System(SystemClock),
-    /// One that the application gave, and what it said last.
-    Other(Arc<dyn Clock>, AtomicU64),
-}
-
-/// What the recorder itself counts.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) accepted: AtomicU64,
-    pub(crate) number: AtomicU64,
-    pub(crate) recorded: AtomicU64,
-    pub(crate) refused_by_rule: AtomicU64,
-    pub(crate) sampled_out: AtomicU64,
-    /// By records, bytes and age.
-    pub(crate) decided_early: [AtomicU64; 3],
-    pub(crate) payload_bytes: AtomicU64,
-    pub(crate) withheld: AtomicU64,
-    /// How often content was forbidden.
-    pub(crate) forbidden: Arc<AtomicU64>,
-    pub(crate) lost: LossCounts,
-}
-
-/// Bounds of what the recorder holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Operations that may be open or waiting for the worker. Defaults to 65,536.
-    pub operations: usize,
-    /// Payload that may wait for the worker or be held by it, in bytes. Defaults to 128 MiB.
-    pub payload_bytes: usize,
-    /// Body of one call that may be held for reading it whole, in bytes. Defaults to 8 MiB.
-    pub body_bytes: usize,
-    /// One server-sent event, in bytes. Defaults to 1 MiB.
-    pub event_bytes: usize,
-    /// Records that may wait for one sink in memory. Defaults to 65,536.
-    pub sink_records: usize,
-    /// Memory that the records waiting for one sink may take, in bytes, as far as it can be told from
-    /// outside; a single larger record still finds room. A record without content takes about 2.5 KiB.
-    /// Defaults to 64 MiB.
-    pub sink_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            operations: 65_536,
-            payload_bytes: 128 << 20,
-            body_bytes: 8 << 20,
-            event_bytes: 1 << 20,
-            sink_records: 65_536,
-            sink_bytes: 64 << 20,
-        }
-    }
-}
 
 static DEFAULT: RwLock<Option<Recorder>> = RwLock::new(None);
 
