@@ -22,7 +22,7 @@ use async_openai::types::chat::{
     ChatCompletionStreamOptions, CreateChatCompletionRequest, CreateChatCompletionRequestArgs,
 };
 use futures_util::StreamExt;
-use llmobs::{Batch, Kind, Record, Sink, SinkError};
+use llmobs::{Kind, Record, Verdict};
 use llmobs_testserver::{Answer, Model, Server};
 use serde_json::json;
 
@@ -30,7 +30,7 @@ const PRETEND: &str = "shoes.openai.azure.com";
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let llmobs = llmobs::builder().sink(Print).start()?;
+    let llmobs = llmobs::builder().processor(print).no_file().start()?;
     let deployment = Model::new().start().await?;
     let (config, http) = match var("AZURE_OPENAI_ENDPOINT") {
         Ok(endpoint) => real(&endpoint)?,
@@ -122,20 +122,11 @@ fn refusal() -> Answer {
 }
 
 /// Prints a line for each call.
-#[derive(Debug)]
-struct Print;
-
-impl Sink for Print {
-    fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
-        for record in batch.records.iter().filter(|record| record.kind == Kind::Interaction) {
-            println!("{}", line(record));
-        }
-        Ok(())
+fn print(record: &mut Record) -> Verdict {
+    if record.kind == Kind::Interaction {
+        println!("{}", line(record));
     }
-
-    fn name(&self) -> &str {
-        "print"
-    }
+    Verdict::Keep
 }
 
 fn line(record: &Record) -> String {

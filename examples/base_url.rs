@@ -24,13 +24,13 @@ use async_openai::types::chat::{
 };
 use futures_util::StreamExt;
 use llmobs::openai::{AttemptLayer, CallLayer, Items, observe};
-use llmobs::{Batch, Kind, Record, Sink, SinkError, UsagePolicy};
+use llmobs::{Kind, Record, UsagePolicy, Verdict};
 use llmobs_testserver::{Answer, ChatScript, Received, Server, Usage, chat_chunks};
 use tower::ServiceBuilder;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let llmobs = llmobs::builder().sink(Print).start()?;
+    let llmobs = llmobs::builder().processor(print).no_file().start()?;
     let server = Server::start().await?;
     server.handler(pretend);
     let base = var("OPENAI_BASE_URL").unwrap_or_else(|_| server.base_url());
@@ -88,24 +88,14 @@ fn pretend(request: &Received) -> Answer {
     Answer::sse(chat_chunks(&script)).pause_between(Duration::from_millis(3))
 }
 
-/// Prints a line for each call.
-#[derive(Debug)]
-struct Print;
-
-impl Sink for Print {
-    fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
-        for record in batch.records.iter().filter(|record| record.kind == Kind::Interaction) {
-            println!("{}", line(record));
-        }
-        Ok(())
+/// Prints a line for each call; what is not known is not there, and no zero.
+fn print(record: &mut Record) -> Verdict {
+    if record.kind == Kind::Interaction {
+        println!("{}", line(record));
     }
-
-    fn name(&self) -> &str {
-        "print"
-    }
+    Verdict::Keep
 }
 
-/// What is not known is not there, and no zero.
 fn line(record: &Record) -> String {
     let usage = record.usage.as_ref().and_then(|usage| usage.source);
     let tpot = record.latency.as_ref().and_then(|latency| latency.tpot_source);
