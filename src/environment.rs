@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use llmobs_core::{
@@ -83,9 +84,8 @@ impl EnvironmentError {
 impl Environment {
     /// Reads every variable through `lookup`.
     pub(crate) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, EnvironmentError> {
-        // An empty variable is an unset one, as OpenTelemetry has it.
-        let text = |name: &'static str| lookup(name).filter(|value| !value.trim().is_empty());
-        let attributes = text("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
+        let from = Variables(lookup);
+        let attributes = from.text("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
         let attribute = |name: &str| {
             let pairs = attributes.split(',').filter_map(|pair| pair.split_once('='));
             pairs
@@ -95,51 +95,79 @@ impl Environment {
                 .filter(|value| !value.is_empty())
         };
         let mut limits = Limits::default();
-        if let Some(n) = number(&text, "LLMOBS_MAX_OPERATIONS")? {
+        if let Some(n) = from.number("LLMOBS_MAX_OPERATIONS")? {
             limits.operations = n;
         }
-        if let Some(n) = number(&text, "LLMOBS_MAX_PAYLOAD_BYTES")? {
+        if let Some(n) = from.number("LLMOBS_MAX_PAYLOAD_BYTES")? {
             limits.payload_bytes = n;
         }
-        if let Some(n) = number(&text, "LLMOBS_MAX_SINK_BYTES")? {
+        if let Some(n) = from.number("LLMOBS_MAX_SINK_BYTES")? {
             limits.sink_bytes = n;
         }
-        let disabled = text("OTEL_SDK_DISABLED").is_some_and(|v| v.eq_ignore_ascii_case("true"));
-        let file = text("LLMOBS_FILE").map(|path| match path.as_str() {
+        let disabled = from.text("OTEL_SDK_DISABLED");
+        let disabled = disabled.is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let file = from.text("LLMOBS_FILE").map(|path| match path.as_str() {
             "none" => FileSetting::None,
             _ => FileSetting::Path(path.into()),
         });
         // Whoever names a file wants it, even without OpenTelemetry.
         let off = disabled && !matches!(file, Some(FileSetting::Path(_)));
-        let (capture, capture_in) = capture(&text)?;
+        let (capture, capture_in) = capture(&from)?;
         Ok(Self {
-            enabled: flag(&text, "LLMOBS_ENABLED")?.or(off.then_some(false)),
-            service: text("LLMOBS_SERVICE")
-                .or_else(|| text("OTEL_SERVICE_NAME"))
+            enabled: from.flag("LLMOBS_ENABLED")?.or(off.then_some(false)),
+            service: from
+                .text("LLMOBS_SERVICE")
+                .or_else(|| from.text("OTEL_SERVICE_NAME"))
                 .or_else(|| attribute("service.name")),
-            environment: text("LLMOBS_ENVIRONMENT")
+            environment: from
+                .text("LLMOBS_ENVIRONMENT")
                 .or_else(|| attribute("deployment.environment.name"))
                 .or_else(|| attribute("deployment.environment")),
             file,
-            file_bytes: number(&text, "LLMOBS_FILE_MAX_BYTES")?,
-            file_keep: number(&text, "LLMOBS_FILE_KEEP")?,
+            file_bytes: from.number("LLMOBS_FILE_MAX_BYTES")?,
+            file_keep: from.number("LLMOBS_FILE_KEEP")?,
             capture,
             capture_in,
-            redact: redact(&text)?,
-            usage: usage(&text)?,
-            propagate_to: list(&text, "LLMOBS_PROPAGATE_TO"),
-            propagate_baggage: flag(&text, "LLMOBS_PROPAGATE_BAGGAGE")?,
-            user_id_key: text("LLMOBS_USER_ID_KEY"),
-            estimate: estimate(&text)?,
-            providers: providers(&text)?,
-            prices: text("LLMOBS_PRICES").map(PathBuf::from),
-            tail_sample: tail_sample(&text)?,
+            redact: from.parsed(
+                "LLMOBS_REDACT",
+                "none, all, or a list of email, phone, card, iban, ssn, ip, key, token, private_key",
+                |value| value.parse().ok(),
+            )?,
+            usage: from.one_of(
+                "LLMOBS_USAGE",
+                "auto, always or never",
+                &[
+                    ("auto", UsagePolicy::Auto),
+                    ("always", UsagePolicy::Always),
+                    ("never", UsagePolicy::Never),
+                ],
+            )?,
+            propagate_to: from.list("LLMOBS_PROPAGATE_TO"),
+            propagate_baggage: from.flag("LLMOBS_PROPAGATE_BAGGAGE")?,
+            user_id_key: from.text("LLMOBS_USER_ID_KEY"),
+            estimate: estimate(&from)?,
+            providers: from.parsed(
+                "LLMOBS_PROVIDERS",
+                "a list of host=name, such as llm.internal=vllm,.corp.example=gateway",
+                |value| value.parse().ok(),
+            )?,
+            prices: from.text("LLMOBS_PRICES").map(PathBuf::from),
+            tail_sample: tail_sample(&from)?,
             limits,
-            spool: text("LLMOBS_SPOOL_DIR").map(PathBuf::from),
-            spool_bytes: number(&text, "LLMOBS_SPOOL_MAX_BYTES")?,
-            shutdown_timeout: number(&text, "LLMOBS_SHUTDOWN_TIMEOUT_MS")?
+            spool: from.text("LLMOBS_SPOOL_DIR").map(PathBuf::from),
+            spool_bytes: from.number("LLMOBS_SPOOL_MAX_BYTES")?,
+            shutdown_timeout: from
+                .number("LLMOBS_SHUTDOWN_TIMEOUT_MS")?
                 .map(Duration::from_millis),
-            on_panic: on_panic(&text)?,
+            on_panic: from.one_of(
+                "LLMOBS_ON_PANIC",
+                "nothing, flush or shutdown",
+                &[
+                    ("nothing", OnPanic::Nothing),
+                    ("flush", OnPanic::Flush),
+                    ("shutdown", OnPanic::ShutDown),
+                ],
+            )?,
         })
     }
 }
@@ -149,128 +177,93 @@ fn decoded(text: &str) -> Cow<'_, str> {
     percent_decode_str(text.trim()).decode_utf8_lossy()
 }
 
-fn number<T: std::str::FromStr>(
-    text: &dyn Fn(&'static str) -> Option<String>,
-    name: &'static str,
-) -> Result<Option<T>, EnvironmentError> {
-    let expected = "a whole number";
-    text(name)
-        .map(|value| value.trim().parse().map_err(|_| EnvironmentError { name, value, expected }))
-        .transpose()
-}
+/// The environment, however it is looked up.
+struct Variables<'a>(&'a dyn Fn(&str) -> Option<String>);
 
-fn flag(
-    text: &dyn Fn(&'static str) -> Option<String>,
-    name: &'static str,
-) -> Result<Option<bool>, EnvironmentError> {
-    text(name)
-        .map(|value| match value.trim().to_ascii_lowercase().as_str() {
-            "true" | "1" | "on" => Ok(true),
-            "false" | "0" | "off" => Ok(false),
-            _ => Err(EnvironmentError { name, value, expected: "true or false" }),
-        })
-        .transpose()
-}
+impl Variables<'_> {
+    /// An empty variable is an unset one, as OpenTelemetry has it.
+    fn text(&self, name: &str) -> Option<String> {
+        (self.0)(name).filter(|value| !value.trim().is_empty())
+    }
 
-fn list(text: &dyn Fn(&'static str) -> Option<String>, name: &'static str) -> Vec<String> {
-    let list = text(name).unwrap_or_default();
-    list.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
-}
-
-fn estimate(
-    text: &dyn Fn(&'static str) -> Option<String>,
-) -> Result<Option<bool>, EnvironmentError> {
-    let name = "LLMOBS_ESTIMATE";
-    let estimate = flag(text, name)?;
-    match (estimate, text(name)) {
-        // Whoever asks for counts should not learn from their absence that there are none.
-        (Some(true), Some(value)) if cfg!(not(feature = "estimate")) => {
-            Err(EnvironmentError { name, value, expected: "false, without the feature `estimate`" })
+    fn parsed<T>(
+        &self,
+        name: &'static str,
+        expected: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, EnvironmentError> {
+        let Some(value) = self.text(name) else { return Ok(None) };
+        match parse(value.trim()) {
+            Some(parsed) => Ok(Some(parsed)),
+            None => Err(EnvironmentError { name, value, expected }),
         }
-        _ => Ok(estimate),
+    }
+
+    fn one_of<T: Copy>(
+        &self,
+        name: &'static str,
+        expected: &'static str,
+        words: &[(&str, T)],
+    ) -> Result<Option<T>, EnvironmentError> {
+        let is = |value: &str, word: &str| value.eq_ignore_ascii_case(word);
+        self.parsed(name, expected, |value| {
+            words.iter().find(|(word, _)| is(value, word)).map(|(_, of)| *of)
+        })
+    }
+
+    fn number<T: FromStr>(&self, name: &'static str) -> Result<Option<T>, EnvironmentError> {
+        self.parsed(name, "a whole number", |value| value.parse().ok())
+    }
+
+    fn flag(&self, name: &'static str) -> Result<Option<bool>, EnvironmentError> {
+        let words = [
+            ("true", true),
+            ("1", true),
+            ("on", true),
+            ("false", false),
+            ("0", false),
+            ("off", false),
+        ];
+        self.one_of(name, "true or false", &words)
+    }
+
+    fn list(&self, name: &str) -> Vec<String> {
+        let list = self.text(name).unwrap_or_default();
+        let parts = list.split(',').map(str::trim);
+        parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
     }
 }
 
-fn tail_sample(
-    text: &dyn Fn(&'static str) -> Option<String>,
-) -> Result<Option<TailSample>, EnvironmentError> {
-    const SHARE: &str = "LLMOBS_TAIL_SAMPLE";
+fn estimate(from: &Variables<'_>) -> Result<Option<bool>, EnvironmentError> {
+    const NAME: &str = "LLMOBS_ESTIMATE";
+    let estimate = from.flag(NAME)?;
+    // Whoever asks for counts should not learn from their absence that there are none.
+    if estimate == Some(true) && cfg!(not(feature = "estimate")) {
+        let expected = "false, without the feature `estimate`";
+        return from.parsed(NAME, expected, |_| None);
+    }
+    Ok(estimate)
+}
+
+fn tail_sample(from: &Variables<'_>) -> Result<Option<TailSample>, EnvironmentError> {
     const SLOW: &str = "LLMOBS_TAIL_SAMPLE_SLOW_MS";
-    let slow = number(text, SLOW)?.map(Duration::from_millis);
-    let Some(value) = text(SHARE) else {
+    let slow = from.number(SLOW)?.map(Duration::from_millis);
+    let share = |value: &str| value.parse().ok().filter(|rest| (0.0..=1.0).contains(rest));
+    let rest = from.parsed("LLMOBS_TAIL_SAMPLE", "a share from 0 to 1", share)?;
+    if rest.is_none() {
         // Whoever says what is slow wants something left out.
-        return match text(SLOW) {
-            Some(value) => {
-                let expected = "LLMOBS_TAIL_SAMPLE beside it";
-                Err(EnvironmentError { name: SLOW, value, expected })
-            }
-            None => Ok(None),
-        };
-    };
-    match value.trim().parse() {
-        Ok(rest) if (0.0..=1.0).contains(&rest) => Ok(Some(TailSample { rest, slow })),
-        _ => Err(EnvironmentError { name: SHARE, value, expected: "a share from 0 to 1" }),
+        return from.parsed(SLOW, "LLMOBS_TAIL_SAMPLE beside it", |_| None);
     }
-}
-
-fn providers(
-    text: &dyn Fn(&'static str) -> Option<String>,
-) -> Result<Option<ProviderNames>, EnvironmentError> {
-    let name = "LLMOBS_PROVIDERS";
-    let expected = "a list of host=name, such as llm.internal=vllm,.corp.example=gateway";
-    text(name)
-        .map(|value| value.parse().map_err(|_| EnvironmentError { name, value, expected }))
-        .transpose()
-}
-
-fn usage(
-    text: &dyn Fn(&'static str) -> Option<String>,
-) -> Result<Option<UsagePolicy>, EnvironmentError> {
-    let name = "LLMOBS_USAGE";
-    text(name)
-        .map(|value| match value.trim().to_ascii_lowercase().as_str() {
-            "auto" => Ok(UsagePolicy::Auto),
-            "always" => Ok(UsagePolicy::Always),
-            "never" => Ok(UsagePolicy::Never),
-            _ => Err(EnvironmentError { name, value, expected: "auto, always or never" }),
-        })
-        .transpose()
-}
-
-fn on_panic(
-    text: &dyn Fn(&'static str) -> Option<String>,
-) -> Result<Option<OnPanic>, EnvironmentError> {
-    let name = "LLMOBS_ON_PANIC";
-    text(name)
-        .map(|value| match value.trim().to_ascii_lowercase().as_str() {
-            "nothing" => Ok(OnPanic::Nothing),
-            "flush" => Ok(OnPanic::Flush),
-            "shutdown" => Ok(OnPanic::ShutDown),
-            _ => Err(EnvironmentError { name, value, expected: "nothing, flush or shutdown" }),
-        })
-        .transpose()
-}
-
-fn redact(
-    text: &dyn Fn(&'static str) -> Option<String>,
-) -> Result<Option<Redact>, EnvironmentError> {
-    let name = "LLMOBS_REDACT";
-    let expected =
-        "none, all, or a list of email, phone, card, iban, ssn, ip, key, token, private_key";
-    text(name)
-        .map(|value| value.parse().map_err(|_| EnvironmentError { name, value, expected }))
-        .transpose()
+    Ok(rest.map(|rest| TailSample { rest, slow }))
 }
 
 /// The policy, and what differs from it by deployment environment.
 type CaptureSetting = (Option<Capture>, Vec<(String, Capture)>);
 
-fn capture(
-    text: &dyn Fn(&'static str) -> Option<String>,
-) -> Result<CaptureSetting, EnvironmentError> {
+fn capture(from: &Variables<'_>) -> Result<CaptureSetting, EnvironmentError> {
     const OURS: &str = "LLMOBS_CAPTURE";
     const OTEL: &str = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
-    if let Some(value) = text(OURS) {
+    if let Some(value) = from.text(OURS) {
         let (mut everywhere, mut by_environment) = (Capture::NONE, Vec::new());
         for group in value.split(';').filter(|group| !group.trim().is_empty()) {
             let (environment, words) = match group.split_once(':') {
@@ -288,20 +281,18 @@ fn capture(
         }
         return Ok((Some(everywhere), by_environment));
     }
-    let otel = text(OTEL)
-        .map(|value| match value.trim().to_ascii_uppercase().as_str() {
-            "NO_CONTENT" | "FALSE" => Ok(Capture::NONE),
-            // Where it goes is for the exporter. Error messages are no message content by
-            // OpenTelemetry's book.
-            "SPAN_ONLY" | "EVENT_ONLY" | "SPAN_AND_EVENT" | "TRUE" => {
-                Ok(Capture::ALL.errors(false))
-            }
-            _ => {
-                let expected = "NO_CONTENT, SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT";
-                Err(EnvironmentError { name: OTEL, value, expected })
-            }
-        })
-        .transpose()?;
+    // Where it goes is for the exporter. Error messages are no message content by OpenTelemetry's book.
+    let somewhere = Capture::ALL.errors(false);
+    let words = [
+        ("NO_CONTENT", Capture::NONE),
+        ("FALSE", Capture::NONE),
+        ("SPAN_ONLY", somewhere),
+        ("EVENT_ONLY", somewhere),
+        ("SPAN_AND_EVENT", somewhere),
+        ("TRUE", somewhere),
+    ];
+    let expected = "NO_CONTENT, SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT";
+    let otel = from.one_of(OTEL, expected, &words)?;
     Ok((otel, Vec::new()))
 }
 
