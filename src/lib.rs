@@ -54,10 +54,11 @@
 //! [`Builder::on_panic`] sets a panic hook, for processes in which nothing is dropped.
 //!
 //! A recorder's threads are those of the process that started it. In a child made by `fork`, start one
-//! there: one from before the fork has no threads, so it observes nothing that begins in the child.
-//! Flush, idle and shutdown fail at once ([`FlushError::is_forked`]), and its drop waits for nothing. A
-//! call that was open at the fork is the parent's, whose recorder goes on; its file and its spool are
-//! locked until both processes have ended.
+//! there: one from before the fork has no threads, so what it is given is kept within its
+//! [`Limits`] and goes nowhere. Flush, idle and shutdown then fail at once
+//! ([`FlushError::is_forked`]) and turn it off, and its drop waits for nothing. As in every process with
+//! threads, a lock that is held at the moment of the fork stays held in the child. The parent's
+//! recorder goes on; its file and its spool are locked until both processes have ended.
 //!
 //! # Features
 //!

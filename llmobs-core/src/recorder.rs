@@ -336,12 +336,6 @@ impl Recorder {
 
     /// Takes an operation on, or counts it as lost.
     pub(crate) fn reserve(&self) -> bool {
-        if !self.0.threads.are_here() {
-            // A forked child: nobody would take it, and nothing here may wait for a lock that a thread
-            // of the parent's held.
-            self.set_enabled(false);
-            return false;
-        }
         self.0.counts.accepted.fetch_add(1, Ordering::Relaxed);
         let cause = if self.0.queue.is_closed() {
             LossCause::ShutDown

@@ -83,14 +83,9 @@ impl Threads {
         self.stopped.load(Ordering::Acquire)
     }
 
-    /// Whether they are in this process, and not in the one that it was forked from.
-    pub(crate) fn are_here(&self) -> bool {
-        std::process::id() == self.process
-    }
-
     /// Whether this place can wait for them, and why not.
     pub(crate) fn reachable(&self) -> Result<(), Unreachable> {
-        if !self.are_here() {
+        if std::process::id() != self.process {
             Err(Unreachable::Forked)
         } else if OF.try_with(Cell::get).is_ok_and(|of| of == self.number) {
             Err(Unreachable::OwnThread)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fork::Fork;
 use llmobs_core::testing::Memory;
-use llmobs_core::{Builder, JsonLines};
+use llmobs_core::{Builder, JsonLines, Limits, LossCause};
 
 use super::{LONG, builder, call, child, step, text, told_in, whole};
 
@@ -16,13 +16,15 @@ const FORKS: &str = "LLMOBS_TEST_FORKS";
 const WELL: i32 = 17;
 
 fn in_the_child(llmobs: llmobs_core::Llmobs, directory: &std::path::Path) -> ! {
-    let before = llmobs.losses();
-    step(&llmobs, "nobody would take it");
-    assert!(!llmobs.is_enabled(), "so nothing is observed any more");
-    assert_eq!(llmobs.losses(), before, "and nothing is held");
+    // More than there is room for: bounded, and nobody waits.
+    for n in 0..100 {
+        step(&llmobs, n.to_string());
+    }
+    assert!(llmobs.losses().lost.contains_key(&LossCause::QueueFull));
     let err = llmobs.flush(Duration::MAX).expect_err("nobody is there");
     assert!(err.is_forked() && err.waiting() > 0 && !err.is_own_thread(), "{err}");
     assert!(err.to_string().starts_with("the recorder runs in the process that"), "{err}");
+    assert!(!llmobs.is_enabled(), "nobody would take what is observed");
     assert!(llmobs.idle(Duration::MAX).expect_err("nobody is there").is_forked());
     let flush = futures_lite::future::block_on(llmobs.flush_async(Duration::MAX));
     assert!(flush.expect_err("nobody is there").is_forked());
@@ -48,8 +50,10 @@ fn in_the_child(llmobs: llmobs_core::Llmobs, directory: &std::path::Path) -> ! {
 fn forks_while_a_recorder_runs() {
     let Some(directory) = std::env::var_os(FORKS).map(PathBuf::from) else { return };
     let lines = JsonLines::open(directory.join("llmobs.jsonl")).expect("a file");
+    let mut limits = Limits::default();
+    limits.operations = 10;
     let memory = Memory::default();
-    let builder = builder().spool(directory.join("spool"));
+    let builder = builder().limits(limits).spool(directory.join("spool"));
     let llmobs = builder.sink(lines).sink(memory.clone()).start().expect("threads");
     step(&llmobs, "before");
     llmobs.flush(LONG).expect("both take it");
