@@ -15,7 +15,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 pub(crate) use self::ending::Ending;
 pub use self::ending::{BodyEnd, TransportError};
@@ -23,7 +22,7 @@ pub use self::propagation::Propagation;
 pub(crate) use self::reader::{Reader, Reading, Slot};
 pub use self::request::RequestTap;
 pub(crate) use self::request::Sent;
-use self::state::Body;
+use self::state::{Body, Names};
 pub(crate) use self::state::{CallShared, CallState, DETAILED};
 pub use self::tap::Tap;
 pub(crate) use self::tap::{Counted, Frame, frames};
@@ -189,8 +188,9 @@ impl Recorder {
         surroundings: Surroundings,
     ) -> Call {
         let Surroundings { scope, span, request_id, capture, at, issued, by_reader } = surroundings;
-        let fallback_attempt =
-            scope.as_ref().and_then(Scope::group).and_then(|group| group.next_attempt());
+        let (attributes, group) = scope.map(Scope::into_parts).unzip();
+        let group = group.flatten();
+        let fallback_attempt = group.as_ref().and_then(|group| group.next_attempt());
         let request_len = start.body.as_ref().map(|body| body.len() as u64).or(start.body_len);
         // A request that finds no room is not kept: the call is recorded without its facts.
         let request = start.body.and_then(|body| Sent::whole(body, self));
@@ -205,10 +205,10 @@ impl Recorder {
             number: self.next_number(),
             route,
             decoder,
-            host: SmallVec::from_slice(start.target.host.as_bytes()),
+            names: Names::new(start.target.host, named),
             port: start.target.port,
-            named: SmallVec::from_slice(named.as_bytes()),
-            scope,
+            attributes,
+            group,
             fallback_attempt,
             span,
             request_id,
@@ -285,8 +285,8 @@ impl CallRef {
         let now = self.0.recorder.elapsed();
         let mut number = 0;
         self.0.update(|state| {
-            if let Some(sent) = state.all_sent.get_mut(state.attempts as usize) {
-                *sent = now;
+            if state.all_sent.len() < DETAILED {
+                state.all_sent.push(now);
             }
             state.attempts += 1;
             (state.attempt, state.sent) = (state.attempts, Some(now));

@@ -226,6 +226,16 @@ impl Scope {
         self.group.as_ref()
     }
 
+    /// What of a scope outlasts it with each call in it.
+    pub(crate) fn into_parts(self) -> (Arc<Attributes>, Option<Arc<Group>>) {
+        (self.attributes, self.group)
+    }
+
+    /// A scope with nothing around it.
+    pub(crate) fn of(attributes: Arc<Attributes>) -> Self {
+        Self { attributes, ..Self::default() }
+    }
+
     /// This scope with `span` open in it, which sums up in `group` if there is one.
     pub(crate) fn with_span(
         &self,

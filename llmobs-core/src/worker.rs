@@ -1,6 +1,7 @@
 //! The one thread that understands what the hot path remembered.
 
 mod answer;
+mod asked;
 mod attempts;
 mod class;
 mod flush;
@@ -39,7 +40,7 @@ use crate::record::{Kind, Record};
 use crate::recorder::Recorder;
 use crate::redact::withhold;
 use crate::sampling::{Bound, Decided, TailSampling, TraceVerdict, Traces};
-use crate::scope::Scope;
+use crate::scope::Attributes;
 use crate::span::OpenSpan;
 use crate::step::OpenStep;
 
@@ -433,13 +434,12 @@ impl Decided for Out<'_> {
 }
 
 /// Writes what surrounds an operation into its record.
-fn describe(record: &mut Record, scope: Option<&Scope>, span: &OpenSpan) {
+fn describe(record: &mut Record, attributes: Option<&Attributes>, span: &OpenSpan) {
     record.trace_id = Some(span.identity.trace_id);
     record.span_id = Some(span.identity.span_id);
     record.parent_span_id = span.parent_span_id;
     record.unsampled = !span.identity.sampled;
-    if let Some(scope) = scope {
-        let attributes = scope.attributes();
+    if let Some(attributes) = attributes {
         record.session_id.clone_from(&attributes.session_id);
         record.user_id.clone_from(&attributes.user_id);
         record.tags.clone_from(attributes.tags.list());

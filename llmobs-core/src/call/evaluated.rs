@@ -19,7 +19,7 @@ impl From<&Call> for Evaluated {
 
 fn of(call: &CallShared) -> Evaluated {
     let identity = call.span.identity;
-    let scope = call.scope.as_ref().map(|scope| scope.attributes());
+    let scope = call.attributes.as_ref();
     Evaluated {
         trace_id: Some(identity.trace_id),
         span_id: Some(identity.span_id),

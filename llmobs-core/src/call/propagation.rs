@@ -23,10 +23,13 @@ impl CallRef {
         if !shared.propagate_to.iter().any(|host| host.fits(call.host(), call.port)) {
             return None;
         }
-        let scope = call.scope.as_ref().filter(|_| shared.propagate_baggage);
-        let baggage = scope.and_then(|scope| match (&shared.user_id_key, scope.user_id()) {
-            (Some(key), Some(id)) => Scope::clone(scope).user(key.hash(id)).to_baggage(),
-            _ => scope.to_baggage(),
+        let attributes = call.attributes.clone().filter(|_| shared.propagate_baggage);
+        let baggage = attributes.map(Scope::of).and_then(|scope| {
+            let hashed = shared.user_id_key.as_ref().zip(scope.user_id());
+            match hashed.map(|(key, id)| key.hash(id)) {
+                Some(user) => scope.user(user).to_baggage(),
+                None => scope.to_baggage(),
+            }
         });
         Some(Propagation { traceparent: traceparent(&call.span.identity), baggage })
     }

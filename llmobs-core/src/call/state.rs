@@ -15,7 +15,7 @@ use crate::group::Group;
 use crate::id::RequestId;
 use crate::queue::lock;
 use crate::recorder::Recorder;
-use crate::scope::Scope;
+use crate::scope::Attributes;
 use crate::span::OpenSpan;
 use crate::time::Timestamp;
 use crate::worker::Message;
@@ -25,12 +25,11 @@ pub(crate) struct CallShared {
     pub(crate) number: u64,
     pub(crate) route: Route,
     pub(crate) decoder: Arc<dyn Decoder>,
-    /// Bytes of a `str`; the usual host needs no allocation.
-    pub(super) host: SmallVec<[u8; 64]>,
+    pub(super) names: Names,
     pub(crate) port: Option<u16>,
-    /// The deployment, or the stored thing, that the path names; empty when it names none.
-    pub(super) named: SmallVec<[u8; 32]>,
-    pub(crate) scope: Option<Scope>,
+    /// What the scope around it says of it.
+    pub(crate) attributes: Option<Arc<Attributes>>,
+    pub(super) group: Option<Arc<Group>>,
     /// Which attempt of the application's own fallback it is.
     pub(crate) fallback_attempt: Option<u32>,
     pub(crate) span: OpenSpan,
@@ -45,6 +44,14 @@ pub(crate) struct CallShared {
     pub(crate) state: Mutex<CallState>,
     /// What the tap of its answer keeps back.
     pub(crate) held: Mutex<Held>,
+}
+
+/// The host, and the deployment, or the stored thing, that the path names; empty when it names none.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// One `str` after the other; the usual ones need no allocation.
+    bytes: SmallVec<[u8; 64]>,
+    host: usize,
 }
 
 /// Attempts of a call that are told of one by one.
@@ -67,8 +74,8 @@ pub(crate) struct CallState {
     pub(crate) attempt: u32,
     /// When it was sent.
     pub(crate) sent: Option<u64>,
-    /// When each attempt was sent, as far as they are told of one by one.
-    pub(crate) all_sent: [u64; DETAILED],
+    /// When each attempt was sent, as far as they are told of one by one: of most calls that is one.
+    pub(crate) all_sent: SmallVec<[u64; 2]>,
     /// When its headers came.
     pub(crate) headers: Option<u64>,
     /// What they said.
@@ -94,6 +101,28 @@ pub(super) enum Body {
     Ended(BodyEnd, u64),
 }
 
+impl Names {
+    pub(super) fn new(host: &str, named: &str) -> Self {
+        let mut bytes = SmallVec::from_slice(host.as_bytes());
+        bytes.extend_from_slice(named.as_bytes());
+        Self { bytes, host: host.len() }
+    }
+
+    fn host(&self) -> &str {
+        self.bytes
+            .get(..self.host)
+            .and_then(|host| std::str::from_utf8(host).ok())
+            .unwrap_or_default()
+    }
+
+    fn named(&self) -> &str {
+        self.bytes
+            .get(self.host..)
+            .and_then(|name| std::str::from_utf8(name).ok())
+            .unwrap_or_default()
+    }
+}
+
 impl CallShared {
     /// Which content is kept of this call.
     pub(crate) fn capture(&self) -> Capture {
@@ -112,16 +141,16 @@ impl CallShared {
 
     /// The innermost step around the call that sums up.
     pub(crate) fn group(&self) -> Option<&Arc<Group>> {
-        self.scope.as_ref().and_then(Scope::group)
+        self.group.as_ref()
     }
 
     pub(crate) fn host(&self) -> &str {
-        std::str::from_utf8(&self.host).unwrap_or_default()
+        self.names.host()
     }
 
     /// What the path names: the stored thing that the call is about, else a deployment.
     pub(crate) fn named(&self) -> Option<&str> {
-        std::str::from_utf8(&self.named).ok().filter(|name| !name.is_empty())
+        Some(self.names.named()).filter(|name| !name.is_empty())
     }
 
     /// Who answers, by the user's word.

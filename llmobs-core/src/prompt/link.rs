@@ -50,7 +50,8 @@ pub(crate) fn link(call: &CallShared, body: &[u8], record: &mut Record) {
             None => {}
         }
     });
-    let primary = match &record.prompt {
+    let named = call.attributes.as_ref().and_then(|attributes| attributes.prompt.as_ref());
+    let primary = match record.prompt.as_ref().or(named) {
         // Whoever names the prompt has not seen its hash.
         Some(named) => all.iter().find(|found| found.is(named)),
         None => all

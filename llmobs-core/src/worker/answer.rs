@@ -75,11 +75,11 @@ impl Answer {
         self.fold.forget();
     }
 
-    /// Takes the bytes of one read.
-    pub(super) fn data(&mut self, at: u64, bytes: &[u8], call: &CallShared, record: &Record) {
+    /// Takes the bytes of one read; `streams` where a stream was asked for.
+    pub(super) fn data(&mut self, at: u64, bytes: &[u8], call: &CallShared, streams: bool) {
         self.account.read(at, bytes.len());
         self.last_read = Some(at);
-        self.encoded(at, bytes, call, record);
+        self.encoded(at, bytes, call, streams);
     }
 
     /// Takes what was counted of a body that nobody reads.
@@ -97,15 +97,15 @@ impl Answer {
     }
 
     /// Takes the bytes of one read as they came; all they decode to came with it.
-    fn encoded(&mut self, at: u64, bytes: &[u8], call: &CallShared, record: &Record) {
+    fn encoded(&mut self, at: u64, bytes: &[u8], call: &CallShared, streams: bool) {
         if matches!(self.encoding, Encoding::Plain) {
-            return self.bytes(at, bytes, call, record);
+            return self.bytes(at, bytes, call, streams);
         }
         let mut encoding = std::mem::take(&mut self.encoding);
         let mut room = std::mem::replace(&mut self.room, Room::new(call));
         let holds = |memory| room.holds(memory);
         let decoded = encoding.decode(bytes, holds, &mut |decoded| {
-            self.bytes(at, decoded, call, record);
+            self.bytes(at, decoded, call, streams);
             // A body that is too large already need not be decoded to its end.
             !matches!(self.body, Body::Whole { limit: 0, .. })
         });
@@ -132,13 +132,13 @@ impl Answer {
         }
     }
 
-    fn bytes(&mut self, at: u64, mut bytes: &[u8], call: &CallShared, record: &Record) {
+    fn bytes(&mut self, at: u64, mut bytes: &[u8], call: &CallShared, streams: bool) {
         self.len += bytes.len() as u64;
         if let Body::Unknown { content_type_stream, start } = &mut self.body {
             let mut start = std::mem::take(start);
             // White space at the beginning is no part of either kind of body.
             bytes = if start.is_empty() { bytes.trim_ascii_start() } else { bytes };
-            let expected = *content_type_stream || record.stream == Some(true);
+            let expected = *content_type_stream || streams;
             let Some(stream) = is_stream(&start, bytes, expected && self.status < 400) else {
                 // Only what may be the start of a stream's first line gets here: a few bytes.
                 start.extend_from_slice(bytes);

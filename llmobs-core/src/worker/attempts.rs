@@ -1,5 +1,7 @@
 //! The attempts of a call that took several.
 
+use smallvec::SmallVec;
+
 use super::answer::Answer;
 use super::outcome::failure;
 use crate::call::{BodyEnd, CallShared, CallState, DETAILED, Ending};
@@ -10,13 +12,13 @@ use crate::record::{AttemptDetail, Record, millis};
 pub(super) struct Abandoned(Vec<(u32, Option<u64>, AttemptDetail)>);
 
 impl Abandoned {
-    /// Takes an answer that is not the call's; `record` is the call's.
-    pub(super) fn add(&mut self, answer: Answer, call: &CallShared, record: &Record) {
+    /// Takes an answer that is not the call's; `stream` is what the call asked for.
+    pub(super) fn add(&mut self, answer: Answer, call: &CallShared, stream: Option<bool>) {
         if self.0.len() >= DETAILED {
             return;
         }
         let (attempt, headers, status) = (answer.attempt, answer.headers, answer.status);
-        let mut scratch = Record { stream: record.stream, ..Record::default() };
+        let mut scratch = Record { stream, ..Record::default() };
         // Whether all of it was read makes no difference any more.
         let ending = Ending::Body(BodyEnd::Dropped);
         let (closing, _) = answer.close(call, ending, None, &mut scratch);
@@ -39,7 +41,7 @@ impl Abandoned {
         if state.attempts < 2 {
             return;
         }
-        let details = (1..=state.attempts).zip(state.all_sent).map(|(attempt, sent)| {
+        let details = (1..=state.attempts).zip(&state.all_sent).map(|(attempt, &sent)| {
             let told = self.0.iter_mut().find(|(told, _, _)| *told == attempt);
             let (headers, detail) = match told {
                 _ if attempt == state.attempt => (state.headers, of_call(state, record)),
@@ -57,25 +59,25 @@ impl Abandoned {
 }
 
 /// What a call's state says of its attempts at the end.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Marks {
     pub(super) attempts: u32,
     /// The one that counts.
     pub(super) attempt: u32,
     pub(super) headers: Option<u64>,
     pub(super) status: Option<u16>,
-    all_sent: [u64; DETAILED],
+    all_sent: SmallVec<[u64; 2]>,
 }
 
 impl Marks {
     pub(super) fn of(state: &CallState) -> Self {
-        let CallState { attempts, attempt, headers, status, all_sent, .. } = *state;
-        Self { attempts, attempt, headers, status, all_sent }
+        let CallState { attempts, attempt, headers, status, .. } = *state;
+        Self { attempts, attempt, headers, status, all_sent: state.all_sent.clone() }
     }
 
     /// When the first attempt was sent.
     pub(super) fn first_sent(&self) -> Option<u64> {
-        self.all_sent.first().copied().filter(|_| self.attempts > 0)
+        self.all_sent.first().copied()
     }
 }
 

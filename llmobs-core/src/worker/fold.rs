@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::answer::Answer;
+use super::asked::Asked;
 use super::attempts::{Abandoned, Marks};
 use super::describe;
 use super::outcome::{failure, outcome};
@@ -12,17 +13,19 @@ use crate::contain::{contained, discard};
 use crate::decoder::{Closing, Headers};
 use crate::queue::lock;
 use crate::record::{
-    CutField, FallbackAttempt, Kind, Outcome, Record, Retrieval, Server, Term, Usage, UsageSource,
-    millis,
+    CutField, FallbackAttempt, Kind, Outcome, Record, Server, Term, Usage, UsageSource, millis,
 };
 use crate::redact::withhold;
 use crate::semconv::operation;
 use crate::span::OpenSpan;
 
-/// What the worker knows of a call.
+/// What the worker knows of a call. It is there as long as the call is open, so it is small: what the
+/// call itself knows is written into the record at the end.
 pub(crate) struct CallFold {
     call: Arc<CallShared>,
-    record: Record,
+    asked: Asked,
+    /// Length of the request's body, once it has been told.
+    request_bytes: Option<u64>,
     answer: Option<Answer>,
     abandoned: Abandoned,
     /// A decoder panicked: the call's facts cannot be trusted.
@@ -31,59 +34,34 @@ pub(crate) struct CallFold {
 
 impl CallFold {
     pub(crate) fn new(call: Arc<CallShared>) -> Self {
-        let host = Some(call.host()).filter(|host| !host.is_empty());
-        let mut record = Record {
-            kind: Kind::Interaction,
-            request_id: Some(call.request_id),
-            timestamp: Some(call.at),
-            operation: Some(call.route.operation.into()),
-            api: Some(call.route.api.into()).filter(|api: &Term| !api.is_empty()),
-            provider: match (call.named_provider(), call.route.provider) {
-                (None, Some(provider)) => Some(provider.into()),
-                (named, _) => named.or(host).map(|name| name.to_owned().into()),
-            },
-            server: host.map(|host| Server { address: host.to_owned(), port: call.port }),
-            ..Record::default()
+        let mut fold = Self {
+            call,
+            asked: Asked::default(),
+            request_bytes: None,
+            answer: None,
+            abandoned: Abandoned::default(),
+            panicked: false,
         };
-        let named = call.named().map(str::to_owned);
-        match call.route.operation {
-            operation::FETCH_RESPONSE => record.response_id = named,
-            operation::RETRIEVAL => {
-                let retrieval = |data_source| Retrieval { data_source, ..Retrieval::default() };
-                record.retrieval = named.map(|named| Box::new(retrieval(Some(named))));
-            }
-            _ => record.deployment = named,
-        }
-        describe(&mut record, call.scope.as_ref(), &call.span);
-        if let Some(attempt) = call.fallback_attempt {
-            let span_id = call.group().map(|group| group.span_id);
-            record.fallback = Some(FallbackAttempt { attempt, span_id });
-        }
-        record.wire.get_or_insert_default();
-        let abandoned = Abandoned::default();
-        let mut fold = Self { call, record, answer: None, abandoned, panicked: false };
         fold.request();
         fold
     }
 
     /// Reads the request, once it has been told.
     fn request(&mut self) {
-        let Self { call, record, panicked, .. } = self;
+        let Self { call, asked, request_bytes, panicked, .. } = self;
         let (sent, len, counted) = call.take_request();
-        if let Some(len) = len {
-            record.wire.get_or_insert_default().request_bytes = Some(len);
-        }
+        *request_bytes = len.or(*request_bytes);
         if let Some(sent) = sent {
-            let read = || {
+            let read = |record: &mut Record| {
                 let body = sent.bytes();
                 call.decoder.request(&call.route, &body, call.capture(), record);
                 crate::prompt::link(call, &body, record);
             };
-            *panicked = *panicked || contained(read).is_none();
+            *panicked = *panicked || contained(|| asked.with(read)).is_none();
             sent.release(&call.recorder);
         } else if let Some(bytes) = len.filter(|len| *len > 0 && !counted) {
             let missing = CutField { bytes, missing: bytes, sha256: None };
-            record.cut.get_or_insert_default().request_body = Some(missing);
+            asked.with(|record| record.cut.get_or_insert_default().request_body = Some(missing));
         }
     }
 
@@ -100,7 +78,7 @@ impl CallFold {
     /// Drops the content kept so far, and keeps no more.
     pub(crate) fn forget(&mut self) {
         self.call.forbid_content();
-        withhold(&mut self.record);
+        self.asked.with(withhold);
         if let Some(answer) = &mut self.answer {
             self.panicked |= contained(|| answer.forget()).is_none();
         }
@@ -129,8 +107,8 @@ impl CallFold {
 
     /// Takes the bytes of one read.
     pub(crate) fn data(&mut self, attempt: u32, at: u64, bytes: &[u8]) {
-        self.guarded(attempt, |answer, call, record| {
-            answer.data(at, bytes, call, record);
+        self.guarded(attempt, |answer, call, asked| {
+            answer.data(at, bytes, call, asked.stream == Some(true));
         });
     }
 
@@ -143,7 +121,7 @@ impl CallFold {
     }
 
     /// Runs a step of the answer to `attempt`; a decoder that panics loses the call's facts only.
-    fn guarded(&mut self, attempt: u32, step: impl FnOnce(&mut Answer, &CallShared, &mut Record)) {
+    fn guarded(&mut self, attempt: u32, step: impl FnOnce(&mut Answer, &CallShared, &Asked)) {
         if self.answer.is_none() {
             // An answer is read in the light of what was asked.
             self.request();
@@ -151,16 +129,17 @@ impl CallFold {
         if self.panicked {
             return;
         }
-        let Self { call, record, answer, abandoned, .. } = self;
+        let Self { call, asked, answer, abandoned, .. } = self;
         let run = || {
             if answer.as_ref().is_some_and(|answer| answer.attempt > attempt) {
                 return;
             }
             if let Some(before) = answer.take_if(|answer| answer.attempt != attempt) {
-                abandoned.add(before, call, record);
+                abandoned.add(before, call, asked.stream);
             }
-            let answer = answer.get_or_insert_with(|| Answer::new(attempt, call, record));
-            step(answer, call, record);
+            let begin = || asked.with(|record| Answer::new(attempt, call, record));
+            let answer = answer.get_or_insert_with(begin);
+            step(answer, call, asked);
         };
         self.panicked = contained(run).is_none();
     }
@@ -191,7 +170,9 @@ impl CallFold {
         if missing > 0 {
             self.gap(attempt, missing);
         }
-        let mut record = std::mem::take(&mut self.record);
+        let mut record = std::mem::take(&mut self.asked).into_record();
+        record.wire.get_or_insert_default().request_bytes = self.request_bytes;
+        identify(&mut record, &call);
         let mut reading = match reader {
             Reader::Ended(reading) => Some(reading),
             Reader::Unseen | Reader::Reading => None,
@@ -204,7 +185,7 @@ impl CallFold {
         let mut answer = self.answer.take();
         let mut abandoned = std::mem::take(&mut self.abandoned);
         if let Some(other) = answer.take_if(|answer| answer.attempt != attempt) {
-            abandoned.add(other, &call, &record);
+            abandoned.add(other, &call, record.stream);
         }
         if let Some(counted) = counted {
             // The headers may have found no room.
@@ -285,5 +266,47 @@ impl CallFold {
             withhold(&mut record);
         }
         record
+    }
+}
+
+/// Writes what the call knows of itself into what its request told.
+fn identify(record: &mut Record, call: &CallShared) {
+    let host = Some(call.host()).filter(|host| !host.is_empty());
+    record.kind = Kind::Interaction;
+    record.request_id = Some(call.request_id);
+    record.timestamp = Some(call.at);
+    record.operation.get_or_insert_with(|| call.route.operation.into());
+    if record.api.is_none() {
+        record.api = Some(call.route.api.into()).filter(|api: &Term| !api.is_empty());
+    }
+    if record.provider.is_none() {
+        record.provider = match (call.named_provider(), call.route.provider) {
+            (None, Some(provider)) => Some(provider.into()),
+            (named, _) => named.or(host).map(|name| name.to_owned().into()),
+        };
+    }
+    if record.server.is_none() {
+        record.server = host.map(|host| Server { address: host.to_owned(), port: call.port });
+    }
+    if let Some(named) = call.named().map(str::to_owned) {
+        match call.route.operation {
+            operation::FETCH_RESPONSE => record.response_id = Some(named),
+            operation::RETRIEVAL => {
+                record.retrieval.get_or_insert_default().data_source = Some(named);
+            }
+            _ => record.deployment = Some(named),
+        }
+    }
+    // What a request says of these stands before what its surroundings say.
+    let (session_id, user_id) = (record.session_id.take(), record.user_id.take());
+    let (tags, prompt) = (std::mem::take(&mut record.tags), record.prompt.take());
+    describe(record, call.attributes.as_deref(), &call.span);
+    record.session_id = session_id.or(record.session_id.take());
+    record.user_id = user_id.or(record.user_id.take());
+    record.tags.extend(tags);
+    record.prompt = prompt.or(record.prompt.take());
+    if let Some(attempt) = call.fallback_attempt {
+        let span_id = call.group().map(|group| group.span_id);
+        record.fallback = Some(FallbackAttempt { attempt, span_id });
     }
 }

@@ -49,7 +49,7 @@ impl Worker {
             record.provider = Some(named.to_owned().into());
         }
         if let Some(span) = foreign.span() {
-            describe(&mut record, Some(&foreign.around), span);
+            describe(&mut record, Some(foreign.around.attributes()), span);
         }
         record.session_id = record.session_id.or_else(|| fields.text(a::CONVERSATION_ID));
         if let Some(attempt) = end.attempt {

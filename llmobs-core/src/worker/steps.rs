@@ -62,7 +62,7 @@ impl Worker {
         if let Some(group) = group {
             sum_up(&group, kind, &mut record);
         }
-        describe(&mut record, Some(&scope), &span);
+        describe(&mut record, Some(scope.attributes()), &span);
         self.accept(record, Some(span));
     }
 }

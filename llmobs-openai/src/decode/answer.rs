@@ -13,7 +13,7 @@ use super::safety::Filters;
 pub(super) struct Answer {
     capture: Capture,
     status: u16,
-    error: Option<ErrorFacts>,
+    error: Option<Box<ErrorFacts>>,
     pub(super) headers: HeaderFacts,
     pub(super) id: Name,
     pub(super) model: Name,
@@ -55,7 +55,7 @@ impl Answer {
             && self.error.is_none()
         {
             self.filters.merge(error.filters);
-            self.error = Some(error);
+            self.error = Some(Box::new(error));
         }
     }
 

@@ -29,11 +29,14 @@ pub(super) struct Repeat<T> {
     name: Vec<u8>,
     event: Vec<u8>,
     /// Where it may differ: at the text alone, or at every one of the holes, in order.
-    told: (usize, usize, Hole),
-    holes: Vec<(usize, usize, Hole)>,
+    told: Place,
+    holes: Vec<Place>,
     /// Nothing is remembered without.
     what: Option<T>,
 }
+
+/// Where a hole begins and ends, in bytes: an event that is remembered is short.
+type Place = (u16, u16, Hole);
 
 /// A string as it was sent, quotes and all.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +81,8 @@ impl<T> Repeat<T> {
         if event.len() > MAX_EVENT || event.get(start..end) != Some(text) || name == b"error" {
             return;
         }
-        self.told = (start, end, Hole::Told);
+        let place = |start: usize, end: usize, hole| (start as u16, end as u16, hole);
+        self.told = place(start, end, Hole::Told);
         self.holes.clear();
         self.holes.push(self.told);
         for (member, hole) in UNREAD {
@@ -88,7 +92,7 @@ impl<T> Repeat<T> {
                 let value = part.get(found + member.len()..).unwrap_or_default();
                 if let Some(len) = hole.len(value) {
                     let start = from + found + member.len();
-                    self.holes.push((start, start + len, hole));
+                    self.holes.push(place(start, start + len, hole));
                 }
             }
         }
@@ -109,15 +113,15 @@ impl<T> Repeat<T> {
     }
 
     /// The text of an event that differs in `holes` alone.
-    fn told<'e>(&self, event: &'e [u8], holes: &[(usize, usize, Hole)]) -> Option<Literal<'e>> {
+    fn told<'e>(&self, event: &'e [u8], holes: &[Place]) -> Option<Literal<'e>> {
         let (mut known, mut rest, mut told) = (0, event, None);
         for (start, end, hole) in holes {
-            rest = rest.strip_prefix(self.event.get(known..*start)?)?;
+            rest = rest.strip_prefix(self.event.get(known..usize::from(*start))?)?;
             let (value, after) = rest.split_at_checked(hole.len(rest)?)?;
             if *hole == Hole::Told {
                 told = Some(Literal(value));
             }
-            (known, rest) = (*end, after);
+            (known, rest) = (usize::from(*end), after);
         }
         told.filter(|_| self.event.get(known..) == Some(rest))
     }

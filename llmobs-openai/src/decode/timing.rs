@@ -30,7 +30,8 @@ pub(super) const MAX_TOLD: usize = 16;
 /// Times by name; the last one said counts.
 #[derive(Debug, Default)]
 pub(super) struct Timing {
-    known: BTreeMap<&'static str, f64>,
+    /// Few, as a rule: a map would take more room than they.
+    known: Vec<(&'static str, f64)>,
     /// Under the server's own names; known ones go before these.
     told: Vec<(String, f64)>,
 }
@@ -38,7 +39,10 @@ pub(super) struct Timing {
 impl Timing {
     pub(super) fn millis(&mut self, name: &'static str, millis: Option<f64>) {
         if let Some(millis) = millis.filter(|millis| millis.is_finite() && *millis >= 0.0) {
-            self.known.insert(name, millis);
+            match self.known.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, last)) => *last = millis,
+                None => self.known.push((name, millis)),
+            }
         }
     }
 

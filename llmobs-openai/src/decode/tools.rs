@@ -35,7 +35,7 @@ object! {
 pub(super) struct Tools {
     calls: Vec<Call>,
     /// The legacy way to call, at most once a choice.
-    function: Option<Call>,
+    function: Option<Box<Call>>,
 }
 
 /// A tool call as far as it has come.
@@ -110,14 +110,14 @@ impl Tools {
 
     /// Drops the arguments kept so far.
     pub(super) fn forget(&mut self) {
-        let calls = self.calls.iter_mut().chain(&mut self.function);
+        let calls = self.calls.iter_mut().chain(self.function.as_deref_mut());
         calls.for_each(|call| call.arguments = Text::default());
     }
 
     /// The calls in order of their index, the legacy one last.
     pub(super) fn finish(mut self) -> impl Iterator<Item = Call> {
         self.calls.sort_by_key(|call| call.index);
-        self.calls.into_iter().chain(self.function)
+        self.calls.into_iter().chain(self.function.map(|call| *call))
     }
 }
 

@@ -65,7 +65,8 @@ pub(super) enum Place {
 /// The last usage of an answer. Usages are never added up: some servers send growing ones.
 #[derive(Debug, Default)]
 pub(super) struct UsageFold {
-    last: Option<Counts>,
+    // Few events bring one, most answers only the last.
+    last: Option<Box<Counts>>,
     wholes: u32,
     finishes: u32,
     choices: u32,
@@ -96,12 +97,13 @@ impl UsageFold {
         timing.seconds("prompt_ms", number(sent.prompt_time));
         timing.seconds("completion_ms", number(sent.completion_time));
         timing.seconds("total_ms", number(sent.total_time));
-        self.last = Some(sent.counts());
+        **self.last.get_or_insert_default() = sent.counts();
     }
 
     /// Writes the counts; `choices` is how many the answer has.
     pub(super) fn finish(self, choices: usize, record: &mut Record) {
-        let Some(Counts { input, output, mut usage, cost }) = self.last else { return };
+        let Some(counts) = self.last else { return };
+        let Counts { input, output, mut usage, cost } = *counts;
         // One usage per choice says what the last choice took, not what the answer did. A server
         // that then closes with one for the whole is believed.
         let per_choice = self.choices > 1 || (self.wholes == 0 && self.finishes > 1);
