@@ -282,7 +282,11 @@ impl Builder {
         let here = self.environment.as_ref().and_then(|name| self.capture_in.get(name));
         let capture = here.copied().unwrap_or(self.capture);
         let recorder = Recorder::new(Shared {
-            queue: Queue::new(self.limits.operations, self.limits.payload_bytes),
+            queue: Queue::new(
+                self.limits.operations,
+                self.limits.payload_bytes,
+                self.limits.sink_records,
+            ),
             pool: Pool::new(),
             time,
             ids: self.ids,

@@ -178,7 +178,7 @@ impl Offline {
 fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     let recorder = Recorder::new(Shared {
-        queue: Queue::new(1, limits.payload_bytes),
+        queue: Queue::new(1, limits.payload_bytes, limits.sink_records),
         pool: Pool::new(),
         time: Time::Other(Arc::new(NoTime), AtomicU64::new(0)),
         ids,

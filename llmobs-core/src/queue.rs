@@ -3,6 +3,10 @@
 //! A lock is held for a push or a swap, no longer; the worker takes everything at once. Room for a
 //! call's end is set aside when the call begins, so under pressure calls are refused at their start
 //! and pieces of payload are dropped, never an end.
+//!
+//! To wake a thread costs more than most of what the worker is woken for. So each item says how
+//! urgent it is, and the worker, from what urgency on it wants to be woken: it is awake and is not
+//! woken, it lingers and only what is wanted at once wakes it, or it sleeps.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,6 +19,23 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// So many items are not left to wait for a worker that sleeps, however little they matter.
+const SEVERAL: usize = 64;
+/// So many are not left to wait for one that lingers, or half of what there is room for behind it.
+const MANY: usize = 1_024;
+
+/// When an item is to be taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Urgency {
+    /// With others that come.
+    #[default]
+    Whenever,
+    /// When the worker has lingered long enough for others to come.
+    Soon,
+    /// At once.
+    Now,
+}
+
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
     items: Mutex<Shared<T>>,
@@ -25,25 +46,35 @@ pub(crate) struct Queue<T> {
     /// Payload waiting for the worker or held by it, in bytes allocated.
     bytes: AtomicUsize,
     max_bytes: usize,
+    /// Items that are not left to wait for a worker that lingers.
+    many: usize,
     closed: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Shared<T> {
     items: VecDeque<T>,
-    /// The worker waits for the first item, and nobody has woken it yet.
-    asleep: bool,
+    /// The highest of what waits.
+    urgency: Urgency,
+    /// The worker waits for something as urgent, and nobody has woken it yet.
+    wanted: Option<Urgency>,
 }
 
 impl<T> Queue<T> {
-    pub(crate) fn new(max_open: usize, max_bytes: usize) -> Self {
+    /// Bounds of what may be open, of payload, and of what becomes of items that are taken together.
+    pub(crate) fn new(max_open: usize, max_bytes: usize, max_taken: usize) -> Self {
         Self {
-            items: Mutex::new(Shared { items: VecDeque::with_capacity(256), asleep: false }),
+            items: Mutex::new(Shared {
+                items: VecDeque::with_capacity(256),
+                urgency: Urgency::Whenever,
+                wanted: None,
+            }),
             wake: Condvar::new(),
             open: AtomicUsize::new(0),
             max_open,
             bytes: AtomicUsize::new(0),
             max_bytes,
+            many: MANY.min(max_taken / 2),
             closed: AtomicBool::new(false),
         }
     }
@@ -73,19 +104,16 @@ impl<T> Queue<T> {
         self.bytes.fetch_sub(n, Ordering::Relaxed);
     }
 
-    /// Whether room for payload is taken anywhere.
-    pub(crate) fn has_bytes(&self) -> bool {
-        self.bytes.load(Ordering::Relaxed) > 0
-    }
-
     /// Appends an item, whose room was set aside before. Gives it back when nobody will read it.
-    pub(crate) fn push(&self, item: T) -> Result<(), T> {
+    pub(crate) fn push(&self, item: T, urgency: Urgency) -> Result<(), T> {
         let mut shared = lock(&self.items);
         if self.closed.load(Ordering::Relaxed) {
             return Err(item);
         }
         shared.items.push_back(item);
-        let wake = std::mem::take(&mut shared.asleep);
+        let urgency = urgency.max(self.pressure(shared.items.len())).max(shared.urgency);
+        shared.urgency = urgency;
+        let wake = shared.wanted.take_if(|wanted| *wanted <= urgency).is_some();
         drop(shared);
         if wake {
             self.wake.notify_one();
@@ -93,19 +121,49 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Swaps everything that waits into `into`, which must be empty; waits for the first item, at
-    /// most for `idle`.
-    pub(crate) fn take(&self, into: &mut VecDeque<T>, idle: Duration) {
-        let mut shared = lock(&self.items);
-        if shared.items.is_empty() && !self.closed.load(Ordering::Relaxed) {
-            shared.asleep = true;
-            let waited = self.wake.wait_timeout_while(shared, idle, |shared| {
-                shared.items.is_empty() && !self.closed.load(Ordering::Relaxed)
-            });
-            shared = waited.unwrap_or_else(PoisonError::into_inner).0;
-            shared.asleep = false;
+    /// How urgent anything is when so many items wait.
+    fn pressure(&self, waiting: usize) -> Urgency {
+        let short = |taken: &AtomicUsize, max| taken.load(Ordering::Relaxed) > max / 2;
+        if waiting >= self.many
+            || short(&self.open, self.max_open)
+            || short(&self.bytes, self.max_bytes)
+        {
+            Urgency::Now
+        } else if waiting >= SEVERAL {
+            Urgency::Soon
+        } else {
+            Urgency::Whenever
         }
+    }
+
+    /// Swaps everything that waits into `into`, which must be empty. For `linger` it waits for what is
+    /// wanted at once, while others gather; where none have, it then waits for the first, at most for
+    /// `idle`.
+    pub(crate) fn take(&self, into: &mut VecDeque<T>, linger: Duration, idle: Duration) {
+        let mut shared = self.wait(lock(&self.items), Urgency::Now, linger);
+        if shared.items.is_empty() {
+            shared = self.wait(shared, Urgency::Soon, idle);
+        }
+        shared.urgency = Urgency::Whenever;
         std::mem::swap(&mut shared.items, into);
+    }
+
+    fn wait<'a>(
+        &self,
+        mut shared: MutexGuard<'a, Shared<T>>,
+        wanted: Urgency,
+        most: Duration,
+    ) -> MutexGuard<'a, Shared<T>> {
+        if most.is_zero() {
+            return shared;
+        }
+        shared.wanted = Some(wanted);
+        let waited = self.wake.wait_timeout_while(shared, most, |shared| {
+            shared.urgency < wanted && !self.closed.load(Ordering::Relaxed)
+        });
+        let mut shared = waited.unwrap_or_else(PoisonError::into_inner).0;
+        shared.wanted = None;
+        shared
     }
 
     /// Lets nothing more in.
@@ -136,7 +194,8 @@ pub(crate) struct Pool {
 
 /// Size of one buffer; an open stream holds at most one.
 pub(crate) const BUFFER: usize = 8 * 1024;
-const MAX_FREE: usize = 256;
+/// So many free ones are kept.
+pub(crate) const MAX_FREE: usize = 256;
 
 impl Pool {
     pub(crate) fn new() -> Self {

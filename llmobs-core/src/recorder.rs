@@ -354,7 +354,8 @@ impl Recorder {
 
     /// Sends to the worker; what comes after the shutdown is counted as lost.
     pub(crate) fn send(&self, message: Message) {
-        if let Err(message) = self.0.queue.push(message) {
+        let urgency = message.urgency();
+        if let Err(message) = self.0.queue.push(message, urgency) {
             message.discard(self);
         }
     }

@@ -46,8 +46,8 @@ use crate::step::OpenStep;
 
 /// Longest sleep without anything to do; only periodic reports need it to be finite.
 const IDLE: Duration = Duration::from_secs(5);
-/// Pause after work, so that a busy service wakes the worker at most this often.
-const LINGER: Duration = Duration::from_millis(5);
+/// Time after work for more to come, so that a busy service wakes the worker at most this often.
+const LINGER: Duration = Duration::from_millis(100);
 
 pub(crate) struct Worker {
     recorder: Recorder,
@@ -105,7 +105,7 @@ impl Worker {
     /// Handles all that waits, on this thread, and gives the records that came of it away.
     pub(crate) fn work_off(&mut self) -> Vec<Arc<Record>> {
         let mut items = VecDeque::new();
-        self.recorder.queue().take(&mut items, Duration::ZERO);
+        self.recorder.queue().take(&mut items, Duration::ZERO, Duration::ZERO);
         for message in items {
             self.handle(message, &mut Vec::new());
         }
@@ -124,7 +124,7 @@ impl Worker {
     fn break_off(&self) {
         let mut items = VecDeque::new();
         self.recorder.queue().close();
-        self.recorder.queue().take(&mut items, Duration::ZERO);
+        self.recorder.queue().take(&mut items, Duration::ZERO, Duration::ZERO);
         items.into_iter().for_each(|message| message.discard(&self.recorder));
         for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
             delivery.close();
@@ -140,6 +140,7 @@ impl Worker {
         });
         drop(recorder);
         let mut items = VecDeque::with_capacity(256);
+        let mut linger = Duration::ZERO;
         loop {
             let recorder = self.recorder.clone();
             // Asked before, since what is pushed after an idle wait may be the last before the end.
@@ -154,16 +155,15 @@ impl Worker {
                 self.forget();
             }
             self.forbidden = forbidden;
-            recorder.queue().take(&mut items, self.patience());
+            recorder.queue().take(&mut items, linger, self.patience());
             let worked = !items.is_empty();
             // Not around the wait: while any thread is silenced, all others have more to look at.
             let hurried = untraced(|| self.round(&mut items));
             if closed && !worked {
                 break;
             }
-            if worked && !hurried && !recorder.queue().is_closed() {
-                std::thread::sleep(LINGER);
-            }
+            let lingers = worked && !hurried && self.idles.is_empty();
+            linger = if lingers { LINGER } else { Duration::ZERO };
         }
         untraced(|| self.end());
     }

@@ -7,14 +7,12 @@ use bytes::Bytes;
 
 use super::{BodyEnd, CallRef, CallShared};
 use crate::contain::contained;
-use crate::queue::{BUFFER, lock};
+use crate::queue::{BUFFER, Urgency, lock};
 use crate::worker::Message;
 
 /// Frames up to this size are copied; larger ones are kept by reference, which pins the buffer of
 /// the client they are a slice of.
 const COPY: usize = 4 * 1024;
-/// Bytes kept back for more to join them, at most this long.
-const HOLD_NANOS: u64 = 50_000_000;
 
 const HEAD: u8 = 1;
 const DATA: u8 = 2;
@@ -25,7 +23,7 @@ const PREFIX: usize = 1 + 8 + 4;
 /// Watches one response body.
 ///
 /// [`data`](Tap::data) reads the clock and copies the bytes into a buffer that goes to the worker
-/// when it is full or old; where nothing more comes, the worker takes it. Nothing is parsed here.
+/// when it is full; where nothing more comes, the worker takes it. Nothing is parsed here.
 /// Dropping the tap means the reader has left.
 pub struct Tap {
     call: CallRef,
@@ -51,13 +49,13 @@ pub(super) struct Rest {
     pub(super) counted: Option<Counted>,
 }
 
-/// What a tap keeps back. It is the call's, so that the worker finds it there: when it has been kept
-/// back for long, and when a recorder shuts down.
+/// What a tap keeps back for more to join it. It is the call's, so that the worker finds it there: when
+/// the stream has gone quiet, and when a recorder shuts down.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     attempt: u32,
-    /// When the first of it came.
-    since: u64,
+    /// How much there was when the worker last looked.
+    seen: usize,
     /// Empty when nothing is kept back; else of the pool, with room reserved in the queue.
     buffer: Vec<u8>,
 }
@@ -69,43 +67,33 @@ impl Held {
         (!buffer.is_empty()).then_some((self.attempt, buffer))
     }
 
-    /// Adds a read to what is kept back, where it can join.
-    fn join(&mut self, attempt: u32, now: u64, bytes: &[u8]) -> Joined {
+    /// Adds a read to what is kept back; tells whether it could join.
+    fn join(&mut self, attempt: u32, now: u64, bytes: &[u8]) -> bool {
         let joins = self.attempt == attempt
             && !self.buffer.is_empty()
             && self.buffer.len() + PREFIX + bytes.len() <= BUFFER;
-        if !joins {
-            return Joined::No;
+        if joins {
+            read(&mut self.buffer, now, bytes);
         }
-        read(&mut self.buffer, now, bytes);
-        if self.is_old(now) { Joined::Last } else { Joined::Yes }
+        joins
     }
 
-    fn is_old(&self, now: u64) -> bool {
-        now.saturating_sub(self.since) >= HOLD_NANOS
-    }
-
-    /// Sends what has been kept back for long. Whoever asks holds the lock meanwhile, so that it
-    /// comes after all that was sent before it, and before all that is sent after it.
-    pub(crate) fn send_old(&mut self, call: &Arc<CallShared>, now: u64) {
-        if self.buffer.is_empty() || !self.is_old(now) {
+    /// Sends what nothing has joined since the last look. Whoever asks holds the lock meanwhile, so
+    /// that it comes after all that was sent before it, and before all that is sent after it.
+    pub(crate) fn send_quiet(&mut self, call: &Arc<CallShared>) {
+        if self.buffer.len() != self.seen {
+            self.seen = self.buffer.len();
             return;
         }
-        let (attempt, buffer) = (self.attempt, std::mem::take(&mut self.buffer));
+        let Some((attempt, buffer)) = self.take() else { return };
         let message = Message::Piece { call: Arc::clone(call), attempt, buffer };
         // Nobody reads what comes after the end of the queue, but whoever ends it looks here.
-        if let Err(Message::Piece { buffer, .. }) = call.recorder.queue().push(message) {
+        if let Err(Message::Piece { buffer, .. }) =
+            call.recorder.queue().push(message, Urgency::Now)
+        {
             self.buffer = buffer;
         }
     }
-}
-
-/// What has become of a read.
-enum Joined {
-    No,
-    Yes,
-    /// It is the last before all of it is sent.
-    Last,
 }
 
 impl Tap {
@@ -151,7 +139,7 @@ impl Tap {
         if let Some(place) = buffer.get_mut(start + 9..start + PREFIX) {
             place.copy_from_slice(&len.to_le_bytes());
         }
-        self.hold(now, buffer);
+        self.hold(buffer);
         self.count_if_binary(content_type);
         if self.counted.is_some() {
             // Nothing will come to fill the buffer.
@@ -199,17 +187,15 @@ impl Tap {
     }
 
     fn small(&mut self, now: u64, bytes: &[u8]) {
-        let joined = lock(&self.call.0.held).join(self.attempt, now, bytes);
-        match joined {
-            Joined::Yes => {}
-            Joined::Last => self.flush(),
-            Joined::No => match self.begin() {
-                Some(mut buffer) => {
-                    read(&mut buffer, now, bytes);
-                    self.hold(now, buffer);
-                }
-                None => self.miss(bytes.len()),
-            },
+        if lock(&self.call.0.held).join(self.attempt, now, bytes) {
+            return;
+        }
+        match self.begin() {
+            Some(mut buffer) => {
+                read(&mut buffer, now, bytes);
+                self.hold(buffer);
+            }
+            None => self.miss(bytes.len()),
         }
     }
 
@@ -241,8 +227,8 @@ impl Tap {
     }
 
     /// Keeps a buffer back, for more to join it.
-    fn hold(&self, since: u64, buffer: Vec<u8>) {
-        let held = Held { attempt: self.attempt, since, buffer };
+    fn hold(&self, buffer: Vec<u8>) {
+        let held = Held { attempt: self.attempt, seen: 0, buffer };
         // Another attempt may have come between.
         let other = std::mem::replace(&mut *lock(&self.call.0.held), held).take();
         self.send(other);
@@ -252,7 +238,7 @@ impl Tap {
         // What is missing before these bytes is told before them, or they are missing too.
         let told = self.missing == 0
             || self.begin().is_some_and(|buffer| {
-                self.hold(now, buffer);
+                self.hold(buffer);
                 true
             });
         self.flush();

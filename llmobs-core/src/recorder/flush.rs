@@ -9,6 +9,7 @@ use super::{FlushError, Recorder};
 use crate::delivery::Delivery;
 use crate::lifecycle::later;
 use crate::loss::SinkLosses;
+use crate::queue::Urgency;
 use crate::threads::Unreachable;
 use crate::worker::{FlushRequest, Flushed, Message, Waiting};
 
@@ -121,7 +122,7 @@ impl Recorder {
     pub(crate) fn ask(&self) -> Result<Arc<FlushRequest>, Result<(), FlushError>> {
         self.reachable().map_err(Err)?;
         let request = Arc::new(FlushRequest::default());
-        match self.queue().push(Message::Flush(Arc::clone(&request))) {
+        match self.queue().push(Message::Flush(Arc::clone(&request)), Urgency::Now) {
             Ok(()) => Ok(request),
             Err(_) => Err(match self.left(Vec::new()) {
                 FlushError { waiting: 0, .. } => Ok(()),
@@ -134,7 +135,7 @@ impl Recorder {
         self.reachable().map_err(Err)?;
         let request = Arc::new(FlushRequest::default());
         let weak: Weak<_> = Arc::downgrade(&request);
-        if self.queue().push(Message::Idle(weak)).is_err() {
+        if self.queue().push(Message::Idle(weak), Urgency::Now).is_err() {
             // What is open now is never taken.
             request.expect(0);
         }

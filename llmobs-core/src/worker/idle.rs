@@ -11,7 +11,7 @@ const WATCH: Duration = Duration::from_millis(50);
 impl Worker {
     /// Longest sleep without anything to do.
     pub(super) fn patience(&self) -> Duration {
-        let idle = if self.open.is_empty() { IDLE } else { PAUSE };
+        let idle = if self.sweeps() { PAUSE } else { IDLE };
         let idle = if self.idles.is_empty() { idle } else { WATCH };
         self.traces.as_ref().map_or(idle, |traces| traces.idle(idle))
     }

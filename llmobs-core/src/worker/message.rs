@@ -11,7 +11,7 @@ use crate::id::TraceId;
 #[cfg(feature = "layer")]
 use crate::layer::SpanEnd;
 use crate::loss::LossCause;
-use crate::queue::{BUFFER, lock};
+use crate::queue::{BUFFER, Urgency, lock};
 use crate::record::Record;
 use crate::recorder::Recorder;
 use crate::step::OpenStep;
@@ -45,6 +45,22 @@ pub(crate) enum Message {
 }
 
 impl Message {
+    pub(crate) fn urgency(&self) -> Urgency {
+        match self {
+            // Nobody looks at a call before its end, and there is room for what comes of it until then.
+            Self::Piece { .. } => Urgency::Whenever,
+            Self::CallOpened(_)
+            | Self::Large { .. }
+            | Self::CallEnded(_)
+            | Self::StepEnded(_)
+            | Self::Record(_)
+            | Self::TraceEnded(_) => Urgency::Soon,
+            #[cfg(feature = "layer")]
+            Self::SpanEnded(_) => Urgency::Soon,
+            Self::Forget | Self::Flush(_) | Self::Idle(_) => Urgency::Now,
+        }
+    }
+
     /// Settles the account of a message nobody will read.
     pub(crate) fn discard(self, recorder: &Recorder) {
         match self {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{CallFold, Worker};
+use super::Worker;
+use crate::queue::{BUFFER, MAX_FREE};
 
 /// Pause between two looks at the taps of open calls.
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
@@ -10,18 +11,26 @@ pub(super) const PAUSE: Duration = Duration::from_millis(100);
 const SHARE: u64 = 100;
 
 impl Worker {
-    /// Has what taps have kept back for long sent here: a stream that has gone quiet holds no buffer.
+    /// Has what taps have kept back since the last look sent here: a stream that has gone quiet holds
+    /// no buffer.
     pub(super) fn sweep(&mut self) {
-        if self.open.is_empty() || !self.recorder.queue().has_bytes() {
+        if !self.sweeps() {
             return;
         }
         let now = self.recorder.elapsed();
         if now < self.next_sweep {
             return;
         }
-        self.open.values().for_each(|fold| CallFold::send_old(fold, now));
+        self.open.values().for_each(|fold| fold.send_quiet());
         let took = self.recorder.elapsed().saturating_sub(now);
         let pause = (PAUSE.as_nanos() as u64).max(took.saturating_mul(SHARE));
         self.next_sweep = now.saturating_add(pause);
+    }
+
+    /// Whether it is worth a look: few calls keep back no more than the pool would, and leave enough
+    /// to others.
+    pub(super) fn sweeps(&self) -> bool {
+        let spare = self.recorder.shared().limits.payload_bytes / 2;
+        self.open.len() > (spare / BUFFER).min(MAX_FREE)
     }
 }

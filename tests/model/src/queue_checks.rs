@@ -7,19 +7,22 @@ use std::time::Duration;
 use loom::thread;
 
 use crate::check;
-use crate::queue::Queue;
+use crate::queue::{Queue, Urgency};
 use crate::sync::FOREVER;
+
+/// Over at once, as any wait but that one.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// An item: whose, and which of theirs.
 type Item = (usize, usize);
 
 fn queue() -> Arc<Queue<Item>> {
-    Arc::new(Queue::new(8, 8))
+    Arc::new(Queue::new(8, 8, 8))
 }
 
 /// Pushes items in order; gives the number of those that were taken in.
-fn produce(queue: &Queue<Item>, who: usize, n: usize) -> usize {
-    (0..n).take_while(|item| queue.push((who, *item)).is_ok()).count()
+fn produce(queue: &Queue<Item>, who: usize, n: usize, urgency: Urgency) -> usize {
+    (0..n).take_while(|item| queue.push((who, *item), urgency).is_ok()).count()
 }
 
 /// Takes as the worker does, until the queue has been closed and nothing is left.
@@ -27,7 +30,7 @@ fn consume(queue: &Queue<Item>) -> Vec<Item> {
     let (mut taken, mut items) = (Vec::new(), VecDeque::new());
     loop {
         let closed = queue.is_closed();
-        queue.take(&mut items, FOREVER);
+        queue.take(&mut items, Duration::ZERO, FOREVER);
         let worked = !items.is_empty();
         taken.extend(items.drain(..));
         if closed && !worked {
@@ -48,7 +51,7 @@ pub fn what_was_pushed_is_taken_once_and_in_order_whenever_the_end_comes() {
             .enumerate()
             .map(|(who, n)| {
                 let queue = Arc::clone(&queue);
-                thread::spawn(move || produce(&queue, who, n))
+                thread::spawn(move || produce(&queue, who, n, Urgency::Soon))
             })
             .collect();
         let worker = {
@@ -62,7 +65,7 @@ pub fn what_was_pushed_is_taken_once_and_in_order_whenever_the_end_comes() {
         for (who, n) in pushed.into_iter().enumerate() {
             assert_eq!(of(&taken, who), (0..n).collect::<Vec<_>>());
         }
-        assert_eq!(queue.push((9, 9)), Err((9, 9)), "it is given back");
+        assert_eq!(queue.push((9, 9), Urgency::Now), Err((9, 9)), "it is given back");
     });
 }
 
@@ -71,15 +74,107 @@ pub fn nobody_sleeps_while_an_item_waits() {
         let queue = queue();
         for who in 0..2 {
             let queue = Arc::clone(&queue);
-            thread::spawn(move || produce(&queue, who, 2));
+            thread::spawn(move || produce(&queue, who, 2, Urgency::Soon));
         }
         let (mut taken, mut items) = (0, VecDeque::new());
         // A wake-up that is lost makes this wait for good.
         while taken < 4 {
-            queue.take(&mut items, FOREVER);
+            queue.take(&mut items, Duration::ZERO, FOREVER);
             assert!(!items.is_empty(), "woken for nothing");
             taken += items.drain(..).count();
         }
+    });
+}
+
+pub fn what_is_wanted_at_once_wakes_whoever_lingers() {
+    check(3, || {
+        let queue = queue();
+        for (who, urgency) in [Urgency::Soon, Urgency::Now].into_iter().enumerate() {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || produce(&queue, who, 2, urgency));
+        }
+        let (mut at_once, mut items) = (0, VecDeque::new());
+        while at_once < 2 {
+            queue.take(&mut items, FOREVER, FOREVER);
+            let before = at_once;
+            at_once += items.drain(..).filter(|item| item.0 == 1).count();
+            assert!(at_once > before, "woken for what could wait");
+        }
+    });
+}
+
+pub fn what_is_wanted_soon_wakes_whoever_has_lingered_for_nothing() {
+    check(3, || {
+        let queue = queue();
+        let producer = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || produce(&queue, 0, 2, Urgency::Soon))
+        };
+        let (mut taken, mut items) = (0, VecDeque::new());
+        while taken < 2 {
+            queue.take(&mut items, MOMENT, FOREVER);
+            assert!(!items.is_empty(), "woken for nothing");
+            taken += items.drain(..).count();
+        }
+        assert_eq!(producer.join().expect("no panic"), 2);
+    });
+}
+
+pub fn what_can_wait_is_taken_with_what_cannot() {
+    check(3, || {
+        let queue = queue();
+        let producer = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                produce(&queue, 0, 2, Urgency::Whenever);
+                produce(&queue, 1, 1, Urgency::Soon);
+            })
+        };
+        let (mut taken, mut items) = (Vec::new(), VecDeque::new());
+        while taken.last() != Some(&(1, 0)) {
+            queue.take(&mut items, Duration::ZERO, FOREVER);
+            assert!(!items.is_empty(), "woken for nothing");
+            taken.extend(items.drain(..));
+        }
+        assert_eq!(taken, [(0, 0), (0, 1), (1, 0)]);
+        producer.join().expect("no panic");
+    });
+}
+
+pub fn room_that_runs_short_ends_a_linger() {
+    check(3, || {
+        let queue = Arc::new(Queue::<Item>::new(2, 0, 8));
+        let callers: Vec<_> = (0..2)
+            .map(|who| {
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || {
+                    assert!(queue.reserve());
+                    produce(&queue, who, 1, Urgency::Whenever);
+                })
+            })
+            .collect();
+        let mut items = VecDeque::new();
+        // The last of them at least finds more than half of the room taken.
+        queue.take(&mut items, FOREVER, FOREVER);
+        assert!(!items.is_empty(), "woken for nothing");
+        callers.into_iter().for_each(|caller| caller.join().expect("no panic"));
+    });
+}
+
+pub fn an_end_wakes_whoever_lingers() {
+    check(4, || {
+        let queue = queue();
+        let worker = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                let mut items = VecDeque::new();
+                queue.take(&mut items, FOREVER, FOREVER);
+                items.len()
+            })
+        };
+        let pushed = produce(&queue, 0, 1, Urgency::Soon);
+        queue.close();
+        assert_eq!(worker.join().expect("no panic"), pushed);
     });
 }
 
@@ -100,12 +195,12 @@ pub fn a_wait_that_is_over_leaves_the_next_push_a_wake_up() {
         let queue = queue();
         let producer = {
             let queue = Arc::clone(&queue);
-            thread::spawn(move || produce(&queue, 0, 1))
+            thread::spawn(move || produce(&queue, 0, 1, Urgency::Soon))
         };
         let mut items = VecDeque::new();
-        queue.take(&mut items, Duration::ZERO);
+        queue.take(&mut items, Duration::ZERO, Duration::ZERO);
         if items.is_empty() {
-            queue.take(&mut items, FOREVER);
+            queue.take(&mut items, Duration::ZERO, FOREVER);
         }
         assert_eq!(items, [(0, 0)]);
         assert_eq!(producer.join().expect("no panic"), 1);
@@ -114,7 +209,7 @@ pub fn a_wait_that_is_over_leaves_the_next_push_a_wake_up() {
 
 pub fn no_more_operations_are_open_than_may_be() {
     check(2, || {
-        let queue = Arc::new(Queue::<Item>::new(2, 0));
+        let queue = Arc::new(Queue::<Item>::new(2, 0, 8));
         // Not loom's, so that looking makes no order of its own.
         let open = Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let callers: Vec<_> = (0..3)
@@ -139,7 +234,7 @@ pub fn no_more_operations_are_open_than_may_be() {
 
 pub fn what_is_refused_takes_no_room_from_others() {
     check(4, || {
-        let queue = Arc::new(Queue::<Item>::new(0, 8));
+        let queue = Arc::new(Queue::<Item>::new(0, 8, 8));
         let large = {
             let queue = Arc::clone(&queue);
             thread::spawn(move || assert!(!queue.reserve_bytes(usize::MAX)))

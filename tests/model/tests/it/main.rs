@@ -15,6 +15,11 @@ checks! {
     queue_checks:
         what_was_pushed_is_taken_once_and_in_order_whenever_the_end_comes,
         nobody_sleeps_while_an_item_waits,
+        what_is_wanted_at_once_wakes_whoever_lingers,
+        what_is_wanted_soon_wakes_whoever_has_lingered_for_nothing,
+        what_can_wait_is_taken_with_what_cannot,
+        room_that_runs_short_ends_a_linger,
+        an_end_wakes_whoever_lingers,
         an_end_wakes_whoever_sleeps,
         a_wait_that_is_over_leaves_the_next_push_a_wake_up,
         no_more_operations_are_open_than_may_be,
