@@ -2,6 +2,7 @@
 
 mod bounds;
 mod estimate;
+mod open;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;

@@ -109,6 +109,31 @@ fn what_is_taken_over_goes_before_what_was_not_offered_yet() {
 }
 
 #[test]
+fn what_several_processes_have_left_goes_out_by_the_age_of_their_files() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let away = Backend::away();
+    // At the same time, so that none of them takes over from another.
+    let processes: Vec<_> = (0..5)
+        .map(|n| {
+            let (llmobs, _) = start(&away, directory.path());
+            for name in numbers(n * 10..(n + 1) * 10) {
+                step(&llmobs, name);
+            }
+            until(|| exact(&llmobs).sinks[0].spooled > 0);
+            llmobs
+        })
+        .collect();
+    for llmobs in &processes {
+        assert_eq!(llmobs.shutdown(LONG).expect_err("the backend is away").spooled(), 10);
+    }
+    let backend = Backend::default();
+    let (llmobs, _) = start(&backend, directory.path());
+    llmobs.shutdown(LONG).expect("the backend is there");
+    assert_eq!(backend.names(), numbers(0..50));
+    assert_eq!((exact(&llmobs).sinks[0].recovered, exact(&llmobs).total()), (50, 0));
+}
+
+#[test]
 fn what_is_damaged_there_is_counted_and_a_process_that_lives_is_left_alone() {
     let directory = tempfile::tempdir().expect("a directory");
     let backend = Backend::default();
