@@ -38,7 +38,7 @@ struct Wordy;
 
 impl Sink for Wordy {
     fn deliver(&mut self, _: &Batch<'_>) -> Result<(), SinkError> {
-        tracing::warn!(sink = "wordy", "what an exporter says is not observed in turn");
+        tracing::warn!(sink = %"wordy", "what an exporter says is not observed in turn");
         Err(SinkError::permanent("nobody is there"))
     }
 
