@@ -84,8 +84,9 @@ impl Builder {
 
     /// Sets what is called when records are lost, with the whole account: to log it, to count it, to
     /// raise an alarm. It is called at the first loss, then at most once a minute while there are
-    /// new ones, and at the end, on a thread of its own: it may block, and a panic of its goes no
-    /// further. Defaults to nothing.
+    /// new ones, and at the end, before what waits is offered for the last time: what is lost by the
+    /// shutdown itself is told by its error. It has a thread of its own: it may block, and a panic of
+    /// its goes no further. Defaults to nothing.
     ///
     /// ```
     /// use llmobs_core::Builder;
