@@ -157,7 +157,8 @@ impl Builder {
         self.core(|core| core.tail_sampling(sampling))
     }
 
-    /// Sets the bounds of what is held in memory.
+    /// Sets the bounds of what is held in memory, in place of the environment's. Defaults to
+    /// [`Limits::default`].
     pub fn limits(self, limits: Limits) -> Self {
         self.core(|core| core.limits(limits))
     }
@@ -174,13 +175,14 @@ impl Builder {
         self.core(|core| core.spool_bytes(bytes))
     }
 
-    /// Sets how often a sink that fails is tried again. Defaults to [`Backoff::new`].
+    /// Sets how often a sink that fails is tried again. Defaults to [`Backoff::new`]: five offers within
+    /// about three seconds, then one every 30 seconds at the least, and nothing is given up.
     pub fn backoff(self, backoff: Backoff) -> Self {
         self.core(|core| core.backoff(backoff))
     }
 
-    /// Sets what is called when records are lost: at the first loss, then at most once a minute.
-    /// Defaults to nothing.
+    /// Sets what is called when records are lost: at the first loss, then at most once a minute; see
+    /// [there](llmobs_core::Builder::on_loss). Defaults to nothing.
     pub fn on_loss(self, on_loss: impl FnMut(&Losses) + Send + 'static) -> Self {
         self.core(|core| core.on_loss(on_loss))
     }

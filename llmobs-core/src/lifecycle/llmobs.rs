@@ -12,7 +12,8 @@ use crate::recorder::{FlushError, Recorder};
 /// Keep it for as long as the service runs. The drop delivers what is waiting, for at most the
 /// [`shutdown_timeout`](crate::Builder::shutdown_timeout), and records calls still open as unfinished. It
 /// blocks its thread, so a service on an async runtime awaits
-/// [`shutdown_async`](Self::shutdown_async) before. What is in a `static` is never dropped.
+/// [`shutdown_async`](Self::shutdown_async) before. What is lost by it is told by a warning through
+/// `tracing`. What is in a `static` is never dropped.
 #[must_use = "dropping it shuts the recorder down"]
 pub struct Llmobs {
     recorder: Recorder,
@@ -80,8 +81,9 @@ impl Deref for Llmobs {
 
 impl Drop for Llmobs {
     fn drop(&mut self) {
-        if !self.recorder.is_stopped() {
-            let _ = self.shutdown(self.timeout);
+        let stopped = self.recorder.is_stopped();
+        if !stopped && let Err(left) = self.shutdown(self.timeout) {
+            left.say_if_lost();
         }
         self.recorder.set_enabled(false);
     }

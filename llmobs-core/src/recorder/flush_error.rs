@@ -1,5 +1,6 @@
 //! What a flush could not bring out.
 
+use crate::contain::say;
 use crate::threads::Unreachable;
 
 /// A flush or shutdown that could not bring everything out in time.
@@ -45,6 +46,15 @@ fn failed(sinks: &[String]) -> String {
 impl FlushError {
     pub(crate) fn with(self, sinks: Vec<String>) -> Self {
         Self { sinks, ..self }
+    }
+
+    /// Says what is gone, where nobody else is told: what is on disk is not, nor what threads of ours
+    /// still deliver.
+    pub(crate) fn say_if_lost(&self) {
+        if self.why.is_none() && (self.waiting > self.spooled || !self.sinks.is_empty()) {
+            let error = self as &(dyn std::error::Error + 'static);
+            say(|| tracing::warn!(target: "llmobs", error, "the recorder was dropped too early"));
+        }
     }
 
     /// Records that had not reached every sink, those of [open](Self::open) operations included.

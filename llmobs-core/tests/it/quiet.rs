@@ -4,10 +4,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use bytes::Bytes;
-use llmobs_core::testing::Recording;
+use llmobs_core::testing::{FakeClock, Memory, Recording};
 use llmobs_core::{
-    BodyEnd, CallStart, Capture, Closing, Decoder, Event, EventFacts, Fold, Record, Route, Tap,
-    Target,
+    BodyEnd, Builder, CallStart, Capture, Closing, Decoder, Event, EventFacts, Fold, Outcome,
+    Record, Recorder, Route, Tap, Target,
 };
 
 /// Tells of each event as the worker reads it.
@@ -47,8 +47,12 @@ fn telling() -> (Recording, Receiver<String>) {
 }
 
 fn open(recording: &Recording) -> Tap {
+    begin(recording.recorder())
+}
+
+fn begin(recorder: &Recorder) -> Tap {
     let target = Target { method: "POST", host: "localhost", port: Some(80), path: "/chat" };
-    let call = recording.recorder().call(CallStart { target, body: None, body_len: None });
+    let call = recorder.call(CallStart { target, body: None, body_len: None });
     let call = call.expect("there is room");
     let tap = call.handle().attempt().headers(200, std::iter::empty());
     call.returned();
@@ -85,6 +89,22 @@ fn what_a_quiet_stream_has_sent_is_read_while_it_is_quiet() {
     tap.end(BodyEnd::Complete);
     let record = recording.records().pop().expect("a record");
     assert_eq!(record.wire.and_then(|wire| wire.events), Some(6));
+}
+
+#[test]
+fn what_a_stream_has_sent_is_read_at_a_shutdown_too() {
+    let (tell, told) = channel();
+    let memory = Memory::default();
+    let builder = Builder::new().process_wide(false).decoder(Telling(tell)).sink(memory.clone());
+    // No time passes, so nobody has looked at it.
+    let llmobs = builder.clock(FakeClock::default()).start().expect("threads");
+    let mut tap = begin(&llmobs);
+    tap.data(&Bytes::from("data: 1\n\ndata: 2\n\n"));
+    llmobs.shutdown(Duration::from_secs(60)).expect("all is delivered");
+    assert_eq!([next(&told), next(&told)], ["1", "2"]);
+    let record = memory.records().pop().expect("a record");
+    assert_eq!(record.outcome, Some(Outcome::Unfinished));
+    assert_eq!(record.wire.and_then(|wire| wire.events), Some(2));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod estimate;
+mod open;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -159,6 +160,22 @@ fn each_rule_knows_what_it_is_for() {
     };
     let cases: Vec<(Rule, Record, Record)> = vec![
         (
+            Rule::failed(),
+            with(|record| record.outcome = Some(Outcome::Interrupted)),
+            with(|record| record.outcome = Some(Outcome::Dropped)),
+        ),
+        (
+            Rule::slower_than(Duration::from_secs(1)),
+            Record { total_latency_ms: Some(1_001.0), ..root(0) },
+            // A step inside is as slow as what is in it, which counts for itself.
+            Record { total_latency_ms: Some(1_001.0), parent_span_id: span(9), ..root(0) },
+        ),
+        (
+            Rule::tag("tenant", "acme"),
+            with(|record| drop(record.tags.insert("tenant".into(), "acme".into()))),
+            with(|record| drop(record.tags.insert("tenant".into(), "other".into()))),
+        ),
+        (
             Rule::outcome(Outcome::Dropped),
             with(|record| record.outcome = Some(Outcome::Dropped)),
             call(0),
@@ -258,6 +275,30 @@ fn what_is_slow_is_known_from_the_others_of_the_model() {
     let records = recording.observed();
     assert_eq!([500, 501, 502].map(|n| of_trace(&records, n)), [1, 0, 0]);
     assert!(records.len() < 5, "{} of 400 like the others", records.len());
+}
+
+#[test]
+fn a_slow_first_token_is_known_from_the_others_of_the_model_and_operation() {
+    let recording = sampled(TailSampling::new(0.0).keep(Rule::slowest_first_token()));
+    let began = |n, operation: &str, ttft| Record {
+        operation: Some(operation.to_owned().into()),
+        ttft_ms: ttft,
+        // Not what it is about.
+        total_latency_ms: Some(1e6 - n as f64),
+        ..call(n)
+    };
+    for n in 0..200 {
+        recording.recorder().record(began(n, "chat", Some(90.0)));
+        recording.recorder().record(began(1_000 + n, "text_completion", Some(9_000.0)));
+    }
+    recording.recorder().record(began(500, "chat", Some(900.0)));
+    recording.recorder().record(began(501, "text_completion", Some(900.0)));
+    recording.recorder().record(Record { total_latency_ms: Some(1e9), ..began(502, "chat", None) });
+    let records = recording.observed();
+    assert_eq!([500, 501, 502].map(|n| of_trace(&records, n)), [1, 0, 0]);
+    let sampling = records.iter().find_map(|record| record.sampling.clone()).expect("it says why");
+    assert_eq!(sampling.rule.as_deref(), Some("slowest_first_token"));
+    assert_eq!(records.len(), 1);
 }
 
 #[test]

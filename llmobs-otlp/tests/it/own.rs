@@ -130,6 +130,21 @@ fn the_mode_is_own_once_the_first_call_was_made() {
 }
 
 #[test]
+fn a_call_open_at_the_shutdown_arrives_as_unfinished() {
+    let scene = Scene::own();
+    let open = issue(scene.recorder(), json!({"model": "gpt-4o"}));
+    let Scene { recording, receiver } = scene;
+    let recorder = recording.recorder().clone();
+    drop(recording);
+    let span = receiver.span("chat gpt-4o");
+    assert_eq!(attributes(&span.attributes)["llmobs.outcome"], "unfinished");
+    assert_eq!(span.status, None, "neither an error nor a success");
+    drop(open);
+    assert_eq!((recorder.losses().open, recorder.losses().total()), (0, 0));
+    assert_eq!(receiver.spans().len(), 1, "it ends once");
+}
+
+#[test]
 fn a_dropped_call_is_neither_an_error_nor_ok() {
     let scene = Scene::own();
     let call = issue(scene.recorder(), json!({"model": "m", "stream": true}));

@@ -19,7 +19,8 @@ const CALLS: u64 = 25;
 pub(super) fn run(_: &Size) -> Result<Report, Broken> {
     let did = format!(
         "{ROUNDS} times {CALLS} calls each, with a flush in between; what arrived is counted where it \
-         arrived."
+         arrived. A record more than was made is the recorder's own report of what was lost, which is \
+         not among what arrived."
     );
     let mut report = Report::new("faults", did);
     local::run(&mut report)?;

@@ -80,6 +80,60 @@ fn what_is_taken_over_goes_before_what_waits_and_is_counted_with_it() {
 }
 
 #[test]
+fn what_is_taken_over_goes_before_what_was_not_offered_yet() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let backend = Backend::away();
+    let (llmobs, pauses) = start(&backend, directory.path());
+    // More than is offered at once.
+    for name in numbers(0..5_000) {
+        step(&llmobs, name);
+    }
+    until(|| llmobs.losses().recorded >= 5_000 && backend.get().offers > 0);
+    assert_eq!(llmobs.flush(LONG).expect_err("it is away").spooled(), 5_000);
+    left(directory.path(), 10_000..10_010);
+    pauses.advance(MINUTE);
+    let _ = llmobs.flush(LONG);
+    backend.get().away = false;
+    until(|| {
+        pauses.advance(MINUTE);
+        let _ = llmobs.flush(LONG);
+        backend.names().len() == 5_010
+    });
+    let names = backend.names();
+    let first = names.iter().position(|name| name == "10000").expect("it is there");
+    assert_eq!(names[first..first + 10], numbers(10_000..10_010), "in order");
+    assert!(first < 5_000, "it is older than what this process has not offered yet");
+    let ours: Vec<_> = names.into_iter().filter(|name| name.len() < 5).collect();
+    assert_eq!(ours, numbers(0..5_000), "in order");
+    assert_eq!(exact(&llmobs).total(), 0);
+}
+
+#[test]
+fn what_several_processes_have_left_goes_out_by_the_age_of_their_files() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let away = Backend::away();
+    // At the same time, so that none of them takes over from another.
+    let processes: Vec<_> = (0..5)
+        .map(|n| {
+            let (llmobs, _) = start(&away, directory.path());
+            for name in numbers(n * 10..(n + 1) * 10) {
+                step(&llmobs, name);
+            }
+            until(|| exact(&llmobs).sinks[0].spooled > 0);
+            llmobs
+        })
+        .collect();
+    for llmobs in &processes {
+        assert_eq!(llmobs.shutdown(LONG).expect_err("the backend is away").spooled(), 10);
+    }
+    let backend = Backend::default();
+    let (llmobs, _) = start(&backend, directory.path());
+    llmobs.shutdown(LONG).expect("the backend is there");
+    assert_eq!(backend.names(), numbers(0..50));
+    assert_eq!((exact(&llmobs).sinks[0].recovered, exact(&llmobs).total()), (50, 0));
+}
+
+#[test]
 fn what_is_damaged_there_is_counted_and_a_process_that_lives_is_left_alone() {
     let directory = tempfile::tempdir().expect("a directory");
     let backend = Backend::default();

@@ -126,9 +126,24 @@ fn writes_until_the_disk_is_full() {
     assert!(sink.spooled > 50 && sink.waiting >= sink.spooled + 1_000, "{losses:?}");
     assert!(sink.lost.contains_key(&LossCause::SinkQueueFull), "{losses:?}");
 
+    // There is room again: what is written now comes behind what was not written as a whole.
+    if cfg!(target_os = "linux") {
+        let process = std::process::id().to_string();
+        let room = Command::new("prlimit").args(["--pid", &process, "--fsize=unlimited"]).status();
+        assert!(room.expect("it is there").success());
+        let _ = llmobs.flush(LONG);
+        for name in numbers(5_001..5_051) {
+            step(&llmobs, name);
+        }
+        assert!(llmobs.flush(LONG).unwrap_err().failed_sinks().is_empty(), "all is on disk");
+        let sink = &exact(&llmobs).sinks[0];
+        assert_eq!(sink.spooled, sink.waiting);
+    }
+
     backend.get().away = false;
     until(|| exact(&llmobs).sinks[0].waiting == 0);
     let losses = exact(&llmobs);
+    assert!(!losses.sinks[0].lost.contains_key(&LossCause::SpoolDamaged), "{losses:?}");
     let names = backend.names();
     assert_eq!(losses.recorded, names.len() as u64 + losses.total(), "{losses:?}");
     let numbers: Vec<u64> = names.iter().map(|name| name.parse().expect("a number")).collect();
@@ -142,7 +157,7 @@ fn a_full_disk_leaves_memory() {
     let directory = tempfile::tempdir().expect("a directory");
     let test = "delivery::crash::writes_until_the_disk_is_full";
     // A write beyond the limit fails as one to a full disk does, instead of ending the process.
-    let small = "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\"";
+    let small = "trap '' XFSZ; ulimit -S -f 64; exec \"$0\" \"$@\"";
     let output = child(Some(small), test, FULL, directory.path()).output().expect("it runs");
     let out = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && out.contains("all is well"), "{out}");

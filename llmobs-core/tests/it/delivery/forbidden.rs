@@ -176,6 +176,31 @@ fn what_an_earlier_process_left_goes_out_without_its_content_while_that_is_forbi
 }
 
 #[test]
+fn what_is_taken_over_while_content_is_forbidden_goes_out_without_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let second = scene(|builder| builder.spool(directory.path()));
+    drop(second.answers);
+    second.llmobs.forbid_content(true);
+    let first = scene(|builder| builder.spool(directory.path()));
+    first.say("left");
+    assert_eq!(first.offered(), with(true, &["left"]));
+    first.answer(Answer::Retry);
+    first.pauses.pause();
+    first.answer(Answer::Retry);
+    let left = first.llmobs.shutdown(LONG).expect_err("nobody takes it");
+    assert_eq!((left.waiting(), left.spooled()), (1, 1));
+    second.pauses.advance(Duration::from_secs(60));
+    until(|| {
+        second.llmobs.flush(LONG).expect("all is taken");
+        exact(&second.llmobs).sinks[0].recovered == 1
+    });
+    second.llmobs.flush(LONG).expect("all is taken");
+    let lines: Vec<_> = second.shown.try_iter().flatten().collect();
+    assert_eq!(lines.len(), 1);
+    assert!(!lines[0].contains(CANARY), "{lines:?}");
+}
+
+#[test]
 fn nothing_leaks_however_the_switch_and_the_records_cross() {
     let mut limits = Limits::default();
     limits.sink_records = 100_000;

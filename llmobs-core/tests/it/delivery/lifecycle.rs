@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
-use llmobs_core::testing::Memory;
-use llmobs_core::{Batch, LossCause, Record, Recorder, Sink, SinkError, Step, StepKind, Verdict};
+use llmobs_core::testing::{FakePauses, Memory};
+use llmobs_core::{
+    Backoff, Batch, LossCause, Record, Recorder, Sink, SinkError, Step, StepKind, Verdict,
+};
 
 use super::{Answer, LONG, Scripted, builder, exact, name, only_sink, scripted, step};
 
@@ -101,6 +103,29 @@ fn a_shutdown_that_runs_out_of_time_counts_what_is_left() {
     assert!(matches!(lost[&LossCause::SinkTooSlow], 2 | 3), "{lost:?}");
     assert_eq!(lost.len(), 1);
     assert_eq!(exact(&llmobs).open, 0);
+}
+
+#[test]
+fn a_record_that_is_searched_for_when_the_time_is_over_is_counted() {
+    let ((sink, script), (farewell, gone)) = (scripted(), channel());
+    let pauses = FakePauses::default();
+    let builder = builder().backoff(Backoff::new().offers(1)).pauses(&pauses);
+    let llmobs = builder.sink(Farewell(sink, farewell)).start().expect("threads");
+    step(&llmobs, "a");
+    // Until it is offered alone, to see whether the one after it would be taken.
+    for _ in 0..20 {
+        assert_eq!(script.offered(), ["a"]);
+        script.answer(Answer::Retry);
+        pauses.advance(pauses.pause());
+    }
+    assert_eq!(script.offered(), ["a"]);
+    assert_eq!(llmobs.shutdown(Duration::ZERO).unwrap_err().waiting(), 1);
+    script.answer(Answer::Retry);
+    drop(script.answers);
+    gone.recv().expect_err("the sink's thread has ended");
+    let (delivered, waiting, lost) = only_sink(&exact(&llmobs));
+    assert_eq!((delivered, waiting), (0, 0));
+    assert_eq!(lost, BTreeMap::from([(LossCause::SinkTooSlow, 1)]));
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use llmobs_core::testing::{CountingIds, FakePauses};
-use llmobs_core::{Backoff, Builder, Limits, Llmobs, LossCause};
+use futures_lite::future::block_on;
+use llmobs_core::testing::{CountingIds, FakePauses, Memory};
+use llmobs_core::{Backoff, Builder, FlushError, Limits, Llmobs, LossCause};
 
 use super::{Answer, Backend, LONG, exact, numbers, only_sink, scripted, step, until};
 
@@ -99,6 +100,23 @@ fn a_crash_leaves_what_was_on_disk_to_the_next_process() {
     // And nobody else finds it again.
     assert_eq!(delivered_from(crashed.path()), (Vec::new(), 0, BTreeMap::new()));
     assert!(segments(crashed.path()).is_empty());
+}
+
+#[test]
+fn what_was_recovered_is_in_the_report() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (first, _) = start(&Backend::away(), directory.path());
+    spooled(&first, 0..10);
+    first.shutdown(LONG).expect_err("the sink is away");
+    let (backend, memory) = (Backend::default(), Memory::default());
+    let (next, _) = start_with(&backend, directory.path(), |b| b.sink(memory.clone()));
+    until(|| exact(&next).sinks[0].recovered == 10);
+    step(&next, "next");
+    next.shutdown(LONG).expect("all is taken");
+    let reports = memory.records().into_iter().filter_map(|record| record.meta?.losses);
+    let report = reports.last().expect("something is to be told");
+    assert_eq!(report.recovered, BTreeMap::from([("backend".to_owned(), 10)]));
+    assert_eq!((report.accepted, report.lost.len()), (1, 0));
 }
 
 #[test]
@@ -305,6 +323,11 @@ fn a_directory_deleted_under_us_costs_what_was_in_it_and_is_made_anew() {
 
 #[test]
 fn a_sink_that_never_answers_leaves_all_to_the_next_process() {
+    never_answers(|llmobs, timeout| llmobs.shutdown(timeout));
+    never_answers(|llmobs, timeout| block_on(llmobs.shutdown_async(timeout)));
+}
+
+fn never_answers(shutdown: fn(&Llmobs, Duration) -> Result<(), FlushError>) {
     let directory = tempfile::tempdir().expect("a directory");
     let (sink, script) = scripted();
     let builder = || Builder::new().process_wide(false).spool(directory.path());
@@ -314,7 +337,7 @@ fn a_sink_that_never_answers_leaves_all_to_the_next_process() {
     for name in numbers(1..1_000) {
         step(&llmobs, name);
     }
-    let err = llmobs.shutdown(Duration::from_millis(2_000)).unwrap_err();
+    let err = shutdown(&llmobs, Duration::from_millis(2_000)).unwrap_err();
     assert_eq!(err.waiting(), 1_000);
     let (delivered, waiting, lost) = only_sink(&exact(&llmobs));
     assert_eq!((delivered, waiting, lost.len()), (0, 1_000, 0));

@@ -99,14 +99,31 @@ fn a_task_that_moves_is_woken_where_it_is() {
     }
 }
 
+struct Bomb;
+
+impl std::task::Wake for Bomb {
+    fn wake(self: std::sync::Arc<Self>) {
+        std::panic::resume_unwind(Box::new("as the test says"));
+    }
+}
+
+#[test]
+fn a_waker_that_panics_when_its_time_is_over_leaves_the_others_their_alarm() {
+    let llmobs = builder().start().expect("threads");
+    let _open = call(&llmobs);
+    let bomb = Waker::from(std::sync::Arc::new(Bomb));
+    let (waker, rings) = bell();
+    let mut first = pin!(llmobs.idle_async(Duration::from_millis(20)));
+    assert!(first.as_mut().poll(&mut Context::from_waker(&bomb)).is_pending());
+    for _ in 0..2 {
+        let mut next = pin!(llmobs.idle_async(Duration::from_millis(40)));
+        assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        rings.recv_timeout(LONG).expect("it is woken");
+    }
+}
+
 #[test]
 fn a_waker_that_panics_stops_nobody() {
-    struct Bomb;
-    impl std::task::Wake for Bomb {
-        fn wake(self: std::sync::Arc<Self>) {
-            std::panic::resume_unwind(Box::new("as the test says"));
-        }
-    }
     let llmobs = builder().sink(Memory::default()).start().expect("threads");
     let open = call(&llmobs);
     let bomb = Waker::from(std::sync::Arc::new(Bomb));

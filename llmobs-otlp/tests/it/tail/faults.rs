@@ -14,7 +14,10 @@ use opentelemetry_sdk::trace::{
     Sampler, SdkTracerProvider, SimpleSpanProcessor, Span, SpanData, SpanProcessor,
 };
 
+use serde_json::json;
+
 use super::{Exported, Service, failed, recording};
+use crate::scene::issue;
 
 /// Panics over everything it is asked to do, with something that panics once more as it is dropped.
 #[derive(Debug)]
@@ -123,6 +126,27 @@ fn a_trace_whose_records_were_all_refused_goes_on_as_it_is() {
     service.flush();
     assert_eq!(service.exported.names(), ["chat", "query", "request"]);
     assert_eq!(service.account.counts().no_part, 3);
+}
+
+#[test]
+fn what_nobody_decides_on_before_the_recorder_ends_goes_on_as_it_is() {
+    let exported = Exported::default();
+    let tail = TailSampled::new(SimpleSpanProcessor::new(exported.clone()));
+    let account = tail.account();
+    let provider = SdkTracerProvider::builder().with_span_processor(tail).build();
+    let recording = recording(&provider, |builder| {
+        let refuse = |_: &mut Record| Verdict::Refuse;
+        builder.tail_sampling(failed()).processor(refuse)
+    });
+    let service = Service { recording, provider, exported, account };
+    let mut open = None;
+    service.request(|_| open = Some(issue(service.recording.recorder(), json!({"model": "m"}))));
+    assert_eq!(service.account.counts().waiting, 2, "the call may yet fail");
+    // The recorder ends the call itself, refuses its record, and takes nothing more on.
+    let Service { recording, exported, account, provider: _provider } = service;
+    drop(recording);
+    assert_eq!(exported.names(), ["chat", "query", "request"]);
+    assert_eq!((account.counts().no_part, account.counts().waiting), (3, 0));
 }
 
 #[test]
