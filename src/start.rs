@@ -2,6 +2,7 @@
 
 mod settings;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use llmobs_core::{
@@ -263,16 +264,21 @@ fn rotation(environment: &Environment) -> Rotation {
         .keep(environment.file_keep.unwrap_or(10))
 }
 
-#[expect(clippy::print_stderr, reason = "whoever set nothing up should know where records go")]
+/// Whoever set nothing up should know where records go.
 fn announce(path: &Path) {
-    eprintln!(
-        "llmobs: writing records to {} (set LLMOBS_FILE or OTEL_EXPORTER_OTLP_ENDPOINT to change)",
+    tell(format_args!(
+        "writing records to {} (set LLMOBS_FILE or OTEL_EXPORTER_OTLP_ENDPOINT to change)",
         path.display()
-    );
+    ));
 }
 
-#[expect(clippy::print_stderr, reason = "an unwritable file must be no error to the application")]
+/// An unwritable file must be no error to the application.
 fn warn(err: &JsonLinesError) {
     let cause = std::error::Error::source(err).map(|cause| format!(": {cause}"));
-    eprintln!("llmobs: {err}{}; records are not written", cause.unwrap_or_default());
+    tell(format_args!("{err}{}; records are not written", cause.unwrap_or_default()));
+}
+
+/// Not `eprintln!`, which panics where nobody listens any more.
+fn tell(what: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "llmobs: {what}");
 }

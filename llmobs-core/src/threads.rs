@@ -22,6 +22,8 @@ pub(crate) struct Threads {
     /// The process that they run in.
     process: u32,
     ended: Arc<FlushRequest>,
+    /// Done when those have ended that only tell the application.
+    told: Arc<FlushRequest>,
     stopped: AtomicBool,
 }
 
@@ -39,10 +41,13 @@ impl Threads {
         let ended = Arc::new(FlushRequest::default());
         // Whoever starts them counts as one until all have been started.
         ended.expect(1);
+        let told = Arc::new(FlushRequest::default());
+        told.expect(0);
         Self {
             number: RECORDERS.fetch_add(1, Ordering::Relaxed) + 1,
             process: std::process::id(),
             ended,
+            told,
             stopped: AtomicBool::new(false),
         }
     }
@@ -53,8 +58,30 @@ impl Threads {
     ///
     /// When the system has none to give.
     pub(crate) fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        self.ended.expect_another();
-        let (number, ended) = (self.number, Ended(Arc::clone(&self.ended)));
+        self.start(name, &self.ended, run)
+    }
+
+    /// Starts one that nothing is delivered by.
+    ///
+    /// # Errors
+    ///
+    /// When the system has none to give.
+    pub(crate) fn spawn_to_tell(
+        &self,
+        name: &str,
+        run: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        self.start(name, &self.told, run)
+    }
+
+    fn start(
+        &self,
+        name: &str,
+        ended: &Arc<FlushRequest>,
+        run: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        ended.expect_another();
+        let (number, ended) = (self.number, Ended(Arc::clone(ended)));
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             let _ended = ended;
             let _ = OF.try_with(|of| of.set(number));
@@ -68,9 +95,14 @@ impl Threads {
         self.ended.done(None, false);
     }
 
-    /// Done when all of them have ended.
+    /// Done when all have ended that deliver.
     pub(crate) fn ended(&self) -> &Arc<FlushRequest> {
         &self.ended
+    }
+
+    /// Done when those have ended that only tell the application.
+    pub(crate) fn told(&self) -> &Arc<FlushRequest> {
+        &self.told
     }
 
     /// Notes that a shutdown has come to its end, whether or not they have.

@@ -2,6 +2,8 @@
 
 use std::error::Error;
 use std::fs;
+use std::io::Write;
+use std::process::Stdio;
 
 use llmobs::testing::Memory;
 use llmobs::{
@@ -239,6 +241,34 @@ fn a_file_that_cannot_be_opened_is_no_error() {
     let llmobs = with(&[("LLMOBS_FILE", "/nowhere/at/all/records.jsonl")]).start();
     let llmobs = llmobs.expect("it starts all the same");
     llmobs.step(StepKind::Tool, "look_up").end();
+}
+
+const UNHEARD: &str = "LLMOBS_TEST_UNHEARD";
+
+#[test]
+fn starts_with_a_word_of_warning() {
+    if std::env::var_os(UNHEARD).is_some() {
+        std::io::stdin().read_line(&mut String::new()).expect("a line");
+        a_file_that_cannot_be_opened_is_no_error();
+    }
+}
+
+#[test]
+fn that_nobody_hears_the_warning_is_no_error_either() {
+    let program = std::env::current_exe().expect("the test has a path");
+    let mut child = std::process::Command::new(program)
+        .args(["--exact", "start::starts_with_a_word_of_warning", "--nocapture"])
+        .env(UNHEARD, "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    drop(child.stderr.take());
+    child.stdin.take().expect("a pipe").write_all(b"\n").expect("it waits for it");
+    let output = child.wait_with_output().expect("it ends");
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && out.contains("1 passed"), "{out}");
 }
 
 #[test]

@@ -120,7 +120,7 @@ impl Delivering {
         };
         let (hook, reports) = sync_channel::<Losses>(1);
         // Not the worker's thread, which has no `tracing` subscriber: what is logged here is to be seen.
-        threads.spawn("llmobs-losses", move || {
+        threads.spawn_to_tell("llmobs-losses", move || {
             for losses in reports {
                 let _ = contained(|| on_loss(&losses));
             }

@@ -49,6 +49,8 @@ impl Stopping {
             save(&self.recorder.all_deliveries());
             in_time = ended.wait(self.until).is_some();
         }
+        // What it is told of has happened: how long it takes over that is no failure.
+        let _ = self.recorder.shared().threads.told().wait(self.until);
         self.end(in_time)
     }
 
@@ -61,6 +63,7 @@ impl Stopping {
             save(&recorder.all_deliveries());
             in_time = recorder.waiting(ended, self.until).await.is_some();
         }
+        let _ = recorder.waiting(recorder.shared().threads.told(), self.until).await;
         self.end(in_time)
     }
 

@@ -30,6 +30,14 @@ pub(crate) struct Batch<'a> {
 pub(crate) struct SinkError;
 
 impl SinkError {
+    pub(crate) fn retryable(_: &str) -> Self {
+        Self
+    }
+
+    pub(crate) fn caused_by(self, _: std::io::Error) -> Self {
+        self
+    }
+
     pub(crate) fn is_retryable(&self) -> bool {
         true
     }

