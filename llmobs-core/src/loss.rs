@@ -102,7 +102,8 @@ impl LossCounts {
 pub struct Losses {
     /// Operations that were begun or offered.
     pub accepted: u64,
-    /// Operations under way, or whose end has not been handled yet.
+    /// Operations under way, or whose end has not been handled yet, or whose trace tail sampling has not
+    /// decided on.
     pub open: u64,
     /// Records a processor or tail sampling refused, as it was meant to.
     pub refused_by_rule: u64,

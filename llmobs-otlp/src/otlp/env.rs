@@ -165,6 +165,12 @@ fn prometheus(_: Otlp, _: &Environment<'_>) -> Result<Otlp, OtlpError> {
     Err(OtlpError::Feature { variable, value, feature: PROMETHEUS })
 }
 
+/// Which variable it is that has no URL; not the value, which may hold credentials.
+fn no_url(err: OtlpError, variable: &'static str) -> OtlpError {
+    let expected = "an http or https URL, such as http://localhost:4318";
+    if err == OtlpError::Endpoint { OtlpError::Value { variable, expected } } else { err }
+}
+
 fn route(env: &Environment<'_>, signal: Signal, names: &Names) -> Result<Route, OtlpError> {
     let mut route = Route::of(signal);
     let named = exporter(env, names)?;
@@ -181,9 +187,10 @@ fn route(env: &Environment<'_>, signal: Signal, names: &Names) -> Result<Route, 
     let grpc = protocol == Protocol::Grpc;
     let own = own.map(|url| schemed(env, names, grpc, url)).transpose()?;
     let general = general.map(|url| schemed(env, names, grpc, url)).transpose()?;
+    let [ours, everybodys] = names.endpoint;
     match (own, general) {
-        (Some(own), _) => route.exactly(&own)?,
-        (None, Some(general)) => route.base(&general)?,
+        (Some(own), _) => route.exactly(&own).map_err(|err| no_url(err, ours))?,
+        (None, Some(general)) => route.base(&general).map_err(|err| no_url(err, everybodys))?,
         (None, None) => route.usual(),
     }
     route.protocol(protocol)?;

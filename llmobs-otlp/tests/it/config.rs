@@ -186,7 +186,6 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
         message(&[on, ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "Cargo.toml")]),
         message(&[("LLMOBS_SEMCONV", "newest")]),
     ];
-    let endpoint = "the OTLP endpoint is no http or https URL";
     let expected = [
         "OTEL_EXPORTER_OTLP_PROTOCOL asks for `http`, and llmobs speaks http/protobuf and, with the \
          feature `grpc`, grpc: set it to http/protobuf, and the endpoint to the collector's HTTP \
@@ -196,8 +195,9 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
          collector's HTTP port, usually 4318",
         "OTEL_TRACES_EXPORTER asks for `zipkin`, and llmobs knows `otlp` and `none`",
         "OTEL_METRICS_EXPORTER asks for `console`, and llmobs knows `otlp`, `prometheus` and `none`",
-        endpoint,
-        endpoint,
+        "OTEL_EXPORTER_OTLP_ENDPOINT should be an http or https URL, such as http://localhost:4318",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT should be an http or https URL, such as \
+         http://localhost:4318",
         "the OTLP header `bad name` has a name or a value that HTTP does not allow",
         "OTEL_EXPORTER_OTLP_TIMEOUT should be a number of milliseconds above zero",
         "OTEL_METRIC_EXPORT_INTERVAL should be a number of milliseconds above zero",

@@ -82,7 +82,7 @@ fn a_drop_that_loses_something_says_so_where_it_happens() {
     let dropped = |away: bool, spool: bool| {
         let directory = tempfile::tempdir().expect("a directory");
         let backend = if away { Backend::away() } else { Backend::default() };
-        let builder = builder().backoff(Backoff::new().offers(1)).sink(backend.clone());
+        let builder = builder().backoff(Backoff::new().offers(1)).sink(backend);
         let builder = if spool { builder.spool(directory.path()) } else { builder };
         let timeout = if away && !spool { Duration::ZERO } else { LONG };
         let llmobs = builder.shutdown_timeout(timeout).start().expect("threads");

