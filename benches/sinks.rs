@@ -41,6 +41,7 @@ fn main() {
     let words: Vec<_> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
         [COLLECTOR, pause] => return collector::serve(pause),
+        ["json", "--bench"] => return json::report(),
         ["json", batch] => return json::counted(batch.parse().expect("a number")),
         // Not a run of the tests, which build this too.
         words if !words.contains(&"--bench") => return,

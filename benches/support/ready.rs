@@ -14,6 +14,20 @@ pub(crate) fn records(n: usize) -> Vec<Record> {
     (0..n as u64).map(|n| record(n, &clock)).collect()
 }
 
+/// As many that say less each: a line of JSON takes about 600 bytes.
+pub(crate) fn small(n: usize) -> Vec<Record> {
+    let less = |record| Record {
+        service: None,
+        session_id: None,
+        params: None,
+        cost: None,
+        latency: None,
+        response_id: None,
+        ..record
+    };
+    records(n).into_iter().map(less).collect()
+}
+
 fn record(n: u64, clock: &FakeClock) -> Record {
     // As many digits as random ids have, the same in every run.
     let bits = u128::from(n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);

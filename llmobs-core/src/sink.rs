@@ -34,7 +34,8 @@ pub trait Sink: fmt::Debug + Send + 'static {
         Ok(())
     }
 
-    /// How long records may wait for others to go with them in one batch. Defaults to not at all.
+    /// How long records may wait for others to go with them in one batch. Defaults to not at all: each
+    /// batch is what the recorder has gathered, which on a busy service is a tenth of a second's.
     ///
     /// A flush, a shutdown, and a queue that holds a batch already wait for nothing. It is asked once.
     fn linger(&self) -> Duration {

@@ -3,6 +3,7 @@
 //! ```console
 //! $ cargo bench --manifest-path tests/foreign/Cargo.toml --bench beside       # two minutes and a half
 //! $ cargo bench --manifest-path tests/foreign/Cargo.toml --bench beside -- 20 # more pairs
+//! $ cargo bench --manifest-path tests/foreign/Cargo.toml --bench beside -- 20 noise llmobs # of these rows
 //! ```
 //!
 //! The model and the receiver of telemetry are a process of their own, and so is each way of
@@ -44,18 +45,25 @@ fn main() {
         // Not a run of the tests, which build this too.
         _ if args.contains(&"--bench") => {
             let pairs = args.iter().find_map(|arg| arg.parse().ok());
-            bench(pairs.unwrap_or(PAIRS).max(1));
+            let names: Vec<&str> = args.iter().copied().filter(|arg| is_name(arg)).collect();
+            bench(pairs.unwrap_or(PAIRS).max(1), &names);
         }
         _ => {}
     }
 }
 
-fn bench(pairs: usize) {
+/// Whether an argument is a part of the names of rows.
+fn is_name(arg: &str) -> bool {
+    !arg.starts_with('-') && arg.parse::<usize>().is_err()
+}
+
+fn bench(pairs: usize, names: &[&str]) {
     let backend = &mut Process::start(&["backend"]);
     let urls = backend.hear();
     let url = |name: &str| urls[name].as_str().expect("the backend says where it is").to_owned();
     let urls = &[url("model"), url("receiver")];
-    let mut rows: Vec<Row> = Way::ROWS.iter().map(|way| Row::of(*way)).collect();
+    let chosen = |way: &Way| names.is_empty() || names.iter().any(|name| way.name().contains(name));
+    let mut rows: Vec<Row> = Way::ROWS.into_iter().filter(chosen).map(Row::of).collect();
     for row in &mut rows {
         row.whole = told(backend, urls, row.way, way::AT_ONCE, usize::MAX);
         row.left = told(backend, urls, row.way, way::PACED, LEFT_AFTER);
