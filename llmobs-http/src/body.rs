@@ -19,19 +19,7 @@ pin_project! {
         #[pin]
         inner: B,
         tap: Option<Tap>,
-        // Bytes to come, where that is known.
-        left: Option<u64>,
         classify: fn(&B::Error) -> TransportError,
-    }
-
-    impl<B: Body> PinnedDrop for TapBody<B> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            // A reader may ask whether more will come, and leave without asking for the end.
-            if let Some(tap) = this.tap && !std::thread::panicking() && this.inner.is_end_stream() {
-                tap.end(BodyEnd::Complete);
-            }
-        }
     }
 }
 
@@ -42,13 +30,12 @@ impl<B: Body> TapBody<B> {
         if inner.is_end_stream() {
             tap.end(BodyEnd::Complete);
         }
-        let left = inner.size_hint().exact();
-        Self { inner, tap: Some(tap), left, classify }
+        Self { inner, tap: Some(tap), classify }
     }
 
     /// A body that nobody watches.
     pub fn plain(inner: B) -> Self {
-        Self { inner, tap: None, left: None, classify: |_| TransportError::Other }
+        Self { inner, tap: None, classify: |_| TransportError::Other }
     }
 }
 
@@ -60,29 +47,27 @@ impl<B: Body<Data = Bytes>> Body for TapBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let this = self.project();
-        let mut inner = this.inner;
-        let polled = std::task::ready!(inner.as_mut().poll_frame(cx));
-        let Some(tap) = this.tap else { return Poll::Ready(polled) };
-        match &polled {
-            Some(Ok(frame)) => {
-                let bytes = frame.data_ref();
-                if let Some(bytes) = bytes {
-                    tap.data(bytes);
-                }
-                // A reader that knows the length does not come back for the end. To ask goes through
-                // all the bodies below, so it is done where the answer may be yes.
-                if let Some(left) = this.left {
-                    *left = left.saturating_sub(bytes.map_or(0, |bytes| bytes.len() as u64));
-                    if *left == 0 && inner.is_end_stream() {
+        let mut this = self.project();
+        let polled = this.inner.as_mut().poll_frame(cx);
+        // By reference: a frame has room for trailers, and is not to be moved once more.
+        if let Poll::Ready(ready) = &polled
+            && let Some(tap) = this.tap
+        {
+            match ready {
+                Some(Ok(frame)) => {
+                    if let Some(bytes) = frame.data_ref() {
+                        tap.data(bytes);
+                    }
+                    // A reader that knows the length does not come back for the end.
+                    if this.inner.is_end_stream() {
                         tap.end(BodyEnd::Complete);
                     }
                 }
+                Some(Err(err)) => tap.end(BodyEnd::Failed((this.classify)(err))),
+                None => tap.end(BodyEnd::Complete),
             }
-            Some(Err(err)) => tap.end(BodyEnd::Failed((this.classify)(err))),
-            None => tap.end(BodyEnd::Complete),
         }
-        Poll::Ready(polled)
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
