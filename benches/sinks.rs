@@ -69,7 +69,11 @@ enum Side {
     OursMade,
 }
 
-const SIDES: [Side; 4] = [Side::SdkReady, Side::OursReady, Side::SdkMade, Side::OursMade];
+/// What is measured against each other.
+const PAIRS: [(&str, [Side; 2]); 2] = [
+    ("ready: queued, encoded, sent", [Side::SdkReady, Side::OursReady]),
+    ("made, and the same", [Side::SdkMade, Side::OursMade]),
+];
 
 fn spans() {
     let Some(_) = cpu::nanos() else {
@@ -86,26 +90,29 @@ fn spans() {
     );
     println!("|---|--:|--:|--:|--:|--:|--:|");
     let mut collector = Collector::start(Duration::ZERO);
-    let names = ["ready: queued, encoded, sent", "made, and the same"];
-    for (name, sides) in names.into_iter().zip(SIDES.chunks(2)) {
+    for (name, sides) in PAIRS {
         let mut took = [const { Vec::new() }; 2];
         for _ in 0..TURNS {
             for (side, took) in sides.iter().zip(&mut took) {
                 took.extend(turn(*side, &mut collector));
             }
         }
-        took.iter_mut().for_each(|took| took.sort_unstable_by(f64::total_cmp));
-        let [sdk, ours] = took.map(|took| [took[0], took[took.len() / 2]]);
-        let [least, median] = [0, 1].map(|n| sdk[n] / ours[n]);
-        print!("| {name} | {:.2}, {:.2} | {:.2}, {:.2} | ", sdk[0], sdk[1], ours[0], ours[1]);
-        print!("{least:.2}, {median:.2} |");
+        let [sdk, ours] = took.map(least_and_median);
+        print!("| {name} | {:.2}, {:.2} | {:.2}, {:.2} | ", sdk.0, sdk.1, ours.0, ours.1);
+        print!("{:.2}, {:.2} |", sdk.0 / ours.0, sdk.1 / ours.1);
         if callgrind::available() {
-            let counts: Vec<_> = sides.iter().map(|side| counted(*side, &collector)).collect();
-            println!(" {:.0} | {:.0} | {:.2} |", counts[0], counts[1], counts[0] / counts[1]);
+            let [sdk, ours] = sides.map(|side| counted(side, &collector));
+            println!(" {sdk:.0} | {ours:.0} | {:.2} |", sdk / ours);
         } else {
             println!(" | | |");
         }
     }
+}
+
+fn least_and_median(mut took: Vec<f64>) -> (f64, f64) {
+    took.sort_unstable_by(f64::total_cmp);
+    let at = |n| took.get(n).copied().expect("there are rounds");
+    (at(0), at(took.len() / 2))
 }
 
 /// Arguments of a process that exports all spans a number of times.
@@ -115,7 +122,8 @@ fn exporting(side: Side, rounds: usize, url: &str) -> [String; 4] {
 
 /// What such a process does: the times, in microseconds of CPU a span.
 fn rounds(side: &str, rounds: &str, url: &str) {
-    let side = SIDES.into_iter().find(|one| format!("{one:?}") == side).expect("a side");
+    let mut sides = PAIRS.into_iter().flat_map(|(_, sides)| sides);
+    let side = sides.find(|one| format!("{one:?}") == side).expect("a side");
     let records = ready::records(RECORDS);
     // Into memory of this thread's: what others have freed is whole again, and no side finds an
     // arena full of holes.
