@@ -16,8 +16,9 @@ mod peer;
 #[path = "support/ready.rs"]
 mod ready;
 
-use std::thread;
+use std::process::Command;
 use std::time::{Duration, Instant};
+use std::{env, thread};
 
 use llmobs_core::{Llmobs, LocalBackend, Record};
 use llmobs_otlp::Otlp;
@@ -30,6 +31,8 @@ use self::collector::{COLLECTOR, Collector};
 const RECORDS: usize = 8_192;
 /// Times each side is measured; the sides take turns.
 const TURNS: usize = 12;
+/// Times a process exports all spans in its turn.
+const ROUNDS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is offered to a slow collector, in spans a second and seconds.
@@ -37,14 +40,16 @@ const RATE: u64 = 2_000;
 const SECONDS: u64 = 25;
 
 fn main() {
-    let args: Vec<_> = std::env::args().skip(1).collect();
+    let args: Vec<_> = env::args().skip(1).collect();
     let words: Vec<_> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
         [COLLECTOR, pause] => return collector::serve(pause),
         ["json", "--bench"] => return json::report(),
         ["json", batch] => return json::counted(batch.parse().expect("a number")),
+        ["spans", side, times, url] => return rounds(side, times, url),
         // Not a run of the tests, which build this too.
         words if !words.contains(&"--bench") => return,
+        words if words.contains(&"spans") => return spans(),
         _ => {}
     }
     json::report();
@@ -65,7 +70,11 @@ enum Side {
     OursMade,
 }
 
-const SIDES: [Side; 4] = [Side::SdkReady, Side::OursReady, Side::SdkMade, Side::OursMade];
+/// What is measured against each other.
+const PAIRS: [(&str, [Side; 2]); 2] = [
+    ("ready: queued, encoded, sent", [Side::SdkReady, Side::OursReady]),
+    ("made, and the same", [Side::SdkMade, Side::OursMade]),
+];
 
 fn spans() {
     let Some(_) = cpu::nanos() else {
@@ -76,30 +85,85 @@ fn spans() {
     let spans = peer::spans(&records);
     let attributes = spans.iter().map(|span| span.attributes.len()).sum::<usize>();
     println!(
-        "\n| spans of {} attributes | opentelemetry_sdk, µs of CPU a span | ours | ratio |",
-        attributes / spans.len()
+        "\n| spans of {} attributes, of {} rounds | opentelemetry_sdk, µs of CPU a span: least, median | ours: least, median | ratio: least, median | opentelemetry_sdk, instructions | ours | ratio |",
+        attributes / spans.len(),
+        TURNS * (ROUNDS - 1),
     );
-    println!("|---|--:|--:|--:|");
+    println!("|---|--:|--:|--:|--:|--:|--:|");
     let mut collector = Collector::start(Duration::ZERO);
-    let names = ["ready: queued, encoded, sent", "made, and the same"];
-    for (name, sides) in names.into_iter().zip(SIDES.chunks(2)) {
-        let mut best = [f64::MAX; 2];
+    for (name, sides) in PAIRS {
+        let mut took = [const { Vec::new() }; 2];
         for _ in 0..TURNS {
-            for (side, best) in sides.iter().zip(&mut best) {
-                *best = best.min(exported(*side, &mut collector, &records, &spans));
+            for (side, took) in sides.iter().zip(&mut took) {
+                took.extend(turn(*side, &mut collector));
             }
         }
-        let [sdk, ours] = best;
-        println!("| {name} | {sdk:.2} | {ours:.2} | {:.2} |", sdk / ours);
+        let [sdk, ours] = took.map(least_and_median);
+        print!("| {name} | {:.2}, {:.2} | {:.2}, {:.2} | ", sdk.0, sdk.1, ours.0, ours.1);
+        print!("{:.2}, {:.2} |", sdk.0 / ours.0, sdk.1 / ours.1);
+        if callgrind::available() {
+            let [sdk, ours] = sides.map(|side| counted(side, &collector));
+            println!(" {sdk:.0} | {ours:.0} | {:.2} |", sdk / ours);
+        } else {
+            println!(" | | |");
+        }
     }
 }
 
-/// Nanoseconds of CPU each span took, by the number that arrived.
-fn exported(side: Side, collector: &mut Collector, records: &[Record], spans: &[SpanData]) -> f64 {
+fn least_and_median(mut took: Vec<f64>) -> (f64, f64) {
+    took.sort_unstable_by(f64::total_cmp);
+    let at = |n| took.get(n).copied().expect("there are rounds");
+    (at(0), at(took.len() / 2))
+}
+
+/// Arguments of a process that exports all spans a number of times.
+fn exporting(side: Side, rounds: usize, url: &str) -> [String; 4] {
+    ["spans".to_owned(), format!("{side:?}"), rounds.to_string(), url.to_owned()]
+}
+
+/// What such a process does: the times, in microseconds of CPU a span.
+fn rounds(side: &str, rounds: &str, url: &str) {
+    let mut sides = PAIRS.into_iter().flat_map(|(_, sides)| sides);
+    let side = sides.find(|one| format!("{one:?}") == side).expect("a side");
+    let records = ready::records(RECORDS);
+    // Into memory of this thread's: what others have freed is whole again, and no side finds an
+    // arena full of holes.
+    let spans = peer::spans(&records).to_vec();
+    for _ in 0..rounds.parse().expect("a number") {
+        println!("{}", export(side, url, &records, &spans) / RECORDS as f64 / 1_000.0);
+    }
+}
+
+/// The times of all rounds but the first, which finds neither memory nor a price table.
+fn turn(side: Side, collector: &mut Collector) -> Vec<f64> {
     let before = collector.spans();
-    let took = match side {
+    let output = Command::new(env::current_exe().expect("a bench knows its own file"))
+        .args(exporting(side, ROUNDS, &collector.url))
+        .output()
+        .expect("a process can be started");
+    assert_eq!(collector.spans() - before, (ROUNDS * RECORDS) as u64, "{side:?}");
+    let times = String::from_utf8(output.stdout).expect("numbers");
+    times.lines().skip(1).map(|time| time.parse().expect("a number")).collect()
+}
+
+/// Instructions a span, in user space.
+fn counted(side: Side, collector: &Collector) -> f64 {
+    let [few, many] = [1, 3].map(|rounds| {
+        let threads = callgrind::run(&exporting(side, rounds, &collector.url));
+        let counts = threads.iter().map(|thread| match thread.number {
+            1 => thread.function("sinks::measured"),
+            _ => thread.total,
+        });
+        counts.sum::<f64>()
+    });
+    (many - few) / (2 * RECORDS) as f64
+}
+
+/// Exports all of them; nanoseconds of CPU it took.
+fn export(side: Side, url: &str, records: &[Record], spans: &[SpanData]) -> f64 {
+    match side {
         Side::SdkReady => {
-            let processor = peer::processor(&collector.url, Some(RECORDS));
+            let processor = peer::processor(url, Some(RECORDS));
             let ready = spans.to_vec();
             let took = measured(|| {
                 ready.into_iter().for_each(|span| processor.on_end(span));
@@ -109,7 +173,7 @@ fn exported(side: Side, collector: &mut Collector, records: &[Record], spans: &[
             took
         }
         Side::SdkMade => {
-            let provider = peer::provider(&collector.url, RECORDS);
+            let provider = peer::provider(url, RECORDS);
             let tracer = peer::tracer(&provider);
             let took = measured(|| {
                 spans.iter().for_each(|span| peer::make(&tracer, span));
@@ -119,7 +183,7 @@ fn exported(side: Side, collector: &mut Collector, records: &[Record], spans: &[
             took
         }
         Side::OursReady | Side::OursMade => {
-            let llmobs = ours(&collector.url);
+            let llmobs = ours(url);
             let recorder = llmobs.recorder().clone();
             let record = |record| recorder.record(record);
             let flush = || recorder.flush(PATIENCE).expect("everything is sent");
@@ -136,10 +200,7 @@ fn exported(side: Side, collector: &mut Collector, records: &[Record], spans: &[
                 })
             }
         }
-    };
-    let arrived = collector.spans() - before;
-    assert_eq!(arrived, RECORDS as u64, "{side:?}");
-    took / arrived as f64 / 1_000.0
+    }
 }
 
 /// A flush of the SDK gives up after five seconds, which on a busy machine are short.

@@ -132,7 +132,7 @@ impl Recorder {
         } else if record.request_id.is_none() {
             record.request_id = contained(|| self.ids().request_id(now));
         }
-        self.send(Message::Record(Box::new(record)));
+        self.send(Message::Record(Arc::new(record)));
     }
 
     /// Tells tail sampling that a trace is over, of which something else records the root: no span of

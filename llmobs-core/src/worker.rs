@@ -249,8 +249,8 @@ impl Worker {
             #[cfg(feature = "layer")]
             Message::SpanEnded(end) => self.end_span(*end),
             Message::Record(mut record) => {
-                self.prices.settle(&mut record);
-                self.accept(*record, None);
+                self.prices.settle(Arc::make_mut(&mut record));
+                self.accept(record, None);
             }
             Message::TraceEnded(trace) => {
                 self.sample(|traces, now, out| traces.ended(trace, now, out));
@@ -279,7 +279,7 @@ impl Worker {
             Some(mut record) => {
                 self.prices.settle(&mut record);
                 let idle = close_groups(call.group(), call.fallback_attempt, Some(&record));
-                self.accept(record, Some(span));
+                self.accept(Arc::new(record), Some(span));
                 self.let_go(idle);
             }
             None => {
@@ -302,28 +302,30 @@ impl Worker {
     }
 
     /// Sends a record through the processors, to its span, and towards the sinks.
-    fn accept(&mut self, mut record: Record, span: Option<OpenSpan>) {
+    fn accept(&mut self, mut accepted: Arc<Record>, span: Option<OpenSpan>) {
         let shared = self.recorder.shared();
+        // Nobody else has it yet, so that nothing is copied.
+        let record = Arc::make_mut(&mut accepted);
         if let Some(key) = &shared.user_id_key {
-            record.user_id = record.user_id.map(|id| key.hash(&id));
+            record.user_id = record.user_id.take().map(|id| key.hash(&id));
         }
         record.timestamp = record.timestamp.filter(|at| at.is_plausible());
-        record.service = record.service.or_else(|| shared.service.clone());
-        record.environment = record.environment.or_else(|| shared.environment.clone());
+        record.service = record.service.take().or_else(|| shared.service.clone());
+        record.environment = record.environment.take().or_else(|| shared.environment.clone());
         if shared.capture.is_forbidden() {
-            withhold(&mut record);
+            withhold(record);
         }
-        if !shared.redact.record(&mut record) {
+        if !shared.redact.record(record) {
             shared.counts.withheld.fetch_add(1, Ordering::Relaxed);
         }
         let processors = &mut self.processors;
         let verdict = contained(|| {
-            let keeps = |p: &mut Box<dyn Processor>| p.process(&mut record) == Verdict::Keep;
+            let keeps = |p: &mut Box<dyn Processor>| p.process(record) == Verdict::Keep;
             processors.iter_mut().all(keeps)
         });
         let counts = &shared.counts;
         let kept = match verdict {
-            Some(true) => Some(&record),
+            Some(true) => Some(&*record),
             Some(false) => {
                 counts.refused_by_rule.fetch_add(1, Ordering::Release);
                 None
@@ -340,8 +342,10 @@ impl Worker {
             let Self { recorder, traces, ready, .. } = self;
             let mut out = Out { recorder, ready };
             match traces {
-                Some(traces) => traces.offer(record, recorder.elapsed(), &mut out),
-                None => out.keep(record),
+                Some(traces) => {
+                    traces.offer(Arc::unwrap_or_clone(accepted), recorder.elapsed(), &mut out)
+                }
+                None => out.arrived(accepted),
             }
         }
         self.recorder.queue().release();
@@ -405,10 +409,16 @@ struct Out<'w> {
     ready: &'w mut Vec<Arc<Record>>,
 }
 
+impl Out<'_> {
+    fn arrived(&mut self, record: Arc<Record>) {
+        self.recorder.shared().counts.recorded.fetch_add(1, Ordering::Release);
+        self.ready.push(record);
+    }
+}
+
 impl Decided for Out<'_> {
     fn keep(&mut self, record: Record) {
-        self.recorder.shared().counts.recorded.fetch_add(1, Ordering::Release);
-        self.ready.push(Arc::new(record));
+        self.arrived(Arc::new(record));
     }
 
     fn refuse(&mut self) {

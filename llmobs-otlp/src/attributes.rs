@@ -36,19 +36,20 @@ struct Keys([u64; 4]);
 impl<'r> Attributes<'r> {
     /// Adds an attribute that is not there yet. One without a key counts as dropped.
     pub(crate) fn push(&mut self, key: impl Into<Text<'r>>, value: impl Into<Value<'r>>) {
-        self.add(key.into(), value.into(), Form::Text);
+        self.add(Attribute { key: key.into(), value: value.into(), form: Form::Text });
     }
 
     /// Adds a JSON text, which stays one however short it has to be.
     pub(crate) fn json(&mut self, key: impl Into<Text<'r>>, json: String, form: Form) {
-        self.add(key.into(), json.into(), form);
+        self.add(Attribute { key: key.into(), value: json.into(), form });
     }
 
-    fn add(&mut self, key: Text<'r>, value: Value<'r>, form: Form) {
-        let Some(key) = limits::key(key) else {
+    fn add(&mut self, mut attribute: Attribute<'r>) {
+        let Attribute { key, value, form } = &mut attribute;
+        if !key.is_static() && !limits::keep(key) {
             self.dropped += 1;
             return;
-        };
+        }
         let text = key.as_str();
         let seen = self.keys.seen(text);
         if seen && self.list.iter().any(|known| known.key.as_str() == text) {
@@ -61,7 +62,8 @@ impl<'r> Attributes<'r> {
         if self.list.capacity() == 0 {
             self.list.reserve(USUAL);
         }
-        self.list.push(Attribute { key, value: cleaned(value, form), form });
+        clean(value, *form);
+        self.list.push(attribute);
     }
 
     pub(crate) fn text(&mut self, key: &'static str, value: Option<&'r String>) {
@@ -125,13 +127,12 @@ impl Keys {
     }
 }
 
-/// The value without characters that backends refuse.
-fn cleaned(mut value: Value<'_>, form: Form) -> Value<'_> {
-    match &mut value {
+/// Takes out characters that backends refuse.
+fn clean(value: &mut Value<'_>, form: Form) {
+    match value {
         Value::Text(text) if form == Form::Text => clean::lent(text),
         Value::Text(json) => json.replace(clean::json),
         Value::Texts(texts) => texts.iter_mut().for_each(clean::lent),
         _ => {}
     }
-    value
 }

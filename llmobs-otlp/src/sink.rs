@@ -5,7 +5,6 @@ mod wire;
 
 use std::time::Duration;
 
-use bytes::BytesMut;
 use llmobs_core::{Batch, Sink, SinkError};
 
 use self::encode::{Made, span};
@@ -13,9 +12,6 @@ use crate::mode::ModeCell;
 use crate::resource::Resource;
 use crate::style::Style;
 use crate::transport::{Endpoint, LINGER, Shipper};
-
-/// Bytes that spans share.
-const CHUNK: usize = 64 << 10;
 
 /// Exports records as spans; see [`Otlp::install`](crate::Otlp::install).
 ///
@@ -49,14 +45,12 @@ impl Sink for OtlpSink {
             return Ok(());
         }
         let style = &self.style;
-        // Spans lie side by side, many in an allocation.
-        let (mut one, mut all) = (Vec::new(), BytesMut::with_capacity(CHUNK));
-        self.shipper.ship(batch.records, |record, items| {
+        let mut one = Vec::new();
+        self.shipper.ship(batch.records, |record, give| {
             one.clear();
             let made = span(record, style, &mut one);
             if made == Made::Span {
-                all.extend_from_slice(&one);
-                items.push(all.split().freeze());
+                give(&one);
             }
             made != Made::Undated
         })

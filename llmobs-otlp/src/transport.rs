@@ -22,7 +22,7 @@ use tokio::runtime::{Builder, Runtime};
 
 pub(crate) use self::error::{Blame, ExportError};
 use self::gzip::Gzip;
-pub(crate) use self::load::{Item, Load};
+pub(crate) use self::load::Load;
 use self::queue::{Queue, Settled};
 pub(crate) use self::shipper::{Packed, Shipper};
 pub(crate) use self::tls::{Tls, https_is_spoken};

@@ -1,5 +1,7 @@
 //! Calls that another crate tells of by a `tracing` span.
 
+use std::sync::Arc;
+
 use super::class::class;
 use super::steps::close_groups;
 use super::{Worker, describe};
@@ -28,7 +30,7 @@ impl Worker {
         };
         self.prices.settle(&mut record);
         let idle = close_groups(group.as_ref(), end.attempt, Some(&record));
-        self.accept(record, end.foreign.span().cloned());
+        self.accept(Arc::new(record), end.foreign.span().cloned());
         self.let_go(idle);
     }
 

@@ -34,7 +34,7 @@ pub(crate) enum Message {
     StepEnded(Box<OpenStep>),
     #[cfg(feature = "layer")]
     SpanEnded(Box<SpanEnd>),
-    Record(Box<Record>),
+    Record(Arc<Record>),
     /// A trace is over whose root is not recorded here.
     TraceEnded(TraceId),
     /// Content is forbidden: what is held of it goes.

@@ -63,7 +63,7 @@ impl Worker {
             sum_up(&group, kind, &mut record);
         }
         describe(&mut record, Some(scope.attributes()), &span);
-        self.accept(record, Some(span));
+        self.accept(Arc::new(record), Some(span));
     }
 }
 

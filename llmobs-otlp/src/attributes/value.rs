@@ -33,6 +33,11 @@ impl Text<'_> {
         }
     }
 
+    /// Whether it is one of this crate's, which are as they have to be.
+    pub(crate) fn is_static(&self) -> bool {
+        matches!(self, Self::Static(_))
+    }
+
     pub(crate) fn into_string(self) -> String {
         match self {
             Self::Owned(text) => text,

@@ -31,8 +31,8 @@ impl EventSink {
 impl Sink for EventSink {
     fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
         let style = &self.style;
-        self.shipper.ship(batch.records, |record, items| {
-            items.extend(log_records(record, style).map(|event| event.encode_to_vec().into()));
+        self.shipper.ship(batch.records, |record, give| {
+            log_records(record, style).for_each(|event| give(&event.encode_to_vec()));
             true
         })
     }

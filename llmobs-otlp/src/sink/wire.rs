@@ -41,11 +41,13 @@ pub(super) fn fixed32(tag: u32, number: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(&number.to_le_bytes());
 }
 
+#[inline]
 fn key(tag: u32, wire_type: WireType, out: &mut Vec<u8>) {
     raw(u64::from(tag << 3 | wire_type as u32), out);
 }
 
 /// A number in as many bytes as it takes: one, as a rule.
+#[inline]
 fn raw(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
@@ -55,32 +57,44 @@ fn raw(mut number: u64, out: &mut Vec<u8>) {
 }
 
 /// Bytes of a field with its key and its length.
+#[inline]
 fn field(len: usize) -> usize {
     KEY + encoded_len_varint(len as u64) + len
 }
 
 /// Writes an attribute, a `KeyValue`.
 pub(super) fn attribute(tag: u32, attribute: &Attribute<'_>, out: &mut Vec<u8>) {
-    let (key, value) = (attribute.key.as_str(), &attribute.value);
-    let list = list(value);
-    let len = any(value, list);
-    delimited(tag, field(key.len()) + field(len), out);
-    bytes(1, key.as_bytes(), out);
-    delimited(2, len, out);
-    match value {
-        Value::Text(text) => one(text, out),
-        Value::Bool(flag) => varint(2, u64::from(*flag), out),
-        Value::I64(number) => varint(3, *number as u64, out),
-        Value::F64(number) => fixed64(4, number.to_bits(), out),
+    let key = attribute.key.as_str();
+    match &attribute.value {
+        Value::Text(text) => {
+            pair(tag, key, field(text.as_str().len()), out);
+            one(text, out);
+        }
+        Value::Bool(flag) => {
+            pair(tag, key, KEY + 1, out);
+            varint(2, u64::from(*flag), out);
+        }
+        Value::I64(number) => {
+            pair(tag, key, KEY + encoded_len_varint(*number as u64), out);
+            varint(3, *number as u64, out);
+        }
+        Value::F64(number) => {
+            pair(tag, key, FIXED64, out);
+            fixed64(4, number.to_bits(), out);
+        }
         Value::Texts(texts) => {
-            delimited(5, list, out);
+            let len = texts.iter().map(|text| field(field(text.as_str().len()))).sum();
+            pair(tag, key, field(len), out);
+            delimited(5, len, out);
             for text in texts {
                 delimited(1, field(text.as_str().len()), out);
                 one(text, out);
             }
         }
         Value::Numbers(numbers) => {
-            delimited(5, list, out);
+            let len = numbers.len() * field(FIXED64);
+            pair(tag, key, field(len), out);
+            delimited(5, len, out);
             for number in numbers {
                 delimited(1, FIXED64, out);
                 fixed64(4, number.to_bits(), out);
@@ -89,27 +103,31 @@ pub(super) fn attribute(tag: u32, attribute: &Attribute<'_>, out: &mut Vec<u8>) 
     }
 }
 
+/// Writes a key, and the beginning of its value of this length.
+#[inline]
+fn pair(tag: u32, key: &str, value: usize, out: &mut Vec<u8>) {
+    const LEN: u8 = WireType::LengthDelimited as u8;
+    let short = 2 * (KEY + 1) + key.len() + value;
+    // Nearly all of them: each tag and each length is a byte.
+    if tag < 0x10 && short < 0x80 {
+        out.extend_from_slice(&[
+            (tag << 3) as u8 | LEN,
+            short as u8,
+            1 << 3 | LEN,
+            key.len() as u8,
+        ]);
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(&[2 << 3 | LEN, value as u8]);
+    } else {
+        delimited(tag, field(key.len()) + field(value), out);
+        bytes(1, key.as_bytes(), out);
+        delimited(2, value, out);
+    }
+}
+
 /// A text that is there although it may be empty.
+#[inline]
 fn one(text: &Text<'_>, out: &mut Vec<u8>) {
     delimited(1, text.as_str().len(), out);
     out.extend_from_slice(text.as_str().as_bytes());
-}
-
-/// Bytes of a value; `list` are those of the items, where it has some.
-fn any(value: &Value<'_>, list: usize) -> usize {
-    match value {
-        Value::Text(text) => field(text.as_str().len()),
-        Value::Bool(_) => KEY + 1,
-        Value::I64(number) => KEY + encoded_len_varint(*number as u64),
-        Value::F64(_) => FIXED64,
-        Value::Texts(_) | Value::Numbers(_) => field(list),
-    }
-}
-
-fn list(value: &Value<'_>) -> usize {
-    match value {
-        Value::Texts(texts) => texts.iter().map(|text| field(field(text.as_str().len()))).sum(),
-        Value::Numbers(numbers) => numbers.len() * field(FIXED64),
-        _ => 0,
-    }
 }

@@ -16,7 +16,7 @@ pub(crate) fn text(text: String) -> String {
 
 /// The same in place; what is ours is clean.
 pub(crate) fn lent(of: &mut Text<'_>) {
-    if !matches!(of, Text::Static(_)) && is_unclean(of.as_str()) {
+    if !of.is_static() && is_unclean(of.as_str()) {
         of.replace(text);
     }
 }

@@ -187,14 +187,10 @@ impl Attribute<'_> {
     }
 }
 
-/// A key that backends take; `None` for one that says nothing.
-pub(crate) fn key(key: Text<'_>) -> Option<Text<'_>> {
-    let text = key.as_str();
-    if text.is_empty() {
-        return None;
+/// Makes a key one that backends take; false for one that says nothing.
+pub(crate) fn keep(key: &mut Text<'_>) -> bool {
+    if key.as_str().contains(char::is_control) {
+        key.replace(|key| super::clean::text(key.replace(['\t', '\n', '\r'], " ")));
     }
-    if !matches!(key, Text::Static(_)) && text.contains(char::is_control) {
-        return Some(super::clean::text(text.replace(['\t', '\n', '\r'], " ")).into());
-    }
-    Some(key)
+    !key.as_str().is_empty()
 }

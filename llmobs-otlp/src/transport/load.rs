@@ -5,13 +5,20 @@ use llmobs_core::semconv::{SCHEMA_URL, SCOPE_NAME};
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
-/// A span, log record or metric, encoded.
-#[derive(Clone, Debug)]
+/// Fields of a request, a resource's and a scope's, by what there are many of in each.
+const RESOURCES: u32 = 1;
+const SCOPES: u32 = 2;
+const ITEMS: u32 = 2;
+
+/// A span, log record or metric.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Item {
     /// The place in its batch of the record it was made of.
     pub(crate) record: usize,
-    pub(crate) bytes: Bytes,
+    /// Where it ends in what is encoded.
+    end: usize,
 }
 
 /// Items of one resource and scope.
@@ -20,7 +27,9 @@ pub(crate) struct Load {
     resource: Option<Resource>,
     scope: Scope,
     pub(super) items: Vec<Item>,
-    pub(super) bytes: usize,
+    /// The items one after another, as fields of their scope: a request of many is made without
+    /// looking at each.
+    encoded: Vec<u8>,
 }
 
 /// What made the items, and by which schema.
@@ -64,7 +73,7 @@ impl Load {
             ..InstrumentationScope::default()
         };
         let scope = Scope { scope: Some(scope), schema_url: SCHEMA_URL.to_owned() };
-        Self { resource: Some(resource), scope, items: Vec::new(), bytes: 0 }
+        Self { resource: Some(resource), scope, items: Vec::new(), encoded: Vec::new() }
     }
 
     /// The loads of a request that is encoded, one for each resource and scope; all of it is of one
@@ -75,9 +84,9 @@ impl Load {
             scopes.into_iter().map(move |OfScope { scope, items, schema_url }| {
                 let scope = Scope { scope, schema_url };
                 let resource = resource.clone();
-                let mut load = Self { resource, scope, items: Vec::new(), bytes: 0 };
-                for bytes in items {
-                    load.push(Item { record, bytes });
+                let mut load = Self { resource, scope, items: Vec::new(), encoded: Vec::new() };
+                for item in items {
+                    load.push(record, &item);
                 }
                 load
             })
@@ -85,25 +94,49 @@ impl Load {
         loads.filter(|load| !load.items.is_empty()).collect()
     }
 
-    pub(super) fn push(&mut self, item: Item) {
-        self.bytes += item.bytes.len();
-        self.items.push(item);
+    /// Adds an item that was made of the record at this place.
+    pub(super) fn push(&mut self, record: usize, item: &[u8]) {
+        begin(ITEMS, item.len(), &mut self.encoded);
+        self.encoded.extend_from_slice(item);
+        self.items.push(Item { record, end: self.encoded.len() });
+    }
+
+    /// Bytes of all items.
+    pub(super) fn bytes(&self) -> usize {
+        self.encoded.len()
     }
 
     /// Takes the second half away; for a load of more than one item.
     pub(super) fn split_off(&mut self) -> Self {
-        let second = self.items.split_off(self.items.len() / 2);
-        let bytes = second.iter().map(|item| item.bytes.len()).sum();
-        self.bytes -= bytes;
-        Self { resource: self.resource.clone(), scope: self.scope.clone(), items: second, bytes }
+        let mut items = self.items.split_off(self.items.len() / 2);
+        let at = self.items.last().map_or(0, |last| last.end);
+        items.iter_mut().for_each(|item| item.end -= at);
+        let encoded = self.encoded.split_off(at);
+        Self { resource: self.resource.clone(), scope: self.scope.clone(), items, encoded }
     }
 
     /// The request that exports it.
     pub(super) fn request(&self) -> Vec<u8> {
-        let items = self.items.iter().map(|item| item.bytes.clone()).collect();
         let Scope { scope, schema_url } = self.scope.clone();
-        let scopes = vec![OfScope { scope, items, schema_url }];
-        let resources = vec![OfResource { resource: self.resource.clone(), scopes }];
-        Request { resources }.encode_to_vec()
+        let scope = OfScope { scope, items: Vec::new(), schema_url }.encode_to_vec();
+        let resource = OfResource { resource: self.resource.clone(), scopes: Vec::new() };
+        let resource = resource.encode_to_vec();
+        let of_scope = scope.len() + self.encoded.len();
+        let beginning = key_len(SCOPES) + encoded_len_varint(of_scope as u64);
+        let of_resource = resource.len() + beginning + of_scope;
+        // The key and the length at the very beginning are no longer.
+        let mut request = Vec::with_capacity(of_resource + 16);
+        begin(RESOURCES, of_resource, &mut request);
+        request.extend_from_slice(&resource);
+        begin(SCOPES, of_scope, &mut request);
+        request.extend_from_slice(&scope);
+        request.extend_from_slice(&self.encoded);
+        request
     }
+}
+
+/// Writes the beginning of a message of this length.
+fn begin(tag: u32, len: usize, out: &mut Vec<u8>) {
+    encode_key(tag, WireType::LengthDelimited, out);
+    encode_varint(len as u64, out);
 }

@@ -59,7 +59,7 @@ impl Default for Experience {
 
 impl Experience {
     pub(crate) fn fits(&self, load: &Load, more: usize) -> bool {
-        load.bytes + more <= self.limit
+        load.bytes() + more <= self.limit
     }
 }
 
@@ -86,7 +86,7 @@ impl Queue {
         what: &str,
     ) -> Result<Settled, ExportError> {
         while let Some(load) = self.loads.pop() {
-            if load.bytes > experience.limit && load.items.len() > 1 {
+            if load.bytes() > experience.limit && load.items.len() > 1 {
                 self.halve(load);
                 continue;
             }
@@ -121,8 +121,8 @@ impl Queue {
 
     fn refused(&mut self, load: Load, err: ExportError, experience: &mut Experience) {
         let several = load.items.len() > 1;
-        if err.blame == Blame::Size && several && load.bytes > MIN_BYTES {
-            experience.limit = (load.bytes / 2).max(MIN_BYTES);
+        if err.blame == Blame::Size && several && load.bytes() > MIN_BYTES {
+            experience.limit = (load.bytes() / 2).max(MIN_BYTES);
             return self.halve(load);
         }
         let inside = matches!(err.blame, Blame::Request | Blame::Size);

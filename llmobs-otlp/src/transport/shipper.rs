@@ -2,12 +2,11 @@
 
 use std::sync::{Arc, Weak};
 
-use bytes::Bytes;
 use llmobs_core::{Record, SinkError};
 use opentelemetry_proto::tonic::resource::v1;
 
 use super::queue::Experience;
-use super::{Endpoint, ExportError, Item, Load, Queue, Settled, Transport};
+use super::{Endpoint, ExportError, Load, Queue, Settled, Transport};
 use crate::quiet::say;
 use crate::resource::Resource;
 
@@ -75,12 +74,12 @@ impl Shipper {
         &self.name
     }
 
-    /// Sends what `encode` makes of each record: none, one or several encoded items. It gives false
-    /// where there should be one and cannot: then the record is lost.
+    /// Sends what `encode` makes of each record, and gives away: no encoded item, one or several. It
+    /// gives back false where there should be one and cannot: then the record is lost.
     pub(crate) fn ship(
         &mut self,
         records: &[Arc<Record>],
-        encode: impl FnMut(&Record, &mut Vec<Bytes>) -> bool,
+        encode: impl FnMut(&Record, &mut dyn FnMut(&[u8])) -> bool,
     ) -> Result<(), SinkError> {
         self.forward(records, |shipper| shipper.pack(records, encode))
     }
@@ -116,17 +115,14 @@ impl Shipper {
     fn pack(
         &self,
         records: &[Arc<Record>],
-        mut encode: impl FnMut(&Record, &mut Vec<Bytes>) -> bool,
+        mut encode: impl FnMut(&Record, &mut dyn FnMut(&[u8])) -> bool,
     ) -> Packed {
         let mut packing = Packing::default();
-        let (mut items, mut unfit) = (Vec::new(), Vec::new());
+        let mut unfit = Vec::new();
         for (n, record) in records.iter().enumerate() {
-            if !encode(record, &mut items) {
+            let mut give = |item: &[u8]| packing.load(record, item.len(), self).push(n, item);
+            if !encode(record, &mut give) {
                 unfit.push(n);
-            }
-            for bytes in items.drain(..) {
-                let load = packing.load(record, bytes.len(), self);
-                load.push(Item { record: n, bytes });
             }
         }
         let loads = packing.loads.into_iter().map(|(_, _, load)| load).collect();
