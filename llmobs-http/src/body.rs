@@ -21,6 +21,16 @@ pin_project! {
         tap: Option<Tap>,
         classify: fn(&B::Error) -> TransportError,
     }
+
+    impl<B: Body> PinnedDrop for TapBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            // The end may have become known between two questions, ours and that of a reader who then left.
+            if let Some(tap) = this.tap && !std::thread::panicking() && this.inner.is_end_stream() {
+                tap.end(BodyEnd::Complete);
+            }
+        }
+    }
 }
 
 impl<B: Body> TapBody<B> {
