@@ -1,6 +1,7 @@
 //! What the sinks cost for records that are ready: JSON lines against `serde_json` alone, OTLP against
 //! opentelemetry_sdk's batch processor, and what is lost where a collector is slow.
 #![expect(clippy::print_stdout, reason = "a bench reports")]
+#![expect(clippy::indexing_slicing, reason = "a bench may stop over its own data")]
 
 #[expect(dead_code, reason = "other benches use the rest")]
 #[path = "support/callgrind.rs"]
