@@ -95,7 +95,7 @@ impl Environment {
                 .filter(|value| !value.is_empty())
         };
         let mut limits = Limits::default();
-        if let Some(n) = from.number("LLMOBS_MAX_OPERATIONS")? {
+        if let Some(n) = from.above_zero("LLMOBS_MAX_OPERATIONS")? {
             limits.operations = n;
         }
         if let Some(n) = from.number("LLMOBS_MAX_PAYLOAD_BYTES")? {
@@ -124,7 +124,7 @@ impl Environment {
                 .or_else(|| attribute("deployment.environment.name"))
                 .or_else(|| attribute("deployment.environment")),
             file,
-            file_bytes: from.number("LLMOBS_FILE_MAX_BYTES")?,
+            file_bytes: from.above_zero("LLMOBS_FILE_MAX_BYTES")?,
             file_keep: from.number("LLMOBS_FILE_KEEP")?,
             capture,
             capture_in,
@@ -213,6 +213,15 @@ impl Variables<'_> {
 
     fn number<T: FromStr>(&self, name: &'static str) -> Result<Option<T>, EnvironmentError> {
         self.parsed(name, "a whole number", |value| value.parse().ok())
+    }
+
+    fn above_zero<T: FromStr + Default + PartialOrd>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, EnvironmentError> {
+        self.parsed(name, "a whole number above 0", |value| {
+            value.parse().ok().filter(|n| *n > T::default())
+        })
     }
 
     fn flag(&self, name: &'static str) -> Result<Option<bool>, EnvironmentError> {

@@ -12,13 +12,15 @@ mod offer;
 mod pauses;
 mod run;
 mod size;
+mod state;
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 pub use self::backoff::Backoff;
 pub(crate) use self::pauses::Pauses;
 pub(crate) use self::size::size;
+pub(crate) use self::state::Sized;
+use self::state::{Hand, State};
 use crate::contain::{contained, discard, say, untraced};
 use crate::loss::{LossCause, LossCounts, SinkLosses};
 use crate::queue::lock;
@@ -36,10 +38,6 @@ use crate::worker::FlushRequest;
 const BATCH: usize = 2_048;
 /// Memory that the records of a batch take, at most, unless it is one record alone.
 const BATCH_BYTES: usize = 8 << 20;
-/// Records that are worth an offer by themselves, whatever the sink would wait for.
-const WORTH: usize = 512;
-/// Memory of such records.
-const WORTH_BYTES: usize = 1 << 20;
 
 /// The worker's end of one sink.
 #[derive(Debug)]
@@ -68,47 +66,6 @@ pub(crate) struct Settings {
     pub(crate) bytes: usize,
     pub(crate) backoff: Backoff,
     pub(crate) pauses: Pauses,
-}
-
-/// A record and the memory it takes.
-#[derive(Clone, Debug)]
-pub(crate) struct Sized {
-    pub(crate) record: Arc<Record>,
-    pub(crate) size: usize,
-    /// How often content had been forbidden when it was made.
-    pub(crate) forbidden: u64,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    queue: VecDeque<Sized>,
-    /// Memory of what is in the queue.
-    bytes: usize,
-    hand: Option<Hand>,
-    /// Records on disk, those in hand that are there as well included.
-    spooled: u64,
-    /// Records that have ever come in to stay, and that have been delivered or lost since.
-    entered: u64,
-    settled: u64,
-    /// Who waits for a flush, and how many records must have been settled before it.
-    flushes: VecDeque<(u64, Arc<FlushRequest>)>,
-    /// Other processes may have left something on disk since the last look.
-    look: bool,
-    closed: bool,
-    /// The thread waits for more records to come, and is not to be woken by each.
-    lingers: bool,
-    /// The time for the shutdown is over: no more offers.
-    abandoned: bool,
-}
-
-/// The batch that is offered, or will be again.
-#[derive(Debug)]
-struct Hand {
-    records: Arc<Vec<Sized>>,
-    /// It is on disk as well.
-    spooled: bool,
-    /// It is with the sink at this moment.
-    offered: bool,
 }
 
 impl Delivery {
@@ -161,12 +118,11 @@ impl Delivery {
 
     /// Hands records over; what finds no room is counted.
     pub(crate) fn push(&self, records: &[Sized]) {
-        let (mut rest, abandoned) = self.admit(records);
-        if !rest.is_empty() && !abandoned && self.spool.is_some() {
+        let (mut rest, mut cause) = self.admit(records);
+        if !rest.is_empty() && cause == LossCause::SinkQueueFull && self.spool.is_some() {
             self.spill();
-            (rest, _) = self.admit(rest);
+            (rest, cause) = self.admit(rest);
         }
-        let cause = if abandoned { LossCause::SinkTooSlow } else { LossCause::SinkQueueFull };
         self.lost.add(cause, rest.len() as u64);
         let state = lock(&self.state);
         let waits = state.lingers && !state.is_worth(&self.settings);
@@ -176,8 +132,8 @@ impl Delivery {
         }
     }
 
-    /// Takes in as much as there is room for; gives the rest back, and whether it is all over.
-    fn admit<'a>(&self, mut records: &'a [Sized]) -> (&'a [Sized], bool) {
+    /// Takes in as much as there is room for; gives the rest back, and why it does.
+    fn admit<'a>(&self, mut records: &'a [Sized]) -> (&'a [Sized], LossCause) {
         let mut state = lock(&self.state);
         while let Some((first, rest)) = records.split_first() {
             let bytes = state.bytes.saturating_add(first.size);
@@ -191,7 +147,12 @@ impl Delivery {
             state.entered += 1;
             records = rest;
         }
-        (records, state.abandoned)
+        let cause = match (state.abandoned, state.closed) {
+            (true, _) => LossCause::SinkTooSlow,
+            (false, true) => LossCause::ShutDown,
+            (false, false) => LossCause::SinkQueueFull,
+        };
+        (records, cause)
     }
 
     /// Moves everything in memory to disk; whether all of it is there now.
@@ -290,7 +251,9 @@ impl Delivery {
             return;
         }
         let entered = state.entered;
-        state.flushes.push_back((entered, request));
+        // Those that nobody waits for any more would pile up behind a sink that hangs.
+        state.flushes.retain(|(_, request)| request.strong_count() > 0);
+        state.flushes.push_back((entered, Arc::downgrade(&request)));
         drop(state);
         self.wake.notify_all();
     }
@@ -326,7 +289,19 @@ impl Delivery {
         let flushes = std::mem::take(&mut state.flushes);
         drop(state);
         self.lost.add(LossCause::SinkTooSlow, lost as u64);
-        flushes.into_iter().for_each(|(_, request)| request.done(Some(&self.name), true));
+        self.answer(flushes.into_iter().map(|(_, request)| request), true, true);
+    }
+
+    /// Answers those who wait for a flush, if they still do.
+    fn answer(
+        &self,
+        flushes: impl IntoIterator<Item = Weak<FlushRequest>>,
+        failed: bool,
+        waiting: bool,
+    ) {
+        for request in flushes.into_iter().filter_map(|request| request.upgrade()) {
+            request.done(failed.then_some(&self.name), waiting);
+        }
     }
 
     /// Lets the thread look for what other processes have left on disk.
@@ -385,38 +360,6 @@ impl Delivery {
                 );
             });
         }
-    }
-}
-
-impl State {
-    /// Takes a batch from the front of the queue.
-    fn take(&mut self, records: usize, bytes: usize) -> Vec<Sized> {
-        let (mut n, mut size) = (0, 0_usize);
-        for record in self.queue.iter().take(records) {
-            size = size.saturating_add(record.size);
-            if n > 0 && size > bytes {
-                size -= record.size;
-                break;
-            }
-            n += 1;
-        }
-        self.bytes = self.bytes.saturating_sub(size);
-        self.queue.drain(..n).collect()
-    }
-
-    fn has_work(&self) -> bool {
-        self.hand.is_some() || self.spooled > 0 || !self.queue.is_empty()
-    }
-
-    /// Whether what is in memory is enough for an offer, or might soon find no more room.
-    fn is_worth(&self, settings: &Settings) -> bool {
-        self.queue.len() >= WORTH.min(settings.records / 2)
-            || self.bytes >= WORTH_BYTES.min(settings.bytes / 2)
-    }
-
-    /// Whether all that waits is on disk.
-    fn is_saved(&self) -> bool {
-        self.queue.is_empty() && self.hand.as_ref().is_none_or(|hand| hand.spooled)
     }
 }
 

@@ -121,11 +121,12 @@ impl Worker {
     }
 
     /// Ends what a mistake of ours leaves: at least nobody waits for what will not come.
-    fn break_off(&self) {
+    fn break_off(&mut self) {
         let mut items = VecDeque::new();
         self.recorder.queue().close();
         self.recorder.queue().take(&mut items, Duration::ZERO, Duration::ZERO);
         items.into_iter().for_each(|message| message.discard(&self.recorder));
+        self.end_waits();
         for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
             delivery.close();
         }
@@ -202,9 +203,7 @@ impl Worker {
         }
         self.hand_over();
         self.report(true);
-        for request in self.idles.drain(..).filter_map(|request| request.upgrade()) {
-            request.expect(0);
-        }
+        self.end_waits();
         // Sinks end while processors report: a slow one of these holds up none of those.
         for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
             delivery.close();

@@ -113,7 +113,10 @@ fn prices_that_cannot_be_used_are_an_error_that_says_where() {
 fn values_that_mean_nothing_are_errors_that_say_what_would() {
     for (name, value, expected) in [
         ("LLMOBS_ENABLED", "maybe", "true or false"),
-        ("LLMOBS_MAX_OPERATIONS", "many", "a whole number"),
+        ("LLMOBS_MAX_OPERATIONS", "many", "a whole number above 0"),
+        ("LLMOBS_MAX_OPERATIONS", "0", "a whole number above 0"),
+        ("LLMOBS_FILE_MAX_BYTES", "0", "a whole number above 0"),
+        ("LLMOBS_SPOOL_MAX_BYTES", "1G", "a whole number"),
         ("LLMOBS_USAGE", "sometimes", "auto, always or never"),
         ("LLMOBS_ON_PANIC", "scream", "nothing, flush or shutdown"),
         (

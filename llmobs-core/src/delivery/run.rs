@@ -1,6 +1,6 @@
 //! What the thread of a sink does.
 
-use std::sync::Arc;
+use std::sync::Weak;
 use std::time::Duration;
 
 use super::offer::Offers;
@@ -20,9 +20,9 @@ enum Next {
     /// What is in memory is better kept on disk.
     Spill,
     /// All that came before these has been settled.
-    Flush(Vec<Arc<FlushRequest>>),
+    Flush(Vec<Weak<FlushRequest>>),
     /// The sink is down, and these are not to wait for it.
-    Waiting(Vec<Arc<FlushRequest>>),
+    Waiting(Vec<Weak<FlushRequest>>),
     /// Other processes may have left something.
     Adopt,
     End,
@@ -62,11 +62,13 @@ impl Delivery {
                 Next::Adopt => self.adopt(recorder),
                 Next::Flush(requests) => {
                     let flushed = guarded(|| sink.flush().is_ok()) == Some(true);
-                    self.answer(requests, &mut doing.reported, flushed, false);
+                    let failed = self.has_lost(&mut doing.reported) || !flushed;
+                    self.answer(requests, failed, false);
                 }
                 Next::Waiting(requests) => {
                     let saved = self.save();
-                    self.answer(requests, &mut doing.reported, saved, true);
+                    let failed = self.has_lost(&mut doing.reported) || !saved;
+                    self.answer(requests, failed, true);
                 }
                 Next::End => break,
             }
@@ -75,7 +77,7 @@ impl Delivery {
             self.unflushed.store(true, Ordering::Release);
         }
         let left = std::mem::take(&mut lock(&self.state).flushes);
-        left.into_iter().for_each(|(_, request)| request.done(Some(&self.name), true));
+        self.answer(left.into_iter().map(|(_, request)| request), true, true);
         self.complain();
         if let Some(spool) = &self.spool {
             lock(spool).close();
@@ -175,17 +177,9 @@ impl Delivery {
         }
     }
 
-    fn answer(
-        &self,
-        requests: Vec<Arc<FlushRequest>>,
-        reported: &mut u64,
-        durable: bool,
-        waiting: bool,
-    ) {
+    /// Whether anything was lost since it was last asked.
+    fn has_lost(&self, reported: &mut u64) -> bool {
         let lost = self.lost.total();
-        let whole = lost == std::mem::replace(reported, lost);
-        for request in requests {
-            request.done((!durable || !whole).then_some(&self.name), waiting);
-        }
+        lost != std::mem::replace(reported, lost)
     }
 }

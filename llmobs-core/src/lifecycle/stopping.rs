@@ -83,6 +83,7 @@ impl Stopping {
         let rules = recorder.shared().unflushed.get();
         sinks.extend(rules.into_iter().flatten().cloned());
         let whole = in_time && sinks.is_empty() && !recorder.sinks_wait();
+        let left = if in_time { left } else { left.late() };
         if whole { Ok(()) } else { Err(left.with(sinks)) }
     }
 }

@@ -151,10 +151,7 @@ impl Recorder {
         match flushed {
             Some(Flushed { failed, waiting: false }) if failed.is_empty() => Ok(()),
             Some(Flushed { failed, .. }) => Err(self.left(failed)),
-            None => {
-                let left = self.left(Vec::new());
-                Err(FlushError { waiting: left.waiting.max(1), ..left })
-            }
+            None => Err(self.left(Vec::new()).late()),
         }
     }
 
@@ -177,7 +174,14 @@ impl Recorder {
         let settled =
             recorded + counts.refused_by_rule.load(Ordering::Acquire) + counts.lost.total();
         let open = counts.accepted.load(Ordering::Acquire).saturating_sub(settled);
-        Err(FlushError { why: Some(why), open, waiting: open, spooled: 0, sinks: Vec::new() })
+        Err(FlushError {
+            why: Some(why),
+            late: false,
+            open,
+            waiting: open,
+            spooled: 0,
+            sinks: Vec::new(),
+        })
     }
 
     /// Whether a shutdown has come to its end.
@@ -208,6 +212,6 @@ impl Recorder {
         let in_memory = most(|sink| sink.waiting.saturating_sub(sink.spooled));
         let spooled = waiting.saturating_sub(in_memory);
         let open = losses.open;
-        FlushError { why: None, open, waiting: open + waiting, spooled, sinks }
+        FlushError { why: None, late: false, open, waiting: open + waiting, spooled, sinks }
     }
 }

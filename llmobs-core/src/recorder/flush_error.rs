@@ -5,42 +5,15 @@ use crate::threads::Unreachable;
 
 /// A flush or shutdown that could not bring everything out in time.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "{}{waiting} records are waiting{}{}",
-    begins(*why),
-    in_spool(*spooled),
-    failed(sinks)
-)]
+#[error("{}", self.text())]
 pub struct FlushError {
     pub(super) why: Option<Unreachable>,
+    /// The time was over before all had answered.
+    pub(super) late: bool,
     pub(super) open: u64,
     pub(super) waiting: u64,
     pub(super) spooled: u64,
     pub(super) sinks: Vec<String>,
-}
-
-fn begins(why: Option<Unreachable>) -> &'static str {
-    match why {
-        None => "not everything was delivered: ",
-        Some(Unreachable::OwnThread) => "a thread of the recorder's cannot wait for the recorder: ",
-        Some(Unreachable::Forked) => {
-            "the recorder runs in the process that this one was forked from: "
-        }
-    }
-}
-
-fn in_spool(records: u64) -> String {
-    match records {
-        0 => String::new(),
-        records => format!(" ({records} of them on disk)"),
-    }
-}
-
-fn failed(sinks: &[String]) -> String {
-    match sinks {
-        [] => String::new(),
-        sinks => format!(", and these sinks lost or could not keep some: {}", sinks.join(", ")),
-    }
 }
 
 impl FlushError {
@@ -48,13 +21,51 @@ impl FlushError {
         Self { sinks, ..self }
     }
 
+    pub(crate) fn late(self) -> Self {
+        Self { late: true, ..self }
+    }
+
+    fn text(&self) -> String {
+        let mut text = match self.why {
+            None if self.late => "not everything was delivered in time".to_owned(),
+            None => "not everything was delivered".to_owned(),
+            Some(Unreachable::OwnThread) => {
+                "a thread of the recorder's cannot wait for the recorder".to_owned()
+            }
+            Some(Unreachable::Forked) => {
+                "the recorder runs in the process that this one was forked from".to_owned()
+            }
+        };
+        match self.waiting {
+            0 if self.late && self.sinks.is_empty() => {
+                text.push_str(": a sink or a rule has not answered");
+            }
+            0 => {}
+            1 => text.push_str(": 1 record is waiting"),
+            n => text.push_str(&format!(": {n} records are waiting")),
+        }
+        if self.spooled > 0 {
+            text.push_str(&format!(" ({} on disk)", self.spooled));
+        }
+        if !self.sinks.is_empty() {
+            let sinks = self.sinks.join(", ");
+            text.push_str(&format!("; these lost or could not keep some: {sinks}"));
+        }
+        text
+    }
+
     /// Says what is gone, where nobody else is told: what is on disk is not, nor what threads of ours
     /// still deliver.
     pub(crate) fn say_if_lost(&self) {
         if self.why.is_none() && (self.waiting > self.spooled || !self.sinks.is_empty()) {
             let error = self as &(dyn std::error::Error + 'static);
-            say(|| tracing::warn!(target: "llmobs", error, "the recorder was dropped too early"));
+            say(|| tracing::warn!(target: "llmobs", error, "not all was delivered as the recorder was dropped"));
         }
+    }
+
+    /// Whether the time was over before every sink and every rule had answered.
+    pub fn is_late(&self) -> bool {
+        self.late
     }
 
     /// Records that had not reached every sink, those of [open](Self::open) operations included.

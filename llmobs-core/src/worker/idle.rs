@@ -24,9 +24,14 @@ impl Worker {
         // Who has lost patience has dropped their end.
         self.idles.retain(|request| request.strong_count() > 0);
         if self.recorder.queue().is_idle() {
-            for request in self.idles.drain(..).filter_map(|request| request.upgrade()) {
-                request.expect(0);
-            }
+            self.end_waits();
+        }
+    }
+
+    /// Tells all of them to wait no longer.
+    pub(super) fn end_waits(&mut self) {
+        for request in self.idles.drain(..).filter_map(|request| request.upgrade()) {
+            request.expect(0);
         }
     }
 }

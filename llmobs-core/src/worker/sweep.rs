@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Worker;
+use super::{IDLE, Worker};
 use crate::queue::{BUFFER, MAX_FREE};
 
 /// Pause between two looks at the taps of open calls.
@@ -23,7 +23,8 @@ impl Worker {
         }
         self.open.values().for_each(|fold| fold.send_quiet());
         let took = self.recorder.elapsed().saturating_sub(now);
-        let pause = (PAUSE.as_nanos() as u64).max(took.saturating_mul(SHARE));
+        // A process that was stopped meanwhile has not looked for that long.
+        let pause = took.saturating_mul(SHARE).clamp(PAUSE.as_nanos() as u64, IDLE.as_nanos() as u64);
         self.next_sweep = now.saturating_add(pause);
     }
 

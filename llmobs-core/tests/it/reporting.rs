@@ -67,6 +67,19 @@ fn a_flush_waits_for_a_rule_that_flushes_elsewhere_and_records_do_not() {
 }
 
 #[test]
+fn a_flush_that_a_rule_does_not_end_invents_no_records() {
+    let (recording, asked, _) = recording();
+    let err = recording.recorder().flush(Duration::from_millis(1)).expect_err("nobody ends it");
+    assert!(err.is_late() && err.waiting() == 0, "{err:?}");
+    assert_eq!(
+        err.to_string(),
+        "not everything was delivered in time: a sink or a rule has not answered"
+    );
+    drop(asked.recv_timeout(LONG).expect("it was asked to flush"));
+    meanwhile(&asked, drop, || drop(recording));
+}
+
+#[test]
 fn a_rule_that_could_not_flush_is_named_by_flush_and_shutdown() {
     let (flushes, asked) = channel();
     let rule = Elsewhere { flushes, started: channel().0 };

@@ -268,7 +268,7 @@ fn a_flush_brings_what_waits_to_disk_and_says_so() {
     assert!(err.failed_sinks().is_empty());
     assert_eq!(
         err.to_string(),
-        "not everything was delivered: 1 records are waiting (1 of them on disk)"
+        "not everything was delivered: 1 record is waiting (1 on disk)"
     );
     assert_eq!(exact(&llmobs).sinks[0].spooled, 1);
     backend.get().away = false;
