@@ -78,12 +78,13 @@ const PAIRS: [(&str, [Side; 2]); 2] = [
 ];
 
 fn spans() {
+    let records = ready::records(RECORDS);
+    let spans = peer::spans(&records);
+    // A process that has only begun is told to have taken nothing.
     let Some(_) = cpu::nanos() else {
         println!("\nThe system does not tell CPU times: no figures of OTLP.");
         return;
     };
-    let records = ready::records(RECORDS);
-    let spans = peer::spans(&records);
     let attributes = spans.iter().map(|span| span.attributes.len()).sum::<usize>();
     println!(
         "\n| spans of {} attributes, of {} rounds | opentelemetry_sdk, µs of CPU a span: least, median | ours: least, median | ratio: least, median | opentelemetry_sdk, instructions | ours | ratio |",
