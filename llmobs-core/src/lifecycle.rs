@@ -265,7 +265,7 @@ impl Builder {
     ///
     /// Its threads are this process's. In a child that is forked off later they do not exist: what is
     /// recorded there is kept within the [`Limits`] and goes nowhere, and whoever waits for it is
-    /// [told so](FlushError::is_forked) at once. Start another recorder in the child.
+    /// [told so](crate::FlushError::is_forked) at once. Start another recorder in the child.
     ///
     /// # Errors
     ///

@@ -59,7 +59,9 @@ impl FlushError {
     pub(crate) fn say_if_lost(&self) {
         if self.why.is_none() && (self.waiting > self.spooled || !self.sinks.is_empty()) {
             let error = self as &(dyn std::error::Error + 'static);
-            say(|| tracing::warn!(target: "llmobs", error, "not all was delivered as the recorder was dropped"));
+            say(
+                || tracing::warn!(target: "llmobs", error, "not all was delivered as the recorder was dropped"),
+            );
         }
     }
 

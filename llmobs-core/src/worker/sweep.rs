@@ -24,7 +24,8 @@ impl Worker {
         self.open.values().for_each(|fold| fold.send_quiet());
         let took = self.recorder.elapsed().saturating_sub(now);
         // A process that was stopped meanwhile has not looked for that long.
-        let pause = took.saturating_mul(SHARE).clamp(PAUSE.as_nanos() as u64, IDLE.as_nanos() as u64);
+        let pause =
+            took.saturating_mul(SHARE).clamp(PAUSE.as_nanos() as u64, IDLE.as_nanos() as u64);
         self.next_sweep = now.saturating_add(pause);
     }
 

@@ -266,10 +266,7 @@ fn a_flush_brings_what_waits_to_disk_and_says_so() {
     let err = llmobs.flush(Duration::MAX).unwrap_err();
     assert_eq!((err.waiting(), err.spooled()), (1, 1));
     assert!(err.failed_sinks().is_empty());
-    assert_eq!(
-        err.to_string(),
-        "not everything was delivered: 1 record is waiting (1 on disk)"
-    );
+    assert_eq!(err.to_string(), "not everything was delivered: 1 record is waiting (1 on disk)");
     assert_eq!(exact(&llmobs).sinks[0].spooled, 1);
     backend.get().away = false;
     pauses.advance(SECOND);
