@@ -52,7 +52,8 @@ pub trait Decoder: fmt::Debug + Send + Sync + 'static {
         PREFIXES.iter().any(|prefix| name.starts_with(prefix))
     }
 
-    /// Fills in what the request says.
+    /// Fills in what the request says. `record` holds nothing before: what the call itself knows, such as
+    /// ids, provider and host, is added at the end, where this has not told otherwise.
     fn request(&self, route: &Route, body: &[u8], capture: Capture, record: &mut Record);
 
     /// Hands over the texts of a request that a prompt may have been rendered to, whole and as the
