@@ -155,6 +155,8 @@ fn a_flush_returns_under_traffic_that_never_stops() {
         exact(&llmobs);
     }
     dry.store(true, Ordering::SeqCst);
+    // It may have asked before.
+    llmobs.flush(LONG).expect("what it was about is done");
     llmobs.shutdown(LONG).expect("the spring has run dry");
     let losses = exact(&llmobs);
     assert_eq!((losses.open, losses.total()), (0, 0));
