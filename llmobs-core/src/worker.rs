@@ -28,6 +28,7 @@ use self::fold::CallFold;
 pub(crate) use self::message::Message;
 pub(crate) use self::report::Reports;
 use self::steps::close_groups;
+use self::sweep::PAUSE;
 pub(crate) use self::waiting::Waiting;
 use crate::contain::{contained, discard, untraced};
 use crate::delivery::{Sized, size};
@@ -164,7 +165,11 @@ impl Worker {
                 break;
             }
             let lingers = worked && !hurried && self.idles.is_empty();
-            linger = if lingers { LINGER } else { Duration::ZERO };
+            linger = match (lingers, self.sweeps()) {
+                (false, _) => Duration::ZERO,
+                (true, true) => PAUSE,
+                (true, false) => LINGER,
+            };
         }
         untraced(|| self.end());
     }

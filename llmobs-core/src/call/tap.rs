@@ -50,12 +50,10 @@ pub(super) struct Rest {
 }
 
 /// What a tap keeps back for more to join it. It is the call's, so that the worker finds it there: when
-/// the stream has gone quiet, and when a recorder shuts down.
+/// it looks at what many calls keep back, and when a recorder shuts down.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     attempt: u32,
-    /// How much there was when the worker last looked.
-    seen: usize,
     /// Empty when nothing is kept back; else of the pool, with room reserved in the queue.
     buffer: Vec<u8>,
 }
@@ -78,13 +76,9 @@ impl Held {
         joins
     }
 
-    /// Sends what nothing has joined since the last look. Whoever asks holds the lock meanwhile, so
-    /// that it comes after all that was sent before it, and before all that is sent after it.
-    pub(crate) fn send_quiet(&mut self, call: &Arc<CallShared>) {
-        if self.buffer.len() != self.seen {
-            self.seen = self.buffer.len();
-            return;
-        }
+    /// Sends what is kept back. Whoever asks holds the lock meanwhile, so that it comes after all that
+    /// was sent before it, and before all that is sent after it.
+    pub(crate) fn send(&mut self, call: &Arc<CallShared>) {
         let Some((attempt, buffer)) = self.take() else { return };
         let message = Message::Piece { call: Arc::clone(call), attempt, buffer };
         // Nobody reads what comes after the end of the queue, but whoever ends it looks here.
@@ -228,7 +222,7 @@ impl Tap {
 
     /// Keeps a buffer back, for more to join it.
     fn hold(&self, buffer: Vec<u8>) {
-        let held = Held { attempt: self.attempt, seen: 0, buffer };
+        let held = Held { attempt: self.attempt, buffer };
         // Another attempt may have come between.
         let other = std::mem::replace(&mut *lock(&self.call.0.held), held).take();
         self.send(other);

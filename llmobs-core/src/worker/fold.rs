@@ -70,9 +70,9 @@ impl CallFold {
         lock(&self.call.held).take()
     }
 
-    /// Has the call's tap send what nothing has joined since the last look.
-    pub(crate) fn send_quiet(&self) {
-        lock(&self.call.held).send_quiet(&self.call);
+    /// Has the call's tap send what it keeps back.
+    pub(crate) fn send_held(&self) {
+        lock(&self.call.held).send(&self.call);
     }
 
     /// Drops the content kept so far, and keeps no more.

@@ -1,4 +1,4 @@
-//! What taps keep back of streams that have gone quiet.
+//! What taps keep back of many streams.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use super::{IDLE, Worker};
 use crate::queue::{BUFFER, MAX_FREE};
 
 /// Pause between two looks at the taps of open calls.
-pub(super) const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
 /// Share of the time that looking may take, however many there are: one part in so many.
-const SHARE: u64 = 100;
+const SHARE: u64 = 25;
 
 impl Worker {
-    /// Has what taps have kept back since the last look sent here: a stream that has gone quiet holds
-    /// no buffer.
+    /// Has what taps keep back sent here, where there are many: a stream that has gone quiet holds no
+    /// buffer then.
     pub(super) fn sweep(&mut self) {
         if !self.sweeps() {
             return;
@@ -21,7 +21,7 @@ impl Worker {
         if now < self.next_sweep {
             return;
         }
-        self.open.values().for_each(|fold| fold.send_quiet());
+        self.open.values().for_each(|fold| fold.send_held());
         let took = self.recorder.elapsed().saturating_sub(now);
         // A process that was stopped meanwhile has not looked for that long.
         let pause =

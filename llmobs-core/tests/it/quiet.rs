@@ -68,7 +68,7 @@ fn others(recording: &Recording) -> Vec<Tap> {
     (0..256).map(|_| open(recording)).collect()
 }
 
-/// Lets time go by until the worker has looked twice; gives the first event that it finds.
+/// Lets time go by until the worker has looked; gives the first event that it finds.
 fn wait(recording: &Recording, told: &Receiver<String>) -> String {
     let looks = std::iter::repeat_with(|| {
         recording.clock().advance(Duration::from_millis(200));
