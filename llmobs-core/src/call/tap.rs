@@ -23,7 +23,7 @@ const PREFIX: usize = 1 + 8 + 4;
 /// Watches one response body.
 ///
 /// [`data`](Tap::data) reads the clock and copies the bytes into a buffer that goes to the worker
-/// when it is full; where nothing more comes, the worker takes it. Nothing is parsed here.
+/// when it is full; where many calls are open, the worker takes it before. Nothing is parsed here.
 /// Dropping the tap means the reader has left.
 pub struct Tap {
     call: CallRef,

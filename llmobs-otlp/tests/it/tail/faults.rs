@@ -110,8 +110,8 @@ fn the_inner_processor_is_told_the_resource_and_of_every_beginning() {
     assert_eq!(told.1.load(Ordering::SeqCst), 3);
 }
 
-#[test]
-fn a_trace_whose_records_were_all_refused_goes_on_as_it_is() {
+/// A service whose recorder refuses every record.
+fn refusing() -> Service {
     let exported = Exported::default();
     let tail = TailSampled::new(SimpleSpanProcessor::new(exported.clone()));
     let account = tail.account();
@@ -120,7 +120,12 @@ fn a_trace_whose_records_were_all_refused_goes_on_as_it_is() {
         let refuse = |_: &mut Record| Verdict::Refuse;
         builder.tail_sampling(failed()).processor(refuse)
     });
-    let service = Service { recording, provider, exported, account };
+    Service { recording, provider, exported, account }
+}
+
+#[test]
+fn a_trace_whose_records_were_all_refused_goes_on_as_it_is() {
+    let service = refusing();
     service.request(|_| service.call(500));
     service.flush();
     service.flush();
@@ -130,15 +135,7 @@ fn a_trace_whose_records_were_all_refused_goes_on_as_it_is() {
 
 #[test]
 fn what_nobody_decides_on_before_the_recorder_ends_goes_on_as_it_is() {
-    let exported = Exported::default();
-    let tail = TailSampled::new(SimpleSpanProcessor::new(exported.clone()));
-    let account = tail.account();
-    let provider = SdkTracerProvider::builder().with_span_processor(tail).build();
-    let recording = recording(&provider, |builder| {
-        let refuse = |_: &mut Record| Verdict::Refuse;
-        builder.tail_sampling(failed()).processor(refuse)
-    });
-    let service = Service { recording, provider, exported, account };
+    let service = refusing();
     let mut open = None;
     service.request(|_| open = Some(issue(service.recording.recorder(), json!({"model": "m"}))));
     assert_eq!(service.account.counts().waiting, 2, "the call may yet fail");
