@@ -18,6 +18,7 @@ mod peer;
 mod ready;
 
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
@@ -187,17 +188,16 @@ fn export(side: Side, url: &str, records: &[Record], spans: &[SpanData]) -> f64 
         Side::OursReady | Side::OursMade => {
             let llmobs = ours(url);
             let recorder = llmobs.recorder().clone();
-            let record = |record| recorder.record(record);
             let flush = || recorder.flush(PATIENCE).expect("everything is sent");
             if side == Side::OursReady {
-                let ready = records.to_vec();
+                let ready: Vec<_> = records.iter().cloned().map(Arc::new).collect();
                 measured(|| {
-                    ready.into_iter().for_each(record);
+                    ready.into_iter().for_each(|record| recorder.record(record));
                     flush();
                 })
             } else {
                 measured(|| {
-                    records.iter().cloned().for_each(record);
+                    records.iter().cloned().for_each(|record| recorder.record(record));
                     flush();
                 })
             }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use llmobs_core::semconv::attribute;
 use llmobs_core::{Batch, Record, Sink};
 use llmobs_otlp::Otlp;
 use opentelemetry::trace::{
@@ -12,7 +13,7 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Array, Context, InstrumentationScope, KeyValue, StringValue, Value};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
-use opentelemetry_proto::tonic::common::v1::any_value;
+use opentelemetry_proto::tonic::common::v1::{KeyValue as ProtoKeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, RandomIdGenerator, SdkTracer, SdkTracerProvider,
@@ -45,8 +46,16 @@ pub(crate) fn provider(url: &str, queue: usize) -> SdkTracerProvider {
         .build()
 }
 
+/// What requests and answers say: code that observes them holds a copy of its own, here as there.
+const READ: [&str; 4] = [
+    attribute::REQUEST_MODEL,
+    attribute::RESPONSE_MODEL,
+    attribute::SERVER_ADDRESS,
+    attribute::RESPONSE_FINISH_REASONS,
+];
+
 /// The spans that we export of these records, as the SDK has them: the names of attributes are static,
-/// and so is each text that is on many spans.
+/// and so is each text that is on many spans, unless it was read off a call.
 pub(crate) fn spans(records: &[Record]) -> Vec<SpanData> {
     let records: Vec<_> = records.iter().cloned().map(Arc::new).collect();
     let meta = Record::default();
@@ -70,7 +79,8 @@ struct Known {
 impl Known {
     fn of(spans: &[Span]) -> Self {
         let mut counts: HashMap<&str, usize> = HashMap::new();
-        for pair in spans.iter().flat_map(|span| &span.attributes) {
+        let known = |pair: &&ProtoKeyValue| !READ.contains(&pair.key.as_str());
+        for pair in spans.iter().flat_map(|span| &span.attributes).filter(known) {
             if let Some(any_value::Value::StringValue(text)) =
                 pair.value.as_ref().and_then(|value| value.value.as_ref())
             {

@@ -119,11 +119,14 @@ impl Recorder {
         self.0.usage
     }
 
-    /// Offers a record made elsewhere, such as an [`Evaluation`](crate::Evaluation).
-    pub fn record(&self, mut record: Record) {
+    /// Offers a record made elsewhere, such as an [`Evaluation`](crate::Evaluation). One that somebody
+    /// else still holds is copied.
+    pub fn record(&self, record: impl Into<Arc<Record>>) {
         if !self.is_enabled() || !self.reserve() {
             return;
         }
+        let mut shared = record.into();
+        let record = Arc::make_mut(&mut shared);
         let now = *record.timestamp.get_or_insert_with(|| self.now());
         if let Some(evaluation) = &mut record.evaluation {
             // Its ids are those of what was judged: it has none of its own.
@@ -132,7 +135,7 @@ impl Recorder {
         } else if record.request_id.is_none() {
             record.request_id = contained(|| self.ids().request_id(now));
         }
-        self.send(Message::Record(Arc::new(record)));
+        self.send(Message::Record(shared));
     }
 
     /// Tells tail sampling that a trace is over, of which something else records the root: no span of

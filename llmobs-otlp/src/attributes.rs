@@ -21,6 +21,10 @@ pub(crate) struct Attributes<'r> {
     dropped: u32,
 }
 
+/// Where the attributes of a span were, for those of the next.
+#[derive(Debug, Default)]
+pub(crate) struct Room(Vec<Attribute<'static>>);
+
 /// One attribute, and how it may be shortened.
 #[derive(Debug)]
 pub(crate) struct Attribute<'r> {
@@ -33,7 +37,20 @@ pub(crate) struct Attribute<'r> {
 #[derive(Debug, Default)]
 struct Keys([u64; 4]);
 
+impl Room {
+    pub(crate) fn of(mut list: Vec<Attribute<'_>>) -> Self {
+        list.clear();
+        // What borrows nothing, as nothing does, may borrow for ever; the memory is taken over.
+        Self(list.into_iter().map_while(|_| None).collect())
+    }
+}
+
 impl<'r> Attributes<'r> {
+    /// None yet, to be held there.
+    pub(crate) fn within(room: Room) -> Self {
+        Self { list: room.0, ..Self::default() }
+    }
+
     /// Adds an attribute that is not there yet. One without a key counts as dropped.
     pub(crate) fn push(&mut self, key: impl Into<Text<'r>>, value: impl Into<Value<'r>>) {
         self.add(Attribute { key: key.into(), value: value.into(), form: Form::Text });

@@ -22,7 +22,7 @@ use opentelemetry::{Context, KeyValue, global};
 use self::ids::{identity, remote_context, span_context};
 use self::parent::{Parent, Source};
 pub(crate) use self::sampler::{Sampler, Share};
-use crate::attributes::Attribute;
+use crate::attributes::{Attribute, Room};
 use crate::mode::{Mode, ModeCell, instrumentation_scope};
 use crate::quiet::say;
 use crate::span::{SpanView, shown};
@@ -223,7 +223,8 @@ impl TraceBackend for OtelBackend {
             return;
         };
         let shown = shown(record, &self.style);
-        if let Some(view) = SpanView::of(&shown, &self.style).filter(|_| span.is_recording()) {
+        let view = SpanView::of(&shown, &self.style, Room::default());
+        if let Some(view) = view.filter(|_| span.is_recording()) {
             span.update_name(view.name);
             // The SDK keeps both values of a key that is set twice.
             let mut attributes = view.attributes;

@@ -103,7 +103,8 @@ fn generates(operation: &str) -> bool {
 
 /// All that the call's span says, but for what only one backend reads.
 fn details<'r>(record: &'r Record, style: &Style) -> Event<'r> {
-    let mut attributes = call::attributes(record, style.semconv);
+    let mut attributes = Attributes::default();
+    call::attributes(record, style.semconv, &mut attributes);
     let mut parts = Vec::new();
     if style.content.on_events() {
         let (texts, structured): (Vec<_>, Vec<_>) =
@@ -133,7 +134,9 @@ fn exception<'r>(record: &'r Record, style: &Style) -> Event<'r> {
     }
     let message = record.error.as_ref().and_then(|error| error.message.as_ref());
     out.text(attribute::EXCEPTION_MESSAGE, message);
-    let (facts, _) = call::attributes(record, style.semconv).into_parts();
+    let mut facts = Attributes::default();
+    call::attributes(record, style.semconv, &mut facts);
+    let (facts, _) = facts.into_parts();
     conversation(record, &mut out);
     for fact in facts.into_iter().filter(|fact| IDENTITY.contains(&fact.key.as_str())) {
         out.push(fact.key, fact.value);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use llmobs_core::{Batch, Sink, SinkError};
 
 use self::encode::{Made, span};
+use crate::attributes::Room;
 use crate::mode::ModeCell;
 use crate::resource::Resource;
 use crate::style::Style;
@@ -45,10 +46,10 @@ impl Sink for OtlpSink {
             return Ok(());
         }
         let style = &self.style;
-        let mut one = Vec::new();
+        let (mut room, mut one) = (Room::default(), Vec::new());
         self.shipper.ship(batch.records, |record, give| {
             one.clear();
-            let made = span(record, style, &mut one);
+            let made = span(record, style, &mut room, &mut one);
             if made == Made::Span {
                 give(&one);
             }

@@ -17,7 +17,7 @@ use serde_json::Value;
 pub(crate) use self::cut::Form;
 pub(crate) use self::limits::Limits;
 pub(crate) use self::step::object;
-use crate::attributes::{Attribute, Attributes, Text};
+use crate::attributes::{Attribute, Attributes, Room, Text};
 use crate::style::Style;
 use llmobs_core::semconv::{attribute, error_type};
 
@@ -42,16 +42,18 @@ pub(crate) struct SpanView<'r> {
 
 impl<'r> SpanView<'r> {
     /// The span of an operation, of the part of its record that is [`shown`]; `None` for records that
-    /// are none.
-    pub(crate) fn of(record: &'r Record, style: &Style) -> Option<Self> {
+    /// are none. The list of its attributes is made in the room.
+    pub(crate) fn of(record: &'r Record, style: &Style, room: Room) -> Option<Self> {
         let semconv = style.semconv;
-        let (name, kind, mut attributes) = match record.kind {
+        let mut attributes = Attributes::within(room);
+        let (name, kind) = match record.kind {
             Kind::Interaction => {
-                (call::name(record), SpanKind::Client, call::attributes(record, semconv))
+                call::attributes(record, semconv, &mut attributes);
+                (call::name(record), SpanKind::Client)
             }
             Kind::Step => {
-                let kind = record.step.map_or(SpanKind::Internal, StepKind::span_kind);
-                (step::name(record), kind, step::attributes(record, semconv))
+                step::attributes(record, semconv, &mut attributes);
+                (step::name(record), record.step.map_or(SpanKind::Internal, StepKind::span_kind))
             }
             _ => return None,
         };

@@ -4,6 +4,7 @@ mod error;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod gzip;
+mod heading;
 mod http;
 mod load;
 mod queue;
@@ -88,8 +89,7 @@ impl Transport {
     }
 
     /// Sends `body`; gives the body of a good answer.
-    pub(crate) fn send(&mut self, body: impl Into<Bytes>) -> Result<Vec<u8>, ExportError> {
-        let body = body.into();
+    pub(crate) fn send(&mut self, body: Bytes) -> Result<Vec<u8>, ExportError> {
         untraced(|| self.negotiated(&body))
     }
 

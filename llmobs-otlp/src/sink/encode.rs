@@ -1,5 +1,7 @@
 //! Records as spans on the wire.
 
+use std::mem::take;
+
 use llmobs_core::{Record, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::Status;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind as WireKind;
@@ -7,6 +9,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use prost::Message;
 
 use super::wire;
+use crate::attributes::Room;
 use crate::span::{SpanView, shown};
 use crate::style::Style;
 
@@ -23,8 +26,9 @@ pub(super) enum Made {
     Undated,
 }
 
-/// Writes the span of a record, if it is one.
-pub(super) fn span(record: &Record, style: &Style, out: &mut Vec<u8>) -> Made {
+/// Writes the span of a record, if it is one. The room is for its attributes, as that of the span
+/// before it was.
+pub(super) fn span(record: &Record, style: &Style, room: &mut Room, out: &mut Vec<u8>) -> Made {
     if record.unsampled {
         return Made::Nothing;
     }
@@ -32,7 +36,7 @@ pub(super) fn span(record: &Record, style: &Style, out: &mut Vec<u8>) -> Made {
         return Made::Nothing;
     };
     let shown = shown(record, style);
-    let Some(view) = SpanView::of(&shown, style) else { return Made::Nothing };
+    let Some(view) = SpanView::of(&shown, style, take(room)) else { return Made::Nothing };
     let Some(start) = view.start else { return Made::Undated };
     let over = view.attributes.len().saturating_sub(style.limits.count);
     let dropped = view.dropped.saturating_add(u32::try_from(over).unwrap_or(u32::MAX));
@@ -60,5 +64,6 @@ pub(super) fn span(record: &Record, style: &Style, out: &mut Vec<u8>) -> Made {
         wire::bytes(15, &status.encode_to_vec(), out);
     }
     wire::fixed32(16, SAMPLED, out);
+    *room = Room::of(view.attributes);
     Made::Span
 }

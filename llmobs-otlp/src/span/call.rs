@@ -60,9 +60,8 @@ pub(crate) fn model(record: &Record) -> Option<&String> {
 }
 
 /// All but the content. In the order of importance: what does not fit is dropped from the end.
-pub(crate) fn attributes(record: &Record, semconv: Semconv) -> Attributes<'_> {
+pub(crate) fn attributes<'r>(record: &'r Record, semconv: Semconv, out: &mut Attributes<'r>) {
     let span = Span::of(record);
-    let mut out = Attributes::default();
     out.term(attribute::OPERATION_NAME, record.operation.as_ref());
     out.term(attribute::PROVIDER_NAME, record.provider.as_ref());
     if span != Span::Fetch {
@@ -75,22 +74,21 @@ pub(crate) fn attributes(record: &Record, semconv: Semconv) -> Attributes<'_> {
         out.push(attribute::SERVER_ADDRESS, &server.address);
         out.count(attribute::SERVER_PORT, server.port.map(u64::from));
     }
-    ending(record, &mut out);
+    ending(record, out);
     match span {
-        Span::Inference => inference(record, semconv, &mut out),
-        Span::Embeddings => embeddings(record, &mut out),
-        Span::Retrieval => retrieval(record, &mut out),
-        Span::Fetch => fetch(record, &mut out),
+        Span::Inference => inference(record, semconv, out),
+        Span::Embeddings => embeddings(record, out),
+        Span::Retrieval => retrieval(record, out),
+        Span::Fetch => fetch(record, out),
     }
-    cost(record, &mut out);
-    latency(record, &mut out);
-    surroundings(record, &mut out);
-    prompt(record, span, &mut out);
+    cost(record, out);
+    latency(record, out);
+    surroundings(record, out);
+    prompt(record, span, out);
     if let Some(params) = record.params.as_deref().filter(|_| span == Span::Inference) {
-        parameters(params, &mut out);
+        parameters(params, out);
     }
-    openai(record, span, &mut out);
-    out
+    openai(record, span, out);
 }
 
 fn inference<'r>(record: &'r Record, semconv: Semconv, out: &mut Attributes<'r>) {

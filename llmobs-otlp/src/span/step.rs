@@ -48,16 +48,15 @@ pub(crate) fn object(record: &Record) -> Option<&String> {
 }
 
 /// All but the content and the application's own.
-pub(crate) fn attributes(record: &Record, semconv: Semconv) -> Attributes<'_> {
-    let mut out = Attributes::default();
+pub(crate) fn attributes<'r>(record: &'r Record, semconv: Semconv, out: &mut Attributes<'r>) {
     if let Some(operation) = operation(record) {
         out.push(attribute::OPERATION_NAME, operation.to_owned());
     }
     match record.step {
-        Some(StepKind::Tool) => tool(record, semconv, &mut out),
+        Some(StepKind::Tool) => tool(record, semconv, out),
         Some(StepKind::Agent) => {
             out.text(attribute::AGENT_NAME, object(record));
-            conversation(record, &mut out);
+            conversation(record, out);
             if let Some(agent) = &record.agent {
                 out.text(attribute::AGENT_DESCRIPTION, agent.description.as_ref());
                 // The conventions have these for remote agents only.
@@ -68,30 +67,29 @@ pub(crate) fn attributes(record: &Record, semconv: Semconv) -> Attributes<'_> {
         Some(StepKind::Workflow) => {
             out.text(attribute::WORKFLOW_NAME, object(record));
             if semconv != Semconv::V2026_08 {
-                conversation(record, &mut out);
+                conversation(record, out);
             }
         }
         Some(StepKind::Plan) => out.text(attribute::AGENT_NAME, agent(record)),
         Some(StepKind::Retrieval) => {
             out.term(attribute::PROVIDER_NAME, record.provider.as_ref());
             out.text(attribute::REQUEST_MODEL, record.model.as_ref());
-            call::retrieval(record, &mut out);
+            call::retrieval(record, out);
         }
-        Some(StepKind::Memory) => memory(record, &mut out),
+        Some(StepKind::Memory) => memory(record, out),
         _ => {}
     }
     if let Some(step) = record.step {
         out.push(attribute::LLMOBS_STEP, step.as_str());
     }
     out.text(attribute::LLMOBS_STEP_NAME, record.name.as_ref());
-    ending(record, &mut out);
-    totals(record, &mut out);
+    ending(record, out);
+    totals(record, out);
     out.count(attribute::LLMOBS_STEP_ITEMS, record.items);
-    surroundings(record, &mut out);
+    surroundings(record, out);
     if let Some(retrieved) = &record.retrieved {
-        documents(retrieved, &mut out);
+        documents(retrieved, out);
     }
-    out
 }
 
 fn tool<'r>(record: &'r Record, semconv: Semconv, out: &mut Attributes<'r>) {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 
+use super::load::Request;
 use super::{Blame, ExportError, Load, Transport};
 
 /// Bytes of encoded items one request may hold, so that all of it stays below the 4 MiB that gRPC
@@ -15,13 +16,13 @@ const MIN_BYTES: usize = 16 << 10;
 
 /// What is left to send of a batch, and what was lost of it.
 ///
-/// A load that is refused for something in it is halved until the bad items are alone; only they are
+/// A request that is refused for something in it is halved until the bad items are alone; only they are
 /// lost. Nothing that was taken is sent again.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     /// The next last.
-    loads: Vec<Load>,
-    /// Times that loads may still be halved to look for what is bad in them.
+    requests: Vec<Request>,
+    /// Times that they may still be halved to look for what is bad in them.
     halvings: u32,
     searched: bool,
     settled: Settled,
@@ -65,13 +66,13 @@ impl Experience {
 
 impl Queue {
     /// Loads to be sent in this order.
-    pub(crate) fn new(mut loads: Vec<Load>, experience: &Experience) -> Self {
-        let items: usize = loads.iter().map(|load| load.items.len()).sum();
+    pub(crate) fn new(loads: Vec<Load>, experience: &Experience) -> Self {
+        let requests: Vec<Request> = loads.into_iter().rev().map(Into::into).collect();
+        let items: usize = requests.iter().map(|request| request.items().len()).sum();
         // Enough to find one bad item; with some hope, enough to find four.
         let one = items.max(1).ilog2() + 1;
         let halvings = if experience.futile { one } else { 4 * one };
-        loads.reverse();
-        Self { loads, halvings, ..Self::default() }
+        Self { requests, halvings, ..Self::default() }
     }
 
     /// Sends what is left; `what` are the items.
@@ -85,18 +86,18 @@ impl Queue {
         experience: &mut Experience,
         what: &str,
     ) -> Result<Settled, ExportError> {
-        while let Some(load) = self.loads.pop() {
-            if load.bytes() > experience.limit && load.items.len() > 1 {
-                self.halve(load);
+        while let Some(request) = self.requests.pop() {
+            if request.bytes() > experience.limit && request.items().len() > 1 {
+                self.halve(request);
                 continue;
             }
-            match transport.send(load.request()) {
-                Ok(answer) => self.settled.take(&load, &answer, what),
+            match transport.send(request.body()) {
+                Ok(answer) => self.settled.take(&request, &answer, what),
                 Err(err) if err.retryable => {
-                    self.loads.push(load);
+                    self.requests.push(request);
                     return Err(err);
                 }
-                Err(err) => self.refused(load, err, experience),
+                Err(err) => self.refused(request, err, experience),
             }
         }
         let settled = std::mem::take(&mut self.settled);
@@ -114,36 +115,35 @@ impl Queue {
             // It may have been any.
             return 0;
         }
-        let items = self.loads.iter().flat_map(|load| &load.items);
+        let items = self.requests.iter().flat_map(Request::items);
         let left = items.map(|item| item.record).chain(self.settled.refused.first().copied());
         left.min().unwrap_or_default()
     }
 
-    fn refused(&mut self, load: Load, err: ExportError, experience: &mut Experience) {
-        let several = load.items.len() > 1;
-        if err.blame == Blame::Size && several && load.bytes() > MIN_BYTES {
-            experience.limit = (load.bytes() / 2).max(MIN_BYTES);
-            return self.halve(load);
+    fn refused(&mut self, request: Request, err: ExportError, experience: &mut Experience) {
+        let several = request.items().len() > 1;
+        if err.blame == Blame::Size && several && request.bytes() > MIN_BYTES {
+            experience.limit = (request.bytes() / 2).max(MIN_BYTES);
+            return self.halve(request);
         }
         let inside = matches!(err.blame, Blame::Request | Blame::Size);
         if inside && several && self.halvings > 0 {
             self.halvings -= 1;
             self.searched = true;
-            return self.halve(load);
+            return self.halve(request);
         }
-        self.settled.refused.extend(load.items.iter().map(|item| item.record));
+        self.settled.refused.extend(request.items().iter().map(|item| item.record));
         self.settled.message = Some(err.message);
     }
 
-    fn halve(&mut self, mut load: Load) {
-        let second = load.split_off();
-        self.loads.push(second);
-        self.loads.push(load);
+    fn halve(&mut self, request: Request) {
+        let [first, second] = request.halves();
+        self.requests.extend([second, first]);
     }
 }
 
 impl Settled {
-    fn take(&mut self, load: &Load, answer: &[u8], what: &str) {
+    fn take(&mut self, request: &Request, answer: &[u8], what: &str) {
         // The answers of all signals are alike. Many send the field always; empty, it says nothing.
         let answer = ExportTraceServiceResponse::decode(answer).unwrap_or_default();
         let partial = answer.partial_success.unwrap_or_default();
@@ -156,7 +156,7 @@ impl Settled {
             }
             return;
         }
-        let items = load.items.len() as u64;
+        let items = request.items().len() as u64;
         self.taken |= rejected < items;
         self.rejected += rejected.min(items);
         self.message = Some(if said.is_empty() {
