@@ -56,7 +56,7 @@ impl Account {
         if let Some(last) = self.last_event.replace(at)
             && self.chunk_gaps_ms.len() < MAX_GAPS
         {
-            self.chunk_gaps_ms.push(at.saturating_sub(last) as f32 / 1e6);
+            push(&mut self.chunk_gaps_ms, at.saturating_sub(last) as f32 / 1e6);
         }
         if facts.output {
             self.output_events += 1;
@@ -76,7 +76,7 @@ impl Account {
         self.n_gaps += 1;
         self.max_gap = self.max_gap.max(gap);
         if self.gaps.len() < MAX_GAPS {
-            self.gaps.push(gap as f32);
+            push(&mut self.gaps, gap as f32);
         }
     }
 
@@ -187,4 +187,13 @@ impl Account {
             _ => by_events,
         }
     }
+}
+
+/// Adds a gap. Room grows by half and not to the double: there are many streams, and each holds it as
+/// long as it is open.
+fn push(gaps: &mut Vec<f32>, gap: f32) {
+    if gaps.len() == gaps.capacity() {
+        gaps.reserve_exact((gaps.len() / 2).max(8));
+    }
+    gaps.push(gap);
 }
