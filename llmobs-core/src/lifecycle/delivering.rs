@@ -13,7 +13,7 @@ use crate::loss::Losses;
 use crate::outlet::{How, Outlets};
 use crate::recorder::{Limits, Recorder};
 use crate::sink::Sink;
-use crate::spool::{self, Spool};
+use crate::spool::{self, Owner, Spool};
 #[cfg(feature = "testing")]
 use crate::testing::FakePauses;
 use crate::threads::Threads;
@@ -156,10 +156,9 @@ impl Delivering {
         let settings = self.settings(limits);
         let name = contained(|| sink.name().to_owned()).unwrap_or_else(|| "sink".to_owned());
         let same = names.entry(name.clone()).and_modify(|n| *n += 1).or_insert(1);
-        let spool = self.spool.as_ref().map(|directory| {
-            let place = if *same > 1 { format!("{name}-{same}") } else { name.clone() };
-            Spool::new(directory, &place, self.spool_bytes)
-        });
+        let owner = Owner::Sink(&name, *same);
+        let spool = self.spool.as_ref();
+        let spool = spool.map(|directory| Spool::new(directory, owner, self.spool_bytes));
         Delivery::start(sink, name, settings, spool, recorder, threads)
     }
 }
