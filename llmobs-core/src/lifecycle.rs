@@ -35,7 +35,7 @@ use crate::threads::Threads;
 use crate::time::{Clock, SystemClock};
 use crate::usage::UsagePolicy;
 use crate::user_id::UserIdKey;
-use crate::worker::Worker;
+use crate::worker::{LastAsk, Worker};
 
 /// Configures a recorder in code; the facade's `llmobs::builder()` begins with the environment.
 #[derive(Debug)]
@@ -311,6 +311,8 @@ impl Builder {
             threads: Threads::new(),
             alarm: Alarm::default(),
             outlets: self.delivering.outlets(self.limits),
+            last_flush: LastAsk::default(),
+            last_idle: LastAsk::default(),
         });
         let threads = &recorder.shared().threads;
         let mut deliveries: Vec<Arc<Delivery>> = Vec::new();
