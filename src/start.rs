@@ -2,6 +2,7 @@
 
 mod settings;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -66,7 +67,7 @@ pub fn init() -> Result<Llmobs, InitError> {
 
 /// Begins with what the environment says; what is said in code goes before it.
 pub fn builder() -> Builder {
-    Builder::from_lookup(&|name| std::env::var(name).ok())
+    Builder::read(&|name| std::env::var_os(name))
 }
 
 /// Configures a recorder.
@@ -122,6 +123,10 @@ impl Builder {
     /// Begins with what `lookup` says of each environment variable: [`builder`] without the process
     /// environment.
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Self {
+        Self::read(&|name| lookup(name).map(OsString::from))
+    }
+
+    fn read(lookup: &dyn Fn(&str) -> Option<OsString>) -> Self {
         Self {
             core: llmobs_core::Builder::new(),
             environment: Environment::read(lookup),
