@@ -58,8 +58,8 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 ///
 /// # Errors
 ///
-/// When a variable cannot be understood, the prices it names cannot be used, or the system gives no
-/// thread. A file that cannot be
+/// When a variable cannot be understood, or names prices or a spool's directory that cannot be used, or
+/// the system gives no thread. A file that cannot be
 /// opened is no error: a warning goes to standard error, and records go nowhere else.
 pub fn init() -> Result<Llmobs, InitError> {
     builder().start()
@@ -114,7 +114,8 @@ pub enum InitError {
     /// The table of prices cannot be used.
     #[error("the prices that LLMOBS_PRICES names cannot be used")]
     Prices(#[source] PriceError),
-    /// The system gave no thread, or a provider cannot be named as it was.
+    /// The system gave no thread, a provider cannot be named as it was, or the spool's directory cannot
+    /// be used.
     #[error("the recorder cannot be started")]
     Start(#[source] StartError),
 }
@@ -210,8 +211,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the environment, the prices or the settings cannot be understood, or the system gives no
-    /// thread.
+    /// When the environment, the prices or the settings cannot be understood, the spool's directory
+    /// cannot be used, or the system gives no thread.
     pub fn start(self) -> Result<Llmobs, InitError> {
         let environment = self.environment.map_err(InitError::Environment)?;
         let mut core = self.core;

@@ -136,6 +136,23 @@ impl Spool {
         }
     }
 
+    /// Makes the directory of our own, so that one that cannot be used is known at once. A disk that is
+    /// full is not: that passes.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, and where.
+    pub(crate) fn prepare(&mut self) -> Result<(), (PathBuf, io::Error)> {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+
+        match self.own() {
+            Err(err) if !matches!(err.kind(), StorageFull | QuotaExceeded) => {
+                Err((self.root.clone(), err))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Takes over what other processes have left that run no more, and sees whether files can be
     /// written. No batch is in hand; `forbidden` says how often content was forbidden when it was made.
     pub(crate) fn open(&mut self, forbidden: u64) -> Adopted {
