@@ -101,7 +101,8 @@ impl Otlp {
         Self::from_lookup(|name| std::env::var_os(name))
     }
 
-    /// Reads the environment as `lookup` tells it. An empty value counts as none.
+    /// Reads the environment as `lookup` tells it, as text or as the system has it. An empty value counts as
+    /// none; one that is no UTF-8 cannot be followed.
     ///
     /// | variable | meaning |
     /// |---|---|

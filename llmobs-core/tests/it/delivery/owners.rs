@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use llmobs_core::testing::FakePauses;
-use llmobs_core::{Backoff, Batch, Builder, Sink, SinkError};
+use llmobs_core::{Backoff, Batch, Builder, Outlet, Record, Sink, SinkError};
 
 use super::{Backend, LONG, exact, numbers, step};
 use crate::support::files;
@@ -87,6 +87,26 @@ fn nor_by_one_that_is_called_as_the_second_of_its_name_is_on_disk() {
     let llmobs = sinks.into_iter().fold(builder(directory.path()), Builder::sink);
     llmobs.start().expect("it starts").shutdown(LONG).expect("all is taken");
     assert_eq!((first.names(), second.names()), (numbers(0..0), numbers(0..10)));
+}
+
+#[test]
+fn nor_by_one_that_is_called_as_a_way_out_of_an_exporter() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let outlets = |backend: &Backend, pushed: usize| {
+        let llmobs = builder(directory.path()).start().expect("it starts");
+        let sink = Named(backend.clone(), "same".to_owned());
+        let outlet = llmobs.outlet(sink).expect("a thread");
+        (0..pushed)
+            .for_each(|n| outlet.push(Record { name: Some(n.to_string()), ..Record::default() }));
+        Outlet::end(&[outlet]);
+        let _ = llmobs.shutdown(LONG);
+    };
+    outlets(&Backend::away(), 10);
+    leave(directory.path(), &["same"], 10..20);
+    assert_eq!(found(directory.path(), "same"), numbers(10..20));
+    let backend = Backend::default();
+    outlets(&backend, 0);
+    assert_eq!(backend.names(), numbers(0..10));
 }
 
 #[test]
