@@ -6,9 +6,9 @@ mod panics;
 mod stopping;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use self::delivering::Delivering;
 pub use self::llmobs::Llmobs;
@@ -311,6 +311,7 @@ impl Builder {
             threads: Threads::new(),
             alarm: Alarm::default(),
             outlets: self.delivering.outlets(self.limits),
+            saving: AtomicU8::new(0),
         });
         let threads = &recorder.shared().threads;
         let mut deliveries: Vec<Arc<Delivery>> = Vec::new();
@@ -363,9 +364,4 @@ enum Cause {
     Host(String),
     #[error("a provider cannot be named")]
     Provider(#[source] ProviderNameError),
-}
-
-/// So long after; `None` for what no clock reaches.
-pub(crate) fn later(began: Instant, time: Duration) -> Option<Instant> {
-    began.checked_add(time)
 }

@@ -1,7 +1,7 @@
 //! Exchanges that are over, read on the caller's thread by the code that reads live ones.
 
 use std::fmt;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -203,6 +203,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         threads: Threads::new(),
         alarm: Alarm::default(),
         outlets: Outlets::default(),
+        saving: AtomicU8::new(0),
     });
     (recorder.clone(), Worker::new(recorder, PriceTable::builtin(), Vec::new()))
 }

@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub(crate) use self::flush::Patience;
 pub use self::flush_error::FlushError;
 pub use self::open::OpenCalls;
 pub(crate) use self::open::OpenTable;

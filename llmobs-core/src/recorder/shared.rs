@@ -1,6 +1,6 @@
 //! What the handles of a recorder share, and its end on whichever thread the last of them goes.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use super::OpenTable;
@@ -53,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) threads: Threads,
     pub(crate) alarm: Alarm,
     pub(crate) outlets: Outlets,
+    /// What waits is being brought to disk, and is once more after that: at most two.
+    pub(crate) saving: AtomicU8,
 }
 
 impl Drop for Shared {
