@@ -58,8 +58,9 @@ impl Builder {
         self
     }
 
-    /// Sets a directory where records wait for sinks that are down, over restarts of the process, and
-    /// where those wait that find no room in memory. Defaults to none: they wait in memory alone.
+    /// Sets a directory where records wait for sinks that are down, over restarts of the process. Those
+    /// that find no room in memory wait there, too, and those that a flush or a shutdown does not get
+    /// delivered in its time. Defaults to none: they wait in memory alone.
     ///
     /// Records go there as the sink would have been given them, with content only where that is
     /// captured, in files that nobody but this user can read; each sink has its own. When the sink is
