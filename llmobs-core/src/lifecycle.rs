@@ -308,10 +308,10 @@ impl Builder {
             unflushed: OnceLock::new(),
             renderings: Renderings::new(),
             deliveries: OnceLock::new(),
+            saving: AtomicU8::new(0),
             threads: Threads::new(),
             alarm: Alarm::default(),
             outlets: self.delivering.outlets(self.limits),
-            saving: AtomicU8::new(0),
         });
         let threads = &recorder.shared().threads;
         let mut deliveries: Vec<Arc<Delivery>> = Vec::new();

@@ -200,10 +200,10 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         unflushed: OnceLock::new(),
         renderings: Renderings::none(),
         deliveries: OnceLock::new(),
+        saving: AtomicU8::new(0),
         threads: Threads::new(),
         alarm: Alarm::default(),
         outlets: Outlets::default(),
-        saving: AtomicU8::new(0),
     });
     (recorder.clone(), Worker::new(recorder, PriceTable::builtin(), Vec::new()))
 }

@@ -50,11 +50,11 @@ pub(crate) struct Shared {
     pub(crate) unflushed: OnceLock<Vec<String>>,
     pub(crate) renderings: Renderings,
     pub(crate) deliveries: OnceLock<Vec<Arc<Delivery>>>,
+    /// What waits is being brought to disk, and is once more after that: at most two.
+    pub(crate) saving: AtomicU8,
     pub(crate) threads: Threads,
     pub(crate) alarm: Alarm,
     pub(crate) outlets: Outlets,
-    /// What waits is being brought to disk, and is once more after that: at most two.
-    pub(crate) saving: AtomicU8,
 }
 
 impl Drop for Shared {
