@@ -147,7 +147,7 @@ impl Recorder {
         let counts = &self.0.counts;
         // From the end to the beginning: what has been counted further on was counted here before,
         // so that what lies in between is never less than nothing.
-        let sinks = self.0.deliveries.get().into_iter().flatten();
+        let sinks = self.deliveries().iter();
         let mut sinks: Vec<_> = sinks.map(|delivery| delivery.account()).collect();
         let recorded = counts.recorded.load(Ordering::Acquire);
         let sampled_out = counts.sampled_out.load(Ordering::Acquire);
