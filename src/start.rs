@@ -58,8 +58,8 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// # Errors
 ///
 /// When a variable cannot be understood, the prices it names cannot be used, or the system gives no
-/// thread. A file that cannot be
-/// opened is no error: a warning goes to standard error, and records go nowhere else.
+/// thread. A file that cannot be opened is no error: one line on standard error says so, and no lines are
+/// written.
 pub fn init() -> Result<Llmobs, InitError> {
     builder().start()
 }
