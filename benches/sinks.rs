@@ -8,6 +8,7 @@
 mod callgrind;
 #[path = "support/collector.rs"]
 mod collector;
+#[expect(dead_code, reason = "other benches use the rest")]
 #[path = "support/cpu.rs"]
 mod cpu;
 #[path = "support/json.rs"]

@@ -1,6 +1,7 @@
 //! What the environment says about the recorder.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -67,10 +68,11 @@ impl TailSample {
 
 /// A variable with a value that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the environment variable {name} is {value:?}: expected {expected}")]
+#[error("the environment variable {name} is {}: expected {expected}", self.said())]
 pub struct EnvironmentError {
     name: &'static str,
-    value: String,
+    /// `None` for one that is no text.
+    value: Option<String>,
     expected: &'static str,
 }
 
@@ -79,13 +81,20 @@ impl EnvironmentError {
     pub fn name(&self) -> &'static str {
         self.name
     }
+
+    fn said(&self) -> Cow<'static, str> {
+        // What is no text may be a secret as well as anything else.
+        self.value.as_ref().map_or("no UTF-8".into(), |value| format!("{value:?}").into())
+    }
 }
 
 impl Environment {
     /// Reads every variable through `lookup`.
-    pub(crate) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, EnvironmentError> {
+    pub(crate) fn read(
+        lookup: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, EnvironmentError> {
         let from = Variables(lookup);
-        let attributes = from.text("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
+        let attributes = from.text("OTEL_RESOURCE_ATTRIBUTES")?.unwrap_or_default();
         let attribute = |name: &str| {
             let pairs = attributes.split(',').filter_map(|pair| pair.split_once('='));
             pairs
@@ -104,9 +113,9 @@ impl Environment {
         if let Some(n) = from.number("LLMOBS_MAX_SINK_BYTES")? {
             limits.sink_bytes = n;
         }
-        let disabled = from.text("OTEL_SDK_DISABLED");
+        let disabled = from.text("OTEL_SDK_DISABLED")?;
         let disabled = disabled.is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        let file = from.text("LLMOBS_FILE").map(|path| match path.as_str() {
+        let file = from.text("LLMOBS_FILE")?.map(|path| match path.as_str() {
             "none" => FileSetting::None,
             _ => FileSetting::Path(path.into()),
         });
@@ -116,11 +125,11 @@ impl Environment {
         Ok(Self {
             enabled: from.flag("LLMOBS_ENABLED")?.or(off.then_some(false)),
             service: from
-                .text("LLMOBS_SERVICE")
-                .or_else(|| from.text("OTEL_SERVICE_NAME"))
+                .text("LLMOBS_SERVICE")?
+                .or(from.text("OTEL_SERVICE_NAME")?)
                 .or_else(|| attribute("service.name")),
             environment: from
-                .text("LLMOBS_ENVIRONMENT")
+                .text("LLMOBS_ENVIRONMENT")?
                 .or_else(|| attribute("deployment.environment.name"))
                 .or_else(|| attribute("deployment.environment")),
             file,
@@ -142,19 +151,19 @@ impl Environment {
                     ("never", UsagePolicy::Never),
                 ],
             )?,
-            propagate_to: from.list("LLMOBS_PROPAGATE_TO"),
+            propagate_to: from.list("LLMOBS_PROPAGATE_TO")?,
             propagate_baggage: from.flag("LLMOBS_PROPAGATE_BAGGAGE")?,
-            user_id_key: from.text("LLMOBS_USER_ID_KEY"),
+            user_id_key: from.text("LLMOBS_USER_ID_KEY")?,
             estimate: estimate(&from)?,
             providers: from.parsed(
                 "LLMOBS_PROVIDERS",
                 "a list of host=name, such as llm.internal=vllm,.corp.example=gateway",
                 |value| value.parse().ok(),
             )?,
-            prices: from.text("LLMOBS_PRICES").map(PathBuf::from),
+            prices: from.text("LLMOBS_PRICES")?.map(PathBuf::from),
             tail_sample: tail_sample(&from)?,
             limits,
-            spool: from.text("LLMOBS_SPOOL_DIR").map(PathBuf::from),
+            spool: from.text("LLMOBS_SPOOL_DIR")?.map(PathBuf::from),
             spool_bytes: from.number("LLMOBS_SPOOL_MAX_BYTES")?,
             shutdown_timeout: from
                 .number("LLMOBS_SHUTDOWN_TIMEOUT_MS")?
@@ -178,12 +187,14 @@ fn decoded(text: &str) -> Cow<'_, str> {
 }
 
 /// The environment, however it is looked up.
-struct Variables<'a>(&'a dyn Fn(&str) -> Option<String>);
+struct Variables<'a>(&'a dyn Fn(&str) -> Option<OsString>);
 
 impl Variables<'_> {
     /// An empty variable is an unset one, as OpenTelemetry has it.
-    fn text(&self, name: &str) -> Option<String> {
-        (self.0)(name).filter(|value| !value.trim().is_empty())
+    fn text(&self, name: &'static str) -> Result<Option<String>, EnvironmentError> {
+        let text = (self.0)(name).map(OsString::into_string).transpose();
+        let text = text.map_err(|_| EnvironmentError { name, value: None, expected: "text" })?;
+        Ok(text.filter(|value| !value.trim().is_empty()))
     }
 
     fn parsed<T>(
@@ -192,10 +203,10 @@ impl Variables<'_> {
         expected: &'static str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, EnvironmentError> {
-        let Some(value) = self.text(name) else { return Ok(None) };
+        let Some(value) = self.text(name)? else { return Ok(None) };
         match parse(value.trim()) {
             Some(parsed) => Ok(Some(parsed)),
-            None => Err(EnvironmentError { name, value, expected }),
+            None => Err(EnvironmentError { name, value: Some(value), expected }),
         }
     }
 
@@ -236,10 +247,10 @@ impl Variables<'_> {
         self.one_of(name, "true or false", &words)
     }
 
-    fn list(&self, name: &str) -> Vec<String> {
-        let list = self.text(name).unwrap_or_default();
+    fn list(&self, name: &'static str) -> Result<Vec<String>, EnvironmentError> {
+        let list = self.text(name)?.unwrap_or_default();
         let parts = list.split(',').map(str::trim);
-        parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        Ok(parts.filter(|part| !part.is_empty()).map(str::to_owned).collect())
     }
 }
 
@@ -272,7 +283,7 @@ type CaptureSetting = (Option<Capture>, Vec<(String, Capture)>);
 fn capture(from: &Variables<'_>) -> Result<CaptureSetting, EnvironmentError> {
     const OURS: &str = "LLMOBS_CAPTURE";
     const OTEL: &str = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
-    if let Some(value) = from.text(OURS) {
+    if let Some(value) = from.text(OURS)? {
         let (mut everywhere, mut by_environment) = (Capture::NONE, Vec::new());
         for group in value.split(';').filter(|group| !group.trim().is_empty()) {
             let (environment, words) = match group.split_once(':') {
@@ -281,7 +292,7 @@ fn capture(from: &Variables<'_>) -> Result<CaptureSetting, EnvironmentError> {
             };
             let Some(capture) = captured(words) else {
                 let expected = "none, all, or a list of input, output, tools, errors";
-                return Err(EnvironmentError { name: OURS, value, expected });
+                return Err(EnvironmentError { name: OURS, value: Some(value), expected });
             };
             match environment {
                 Some(environment) => by_environment.push((environment.to_owned(), capture)),

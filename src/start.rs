@@ -2,6 +2,7 @@
 
 mod settings;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -57,16 +58,16 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 ///
 /// # Errors
 ///
-/// When a variable cannot be understood, the prices it names cannot be used, or the system gives no
-/// thread. A file that cannot be opened is no error: one line on standard error says so, and no lines are
-/// written.
+/// When a variable cannot be understood, or names prices or a spool's directory that cannot be used, or
+/// the system gives no thread. A file that cannot be opened is no error: one line on standard error says
+/// so, and no lines are written.
 pub fn init() -> Result<Llmobs, InitError> {
     builder().start()
 }
 
 /// Begins with what the environment says; what is said in code goes before it.
 pub fn builder() -> Builder {
-    Builder::from_lookup(&|name| std::env::var(name).ok())
+    Builder::read(&|name| std::env::var_os(name))
 }
 
 /// Configures a recorder.
@@ -113,7 +114,8 @@ pub enum InitError {
     /// The table of prices cannot be used.
     #[error("the prices that LLMOBS_PRICES names cannot be used")]
     Prices(#[source] PriceError),
-    /// The system gave no thread, or a provider cannot be named as it was.
+    /// The system gave no thread, a provider cannot be named as it was, or the spool's directory cannot
+    /// be used.
     #[error("the recorder cannot be started")]
     Start(#[source] StartError),
 }
@@ -122,6 +124,10 @@ impl Builder {
     /// Begins with what `lookup` says of each environment variable: [`builder`] without the process
     /// environment.
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Self {
+        Self::read(&|name| lookup(name).map(OsString::from))
+    }
+
+    fn read(lookup: &dyn Fn(&str) -> Option<OsString>) -> Self {
         Self {
             core: llmobs_core::Builder::new(),
             environment: Environment::read(lookup),
@@ -205,8 +211,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the environment, the prices or the settings cannot be understood, or the system gives no
-    /// thread.
+    /// When the environment, the prices or the settings cannot be understood, the spool's directory
+    /// cannot be used, or the system gives no thread.
     pub fn start(self) -> Result<Llmobs, InitError> {
         let environment = self.environment.map_err(InitError::Environment)?;
         let mut core = self.core;

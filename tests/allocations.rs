@@ -8,11 +8,12 @@ mod load;
 #[path = "../benches/support/transport.rs"]
 mod transport;
 
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use bytes::Bytes;
 use llmobs::http::reqwest::with_body;
-use llmobs::{BodyEnd, Call, CallStart, Capture, Llmobs, Target, trace_llm};
+use llmobs::{BodyEnd, Call, CallStart, Capture, Llmobs, Record, Target, Verdict, trace_llm};
 use load::{BARE, JSON_LINES, Load, OPENTELEMETRY, Setup};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use reqwest::ResponseBuilderExt;
@@ -138,6 +139,29 @@ fn observing_allocates_little_on_the_caller() {
         assert!(per_call <= max_call, "{name}: {per_call} allocations a call");
         assert!(per_event <= max_event, "{name}: {per_event} allocations an event");
     }
+}
+
+#[test]
+fn flushes_that_nobody_waits_for_any_more_take_no_memory_while_a_rule_hangs() {
+    let ((began, begun), (go, gone)) = (channel(), channel::<()>());
+    let rule = move |_: &mut Record| {
+        let _ = began.send(());
+        let _ = gone.recv();
+        Verdict::Keep
+    };
+    let builder = llmobs::Builder::from_lookup(&|_| None).no_file().process_wide(false);
+    let llmobs = builder.processor(rule).start().expect("it starts");
+    llmobs.record(Record::default());
+    begun.recv().expect("it hangs");
+    let held = allocation_counter::measure(|| {
+        for _ in 0..10_000 {
+            llmobs.flush(Duration::ZERO).expect_err("it hangs");
+            llmobs.idle(Duration::ZERO).expect_err("it hangs");
+        }
+    });
+    drop(go);
+    println!("| 10,000 flushes while a rule hangs hold | {} bytes |", held.bytes_current);
+    assert!(held.bytes_current < 4_096, "{} bytes", held.bytes_current);
 }
 
 #[trace_llm(kind = "tool", capture(args, output), fields(length = city.len()))]

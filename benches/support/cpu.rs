@@ -4,15 +4,23 @@
 /// system does not tell. Child processes are not in it.
 ///
 /// Not from `/proc`: what is there of a thread that runs is as old as the scheduler's last tick.
-#[cfg(unix)]
 pub(crate) fn nanos() -> Option<f64> {
-    use rustix::time::{ClockId, clock_gettime};
-
-    let took = clock_gettime(ClockId::ProcessCPUTime);
-    Some(took.tv_sec as f64 * 1e9 + took.tv_nsec as f64)
+    #[cfg(unix)]
+    return Some(read(rustix::time::ClockId::ProcessCPUTime));
+    #[cfg(not(unix))]
+    None
 }
 
-#[cfg(not(unix))]
-pub(crate) fn nanos() -> Option<f64> {
+/// The same of this thread alone.
+pub(crate) fn thread_nanos() -> Option<f64> {
+    #[cfg(unix)]
+    return Some(read(rustix::time::ClockId::ThreadCPUTime));
+    #[cfg(not(unix))]
     None
+}
+
+#[cfg(unix)]
+fn read(clock: rustix::time::ClockId) -> f64 {
+    let took = rustix::time::clock_gettime(clock);
+    took.tv_sec as f64 * 1e9 + took.tv_nsec as f64
 }

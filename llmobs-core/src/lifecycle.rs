@@ -6,6 +6,7 @@ mod panics;
 mod stopping;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -35,7 +36,7 @@ use crate::threads::Threads;
 use crate::time::{Clock, SystemClock};
 use crate::usage::UsagePolicy;
 use crate::user_id::UserIdKey;
-use crate::worker::Worker;
+use crate::worker::{LastAsk, Worker};
 
 /// Configures a recorder in code; the facade's `llmobs::builder()` begins with the environment.
 #[derive(Debug)]
@@ -269,8 +270,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the system gives no thread for the worker or a sink, or a host or a
-    /// provider's name is none.
+    /// When the system gives no thread for the worker or a sink, a host or a provider's name is none,
+    /// or the [spool](Self::spool)'s directory cannot be used.
     pub fn start(self) -> Result<Llmobs, StartError> {
         let providers = self.providers.map_err(|err| StartError(Cause::Provider(err)))?;
         let propagate_to: Result<_, _> = self.propagate_to.into_iter().collect();
@@ -312,14 +313,17 @@ impl Builder {
             threads: Threads::new(),
             alarm: Alarm::default(),
             outlets: self.delivering.outlets(self.limits),
+            last_flush: LastAsk::default(),
+            last_idle: LastAsk::default(),
         });
         let threads = &recorder.shared().threads;
         let mut deliveries: Vec<Arc<Delivery>> = Vec::new();
         // A recorder that does not start leaves no thread behind.
         let failed = |deliveries: &[Arc<Delivery>], err| {
             deliveries.iter().for_each(|delivery| delivery.close());
-            StartError(Cause::Thread(err))
+            err
         };
+        let no_thread = |err| StartError(Cause::Thread(err));
         let delivering = self.delivering;
         let mut names = BTreeMap::new();
         for sink in self.sinks {
@@ -328,7 +332,8 @@ impl Builder {
             deliveries.push(started.map_err(|err| failed(&deliveries, err))?);
         }
         let _ = recorder.shared().deliveries.set(deliveries.clone());
-        let reports = delivering.reports(threads).map_err(|err| failed(&deliveries, err))?;
+        let reports = delivering.reports(threads).map_err(no_thread);
+        let reports = reports.map_err(|err| failed(&deliveries, err))?;
         let (of, prices, processors) = (recorder.clone(), self.prices, self.processors);
         let sampling = self.tail_sampling;
         if sampling.is_some() {
@@ -341,7 +346,7 @@ impl Builder {
             let worker = worker.sampled(sampling).reporting(reports);
             worker.run();
         });
-        spawned.map_err(|err| failed(&deliveries, err))?;
+        spawned.map_err(no_thread).map_err(|err| failed(&deliveries, err))?;
         threads.started();
         if self.process_wide {
             recorder.make_process_wide();
@@ -351,7 +356,7 @@ impl Builder {
     }
 }
 
-/// The system gave no thread, or a provider cannot be named as it was.
+/// The system gave no thread, a provider cannot be named as it was, or the spool has no place.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct StartError(Cause);
@@ -362,6 +367,11 @@ enum Cause {
     Thread(#[source] std::io::Error),
     #[error("{0:?} is no host to carry traces to: expected a name or an address, and maybe a port")]
     Host(String),
+    #[error(
+        "the spool cannot use {0:?}: expected a directory that this user may write to, or that can be \
+         made"
+    )]
+    Spool(PathBuf, #[source] std::io::Error),
     #[error("a provider cannot be named")]
     Provider(#[source] ProviderNameError),
 }

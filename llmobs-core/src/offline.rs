@@ -25,7 +25,7 @@ use crate::span::LocalBackend;
 use crate::threads::Threads;
 use crate::time::{Clock, Timestamp};
 use crate::usage::UsagePolicy;
-use crate::worker::Worker;
+use crate::worker::{LastAsk, Worker};
 
 /// Bytes of a body after which what waits is worked off.
 const ROUND: usize = 64 * 1024;
@@ -204,6 +204,8 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         threads: Threads::new(),
         alarm: Alarm::default(),
         outlets: Outlets::default(),
+        last_flush: LastAsk::default(),
+        last_idle: LastAsk::default(),
     });
     (recorder.clone(), Worker::new(recorder, PriceTable::builtin(), Vec::new()))
 }

@@ -12,7 +12,7 @@ use crate::queue::lock;
 use crate::record::Record;
 use crate::recorder::Recorder;
 use crate::sink::Sink;
-use crate::spool::Spool;
+use crate::spool::{Owner, Spool};
 use crate::worker::FlushRequest;
 
 /// A sink of an exporter's own, with all that the recorder's have: a thread, a bounded queue, retries,
@@ -55,8 +55,10 @@ impl Outlets {
     fn start(&self, sink: Box<dyn Sink>, recorder: &Recorder) -> io::Result<Arc<Outlet>> {
         let how = self.how.as_ref().ok_or(io::ErrorKind::Unsupported)?;
         let name = sink.name().to_owned();
+        let same = lock(&self.started).iter().filter(|it| it.delivery.name() == name).count();
+        let owner = Owner::Outlet(&name, same as u32 + 1);
         let spool = how.spool.as_ref();
-        let spool = spool.map(|(directory, bytes)| Spool::new(directory, &name, *bytes));
+        let spool = spool.map(|(directory, bytes)| Spool::new(directory, owner, *bytes));
         let threads = &recorder.shared().threads;
         let of = recorder.clone();
         let delivery = Delivery::start(sink, name, how.settings.clone(), spool, of, threads)?;

@@ -1,7 +1,7 @@
 //! Rules on records: redact, sample, flag, price.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::record::Record;
 use crate::recorder::Recorder;
@@ -51,15 +51,20 @@ pub trait Processor: Send + 'static {
 #[derive(Debug)]
 #[must_use = "the flush ends when it is dropped"]
 pub struct Flushing {
-    request: Arc<FlushRequest>,
+    request: Weak<FlushRequest>,
     rule: String,
     failed: bool,
     waiting: bool,
 }
 
 impl Flushing {
-    pub(crate) fn new(request: Arc<FlushRequest>, rule: String) -> Self {
-        Self { request, rule, failed: false, waiting: false }
+    pub(crate) fn new(request: &Arc<FlushRequest>, rule: String) -> Self {
+        Self { request: Arc::downgrade(request), rule, failed: false, waiting: false }
+    }
+
+    /// Whether somebody still waits for it: a rule need not keep the flushes of those who have given up.
+    pub fn is_awaited(&self) -> bool {
+        self.request.strong_count() > 0
     }
 
     /// Ends the flush as one that did not bring out everything: the recorder's own fails, and names
@@ -77,7 +82,9 @@ impl Flushing {
 
 impl Drop for Flushing {
     fn drop(&mut self) {
-        self.request.done(self.failed.then_some(&self.rule), self.waiting);
+        if let Some(request) = self.request.upgrade() {
+            request.done(self.failed.then_some(&self.rule), self.waiting);
+        }
     }
 }
 

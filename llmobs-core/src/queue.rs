@@ -58,6 +58,8 @@ struct Shared<T> {
     urgency: Urgency,
     /// The worker waits for something as urgent, and nobody has woken it yet.
     wanted: Option<Urgency>,
+    /// How often everything has been taken.
+    rounds: u64,
 }
 
 impl<T> Queue<T> {
@@ -68,6 +70,7 @@ impl<T> Queue<T> {
                 items: VecDeque::with_capacity(256),
                 urgency: Urgency::Whenever,
                 wanted: None,
+                rounds: 0,
             }),
             wake: Condvar::new(),
             open: AtomicUsize::new(0),
@@ -145,7 +148,13 @@ impl<T> Queue<T> {
             shared = self.wait(shared, Urgency::Soon, idle);
         }
         shared.urgency = Urgency::Whenever;
+        shared.rounds += 1;
         std::mem::swap(&mut shared.items, into);
+    }
+
+    /// How often everything has been taken: what was pushed at this number waits until there is another.
+    pub(crate) fn rounds(&self) -> u64 {
+        lock(&self.items).rounds
     }
 
     fn wait<'a>(

@@ -1,13 +1,16 @@
 //! What waits for one sink on disk.
 //!
 //! ```text
-//! <directory>/<sink>/<time>-<process>-<n>/lock             held by the process it belongs to
-//!                                        /0000000000000001.spool    records, a line each
-//!                                        /progress         how far the first of them is delivered
+//! <directory>/<sink>/<time>-<process>-<n>-<owner>/lock             held by the process it belongs to
+//!                                                /0000000000000001.spool    records, a line each
+//!                                                /progress         how far the first is delivered
 //! ```
 //!
 //! Files are appended to, read from the front, and deleted as a whole. A process writes to a directory
 //! of its own, and at its start takes over those whose lock nobody holds any more.
+//!
+//! `<sink>` is for people to read: names that differ in other than letters, digits, `-` and `_` are the
+//! same there. `<owner>` tells them apart, and nobody takes over what is another's.
 
 mod directory;
 mod frame;
@@ -19,6 +22,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use self::directory::{Directory, in_place};
 use self::segment::Segment;
 use crate::delivery::Sized;
@@ -27,6 +32,8 @@ use crate::delivery::Sized;
 pub(crate) const DEFAULT_BYTES: u64 = 256 << 20;
 /// Longest name of a directory made from a sink's.
 const MAX_NAME: usize = 64;
+/// Bytes of the hash that stands for an owner.
+const OWNER: usize = 8;
 /// A buffer that has grown beyond this is not kept for the next batch.
 const KEEP: usize = 1 << 20;
 
@@ -34,6 +41,8 @@ const KEEP: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Spool {
     root: PathBuf,
+    /// Stands for whose it is in names of directories.
+    owner: String,
     max_bytes: u64,
     own: Option<Arc<Directory>>,
     /// Oldest first; the last one may be written to.
@@ -81,15 +90,39 @@ pub(crate) struct Read {
     pub(crate) damaged: u64,
 }
 
+/// Whose a spool is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Owner<'a> {
+    /// Of the sinks of this name the first, the second …
+    Sink(&'a str, u32),
+    /// The same of the ways out that exporters have beside them.
+    Outlet(&'a str, u32),
+}
+
+impl Owner<'_> {
+    /// What stands for it, which no other has.
+    fn digest(self) -> String {
+        let (kind, Self::Sink(name, nth) | Self::Outlet(name, nth)) =
+            (u8::from(matches!(self, Self::Outlet(..))), self);
+        let mut hash = Sha256::new_with_prefix([kind]);
+        hash.update(nth.to_be_bytes());
+        hash.update(name);
+        hash.finalize().iter().take(OWNER).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 impl Spool {
-    /// A spool for the sink of this name, below `directory`; touches nothing yet.
-    pub(crate) fn new(directory: &Path, sink: &str, max_bytes: u64) -> Self {
+    /// A spool for this owner, below `directory`; touches nothing yet.
+    pub(crate) fn new(directory: &Path, owner: Owner<'_>, max_bytes: u64) -> Self {
+        let (Owner::Sink(sink, nth) | Owner::Outlet(sink, nth)) = owner;
+        let place = if nth > 1 { format!("{sink}-{nth}") } else { sink.to_owned() };
         let safe = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' };
-        let name: String = sink.chars().map(safe).take(MAX_NAME).collect();
+        let name: String = place.chars().map(safe).take(MAX_NAME).collect();
         // A later change of the working directory must not move it.
         let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         Self {
             root: directory.join(name),
+            owner: owner.digest(),
             max_bytes,
             own: None,
             segments: VecDeque::new(),
@@ -103,6 +136,23 @@ impl Spool {
         }
     }
 
+    /// Makes the directory of our own, so that one that cannot be used is known at once. A disk that is
+    /// full is not: that passes.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, and where.
+    pub(crate) fn prepare(&mut self) -> Result<(), (PathBuf, io::Error)> {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+
+        match self.own() {
+            Err(err) if !matches!(err.kind(), StorageFull | QuotaExceeded) => {
+                Err((self.root.clone(), err))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Takes over what other processes have left that run no more, and sees whether files can be
     /// written. No batch is in hand; `forbidden` says how often content was forbidden when it was made.
     pub(crate) fn open(&mut self, forbidden: u64) -> Adopted {
@@ -112,7 +162,8 @@ impl Spool {
         let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
         paths.sort_unstable();
         let ours = self.own.as_ref().map(|own| own.path().to_owned());
-        for path in paths.into_iter().filter(|path| Some(path) != ours.as_ref()) {
+        paths.retain(|path| directory::may_be_of(path, &self.owner) && Some(path) != ours.as_ref());
+        for path in paths {
             let Ok(Some(directory)) = Directory::take(&path, false) else { continue };
             for (segment, damaged) in Segment::all(&Arc::new(directory), forbidden) {
                 adopted.damaged += damaged;
@@ -333,7 +384,10 @@ impl Spool {
     fn own(&mut self) -> io::Result<Arc<Directory>> {
         match &self.own {
             Some(own) if own.is_in_place() => Ok(Arc::clone(own)),
-            _ => Ok(Arc::clone(self.own.insert(Arc::new(Directory::create(&self.root)?)))),
+            _ => {
+                let own = Directory::create(&self.root, &self.owner)?;
+                Ok(Arc::clone(self.own.insert(Arc::new(own))))
+            }
         }
     }
 

@@ -25,6 +25,7 @@ pub(crate) struct Threads {
     /// Done when those have ended that only tell the application.
     told: Arc<FlushRequest>,
     stopped: AtomicBool,
+    broken_off: AtomicBool,
 }
 
 /// Why nobody can wait for them here.
@@ -34,6 +35,8 @@ pub(crate) enum Unreachable {
     OwnThread,
     /// They are in the process that this one was forked from.
     Forked,
+    /// The one that all others get their work from has ended before its time.
+    BrokenOff,
 }
 
 impl Threads {
@@ -49,6 +52,7 @@ impl Threads {
             ended,
             told,
             stopped: AtomicBool::new(false),
+            broken_off: AtomicBool::new(false),
         }
     }
 
@@ -113,6 +117,16 @@ impl Threads {
     /// Whether one has.
     pub(crate) fn are_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
+    }
+
+    /// Notes that a mistake of ours has ended the one that all others get their work from.
+    pub(crate) fn break_off(&self) {
+        self.broken_off.store(true, Ordering::Release);
+    }
+
+    /// Whether one has.
+    pub(crate) fn are_broken_off(&self) -> bool {
+        self.broken_off.load(Ordering::Acquire)
     }
 
     /// Whether this place can wait for them, and why not.

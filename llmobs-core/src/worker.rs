@@ -1,6 +1,7 @@
 //! The one thread that understands what the hot path remembered.
 
 mod answer;
+mod ask;
 mod asked;
 mod attempts;
 mod class;
@@ -23,6 +24,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use self::ask::Ask;
+pub(crate) use self::ask::LastAsk;
 pub(crate) use self::flush::{FlushRequest, Flushed};
 use self::fold::CallFold;
 pub(crate) use self::message::Message;
@@ -36,7 +39,7 @@ use crate::group::chain;
 use crate::id::TraceId;
 use crate::loss::LossCause;
 use crate::pricing::PriceTable;
-use crate::processor::{Flushing, Processor, Verdict};
+use crate::processor::{Processor, Verdict};
 use crate::record::{Kind, Record};
 use crate::recorder::Recorder;
 use crate::redact::withhold;
@@ -121,18 +124,6 @@ impl Worker {
         untraced(|| self.processors.drain(..).for_each(discard));
     }
 
-    /// Ends what a mistake of ours leaves: at least nobody waits for what will not come.
-    fn break_off(&mut self) {
-        let mut items = VecDeque::new();
-        self.recorder.queue().close();
-        self.recorder.queue().take(&mut items, Duration::ZERO, Duration::ZERO);
-        items.into_iter().for_each(|message| message.discard(&self.recorder));
-        self.end_waits();
-        for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
-            delivery.close();
-        }
-    }
-
     fn work(&mut self) {
         let recorder = self.recorder.clone();
         untraced(|| {
@@ -190,8 +181,8 @@ impl Worker {
             let _ = contained(|| self.recorder.backend().tick());
         }
         self.hand_over();
-        for request in flushes {
-            self.flush(&request);
+        for ask in flushes {
+            self.flush(ask);
         }
         self.tell_idle();
         self.report(false);
@@ -221,7 +212,7 @@ impl Worker {
         let _ = self.recorder.shared().unflushed.set(failed);
     }
 
-    fn handle(&mut self, message: Message, flushes: &mut Vec<Arc<FlushRequest>>) {
+    fn handle(&mut self, message: Message, flushes: &mut Vec<Ask>) {
         match message {
             Message::CallOpened(call) => {
                 let number = call.number;
@@ -260,8 +251,8 @@ impl Worker {
                 self.sample(|traces, now, out| traces.ended(trace, now, out));
             }
             Message::Forget => self.forget(),
-            Message::Flush(request) => flushes.push(request),
-            Message::Idle(request) => self.idles.push(request),
+            Message::Flush(ask) => flushes.push(ask),
+            Message::Idle(ask) => self.idles.push(ask.noted()),
         }
     }
 
@@ -364,24 +355,6 @@ impl Worker {
         let ready: Vec<_> = self.ready.drain(..).map(sized).collect();
         for delivery in self.recorder.deliveries() {
             delivery.push(&ready);
-        }
-    }
-
-    fn flush(&mut self, request: &Arc<FlushRequest>) {
-        let deliveries = self.recorder.shared().deliveries.get().map_or(0, Vec::len);
-        request.expect(deliveries + self.processors.len());
-        self.flush_processors(request);
-        for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
-            delivery.flush(Arc::clone(request));
-        }
-    }
-
-    fn flush_processors(&mut self, request: &Arc<FlushRequest>) {
-        for processor in &mut self.processors {
-            let name = contained(|| processor.name().to_owned());
-            let name = name.unwrap_or_else(|| "rule".to_owned());
-            let flushing = Flushing::new(Arc::clone(request), name);
-            let _ = contained(|| processor.flush_with(flushing));
         }
     }
 

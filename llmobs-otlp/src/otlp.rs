@@ -5,9 +5,11 @@ mod destination;
 mod env;
 mod error;
 mod events;
+mod headers;
 mod signal;
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,10 +98,11 @@ impl Otlp {
     ///
     /// When a variable has a value that cannot be followed.
     pub fn from_env() -> Result<Self, OtlpError> {
-        Self::from_lookup(|name| std::env::var(name).ok())
+        Self::from_lookup(|name| std::env::var_os(name))
     }
 
-    /// Reads the environment as `lookup` tells it. An empty value counts as none.
+    /// Reads the environment as `lookup` tells it, as text or as the system has it. An empty value counts as
+    /// none; one that is no UTF-8 cannot be followed.
     ///
     /// | variable | meaning |
     /// |---|---|
@@ -132,8 +135,10 @@ impl Otlp {
     ///
     /// When a variable that is needed has a value that cannot be followed, or nothing can listen where
     /// metrics are to be served.
-    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, OtlpError> {
-        env::read(&env::Environment::new(&lookup))
+    pub fn from_lookup<V: Into<OsString>>(
+        lookup: impl Fn(&str) -> Option<V>,
+    ) -> Result<Self, OtlpError> {
+        env::read(&env::Environment::new(&|name| lookup(name).map(Into::into)))
     }
 
     /// Sets where all signals go: `/v1/traces`, `/v1/metrics` and `/v1/logs` are appended, but for

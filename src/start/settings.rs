@@ -165,7 +165,7 @@ impl Builder {
 
     /// Sets a directory where records wait for sinks that are down, over restarts of the process, and
     /// where those wait that find no room in memory; see
-    /// [there](llmobs_core::Builder::spool). Defaults to none.
+    /// [there](llmobs_core::Builder::spool). One that cannot be used fails the start. Defaults to none.
     pub fn spool(self, directory: impl Into<PathBuf>) -> Self {
         self.core(|core| core.spool(directory))
     }

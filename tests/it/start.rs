@@ -143,6 +143,50 @@ fn values_that_mean_nothing_are_errors_that_say_what_would() {
     }
 }
 
+#[cfg(unix)]
+const NO_TEXT: &str = "LLMOBS_TEST_NO_TEXT";
+
+/// A process one variable of which is no text.
+#[cfg(unix)]
+#[test]
+fn starts_with_a_variable_that_is_no_text() {
+    let Ok(variable) = std::env::var(NO_TEXT) else { return };
+    let InitError::Environment(err) = llmobs::init().expect_err("it is no text") else {
+        panic!("another error for {variable}")
+    };
+    assert_eq!(err.name(), variable);
+    let expected = format!("the environment variable {variable} is no UTF-8: expected text");
+    assert_eq!(err.to_string(), expected);
+    assert!(!format!("{err:?}").contains("s3cret"), "{err:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_text_is_not_taken_for_unset() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let no_text = std::ffi::OsStr::from_bytes(b"s3cret\xff");
+    for variable in [
+        "LLMOBS_CAPTURE",
+        "LLMOBS_ENVIRONMENT",
+        "LLMOBS_FILE",
+        "LLMOBS_MAX_OPERATIONS",
+        "LLMOBS_PROPAGATE_TO",
+        "LLMOBS_SPOOL_DIR",
+        "LLMOBS_USER_ID_KEY",
+        "OTEL_SDK_DISABLED",
+        "OTEL_SERVICE_NAME",
+    ] {
+        let program = std::env::current_exe().expect("the test has a path");
+        let mut child = std::process::Command::new(program);
+        child.args(["--exact", "start::starts_with_a_variable_that_is_no_text"]);
+        let output = child.env(variable, no_text).env(NO_TEXT, variable).output();
+        let output = output.expect("it runs");
+        let out = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && out.contains("1 passed"), "{variable}: {out}");
+    }
+}
+
 #[test]
 fn the_environment_keeps_what_failed_or_was_slow_and_the_builder_goes_before_it() {
     let names = |builder: Builder| {

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
 
-use super::Builder;
+use super::{Builder, Cause, StartError};
 use crate::contain::{contained, discard};
 use crate::delivery::{Backoff, Delivery, Pauses, Settings};
 use crate::loss::Losses;
 use crate::outlet::{How, Outlets};
 use crate::recorder::{Limits, Recorder};
 use crate::sink::Sink;
-use crate::spool::{self, Spool};
+use crate::spool::{self, Owner, Spool};
 #[cfg(feature = "testing")]
 use crate::testing::FakePauses;
 use crate::threads::Threads;
@@ -69,8 +69,8 @@ impl Builder {
     /// not touch each other's. A crash between a delivery and the note of it makes one batch go out
     /// twice at most. Exports of metrics that cannot be delivered wait there as well.
     ///
-    /// A directory that cannot be used is no error: records wait in memory then, and a warning says
-    /// so.
+    /// A directory that cannot be used as the recorder starts fails the start, unless the disk is full.
+    /// Where it cannot be used later, records wait in memory, and a warning says so.
     pub fn spool(mut self, directory: impl Into<PathBuf>) -> Self {
         self.delivering.spool = Some(directory.into());
         self
@@ -154,15 +154,17 @@ impl Delivering {
         names: &mut BTreeMap<String, u32>,
         recorder: Recorder,
         threads: &Threads,
-    ) -> std::io::Result<Arc<Delivery>> {
+    ) -> Result<Arc<Delivery>, StartError> {
         let settings = self.settings(limits);
         let name = contained(|| sink.name().to_owned()).unwrap_or_else(|| "sink".to_owned());
         let same = names.entry(name.clone()).and_modify(|n| *n += 1).or_insert(1);
-        let spool = self.spool.as_ref().map(|directory| {
-            let place = if *same > 1 { format!("{name}-{same}") } else { name.clone() };
-            Spool::new(directory, &place, self.spool_bytes)
-        });
-        Delivery::start(sink, name, settings, spool, recorder, threads)
+        let owner = Owner::Sink(&name, *same);
+        let spool = self.spool.as_ref();
+        let mut spool = spool.map(|directory| Spool::new(directory, owner, self.spool_bytes));
+        let prepared = spool.as_mut().map_or(Ok(()), Spool::prepare);
+        prepared.map_err(|(place, err)| StartError(Cause::Spool(place, err)))?;
+        let started = Delivery::start(sink, name, settings, spool, recorder, threads);
+        started.map_err(|err| StartError(Cause::Thread(err)))
     }
 }
 

@@ -31,7 +31,8 @@ impl Stopping {
         reachable.map_err(Err)?;
         if threads.are_stopped() {
             let waits = recorder.sinks_wait();
-            return Err(if waits { Err(recorder.left(Vec::new())) } else { Ok(()) });
+            let whole = !waits && !threads.are_broken_off();
+            return Err(if whole { Ok(()) } else { Err(recorder.left(Vec::new())) });
         }
         Ok(Self { recorder: recorder.clone(), lost_before, patience })
     }
@@ -70,7 +71,8 @@ impl Stopping {
         let mut sinks: Vec<_> = deliveries.iter().zip(lost_before).filter_map(lost).collect();
         let rules = recorder.shared().unflushed.get();
         sinks.extend(rules.into_iter().flatten().cloned());
-        let whole = in_time && sinks.is_empty() && !recorder.sinks_wait();
+        let broken_off = recorder.shared().threads.are_broken_off();
+        let whole = in_time && sinks.is_empty() && !recorder.sinks_wait() && !broken_off;
         let left = if in_time { left } else { left.late() };
         if whole { Ok(()) } else { Err(left.with(sinks)) }
     }

@@ -1,14 +1,13 @@
 //! Waiting until what was observed has gone out.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::{FlushError, Recorder};
 use crate::delivery::Delivery;
 use crate::loss::SinkLosses;
-use crate::queue::Urgency;
 use crate::threads::Unreachable;
 use crate::worker::{FlushRequest, Flushed, Message, Waiting};
 
@@ -42,8 +41,9 @@ impl Recorder {
     /// # Errors
     ///
     /// When the time is over before that, or a sink or a rule could not, or has lost something since
-    /// the last flush; the error says what is left. On a thread of the recorder's own, and in a process
-    /// forked from the recorder's, it waits for nothing and says so.
+    /// the last flush; the error says what is left. On a thread of the recorder's own, in a process
+    /// forked from the recorder's, and after a mistake of the recorder's own that has ended it, it waits
+    /// for nothing and says so.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let patience = Patience::new(timeout);
         match self.ask() {
@@ -135,25 +135,21 @@ impl Recorder {
     /// Asks for a flush; the other side says how it is where there is nobody to ask.
     pub(crate) fn ask(&self) -> Result<Arc<FlushRequest>, Result<(), FlushError>> {
         self.reachable().map_err(Err)?;
-        let request = Arc::new(FlushRequest::default());
-        match self.queue().push(Message::Flush(Arc::clone(&request)), Urgency::Now) {
-            Ok(()) => Ok(request),
-            Err(_) => Err(match self.left(Vec::new()) {
-                FlushError { waiting: 0, .. } => Ok(()),
-                left => Err(left),
-            }),
-        }
+        let asked = self.0.last_flush.ask(self.queue(), Message::Flush);
+        asked.ok_or_else(|| match self.left(Vec::new()) {
+            FlushError { waiting: 0, why: None, .. } => Ok(()),
+            left => Err(left),
+        })
     }
 
     fn ask_for_quiet(&self) -> Result<Arc<FlushRequest>, Result<(), FlushError>> {
         self.reachable().map_err(Err)?;
-        let request = Arc::new(FlushRequest::default());
-        let weak: Weak<_> = Arc::downgrade(&request);
-        if self.queue().push(Message::Idle(weak), Urgency::Now).is_err() {
+        Ok(self.0.last_idle.ask(self.queue(), Message::Idle).unwrap_or_else(|| {
             // What is open now is never taken.
+            let request = Arc::new(FlushRequest::default());
             request.expect(0);
-        }
-        Ok(request)
+            request
+        }))
     }
 
     pub(crate) fn waiting(&self, request: &Arc<FlushRequest>, until: Option<Instant>) -> Waiting {
@@ -185,7 +181,10 @@ impl Recorder {
     /// What came of a flush; `None` when the time was over.
     fn flushed(&self, flushed: Option<Flushed>) -> Result<(), FlushError> {
         match flushed {
-            Some(Flushed { failed, waiting: false }) if failed.is_empty() => Ok(()),
+            Some(Flushed { broken_off: true, .. }) => {
+                Err(FlushError { why: Some(Unreachable::BrokenOff), ..self.left(Vec::new()) })
+            }
+            Some(Flushed { failed, waiting: false, .. }) if failed.is_empty() => Ok(()),
             Some(Flushed { failed, .. }) => Err(self.left(failed)),
             None => Err(self.left(Vec::new()).late()),
         }
@@ -248,6 +247,7 @@ impl Recorder {
         let in_memory = most(|sink| sink.waiting.saturating_sub(sink.spooled));
         let spooled = waiting.saturating_sub(in_memory);
         let open = losses.open;
-        FlushError { why: None, late: false, open, waiting: open + waiting, spooled, sinks }
+        let why = self.0.threads.are_broken_off().then_some(Unreachable::BrokenOff);
+        FlushError { why, late: false, open, waiting: open + waiting, spooled, sinks }
     }
 }

@@ -35,6 +35,9 @@ impl FlushError {
             Some(Unreachable::Forked) => {
                 "the recorder runs in the process that this one was forked from".to_owned()
             }
+            Some(Unreachable::BrokenOff) => {
+                "the recorder has broken off after a mistake of its own".to_owned()
+            }
         };
         let are = |n: u64, what: &str, how: &str| match n {
             0 => None,
@@ -63,7 +66,8 @@ impl FlushError {
     /// Says what is gone, where nobody else is told: what is on disk is not, nor what threads of ours
     /// still deliver.
     pub(crate) fn say_if_lost(&self) {
-        if self.why.is_none() && (self.waiting > self.spooled || !self.sinks.is_empty()) {
+        let ours = matches!(self.why, None | Some(Unreachable::BrokenOff));
+        if ours && (self.waiting > self.spooled || !self.sinks.is_empty()) {
             let error = self as &(dyn std::error::Error + 'static);
             say(
                 || tracing::warn!(target: "llmobs", error, "not all was delivered as the recorder was dropped"),
@@ -96,6 +100,12 @@ impl FlushError {
     /// here, and nothing that is recorded here is ever delivered.
     pub fn is_forked(&self) -> bool {
         self.why == Some(Unreachable::Forked)
+    }
+
+    /// Whether a mistake of the recorder's own has ended it: what was open or on its way is lost, and
+    /// nothing is recorded any more.
+    pub fn is_broken_off(&self) -> bool {
+        self.why == Some(Unreachable::BrokenOff)
     }
 
     /// Those of the waiting that are safe in the spool: when that is all of them, and no sink has

@@ -23,7 +23,7 @@ use crate::threads::Threads;
 use crate::time::{Clock, SystemClock};
 use crate::usage::UsagePolicy;
 use crate::user_id::UserIdKey;
-use crate::worker::Message;
+use crate::worker::{LastAsk, Message};
 
 pub(crate) struct Shared {
     pub(crate) queue: Queue<Message>,
@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) threads: Threads,
     pub(crate) alarm: Alarm,
     pub(crate) outlets: Outlets,
+    pub(crate) last_flush: LastAsk,
+    pub(crate) last_idle: LastAsk,
 }
 
 impl Drop for Shared {

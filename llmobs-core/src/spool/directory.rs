@@ -23,13 +23,13 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Makes a directory of our own below `root`.
-    pub(super) fn create(root: &Path) -> io::Result<Self> {
+    /// Makes a directory of our own below `root`, for this owner.
+    pub(super) fn create(root: &Path, owner: &str) -> io::Result<Self> {
         make(root, true)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         for n in 0..TRIES {
             // Names sort by age.
-            let path = root.join(format!("{now:020}-{}-{n}", std::process::id()));
+            let path = root.join(format!("{now:020}-{}-{n}-{owner}", std::process::id()));
             match make(&path, false) {
                 Ok(()) => {}
                 Err(err) if err.kind() == io::ErrorKind::AlreadyExists => continue,
@@ -128,6 +128,12 @@ impl Drop for Directory {
         // A child process that is just being started shares the lock for as long as that takes.
         let _ = self.lock.unlock();
     }
+}
+
+/// Whether a directory may be this owner's, by its name: earlier versions did not say whose it was.
+pub(super) fn may_be_of(path: &Path, owner: &str) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.and_then(|name| name.split('-').nth(3)).is_none_or(|of| of == owner)
 }
 
 /// Opens a file for ourselves alone.

@@ -7,7 +7,7 @@ use crate::contain::contained;
 use crate::queue::lock;
 use crate::sync::{Condvar, Mutex, PoisonError};
 
-/// Somebody waiting until all of some others are done: sinks with a flush, threads with everything.
+/// Some waiting until all of some others are done: sinks with a flush, threads with everything.
 #[derive(Debug, Default)]
 pub(crate) struct FlushRequest {
     state: Mutex<FlushState>,
@@ -25,12 +25,14 @@ struct FlushState {
 }
 
 /// What the sinks have answered to a flush.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Flushed {
     /// Names of those that have lost something, or could not make everything durable.
     pub(crate) failed: Vec<String>,
     /// Some sink is down, and records wait for it.
     pub(crate) waiting: bool,
+    /// Those who were to answer have not all been asked, and never will be.
+    pub(crate) broken_off: bool,
 }
 
 impl FlushRequest {
@@ -53,6 +55,11 @@ impl FlushRequest {
         });
     }
 
+    /// Ends it without the answers that are not there.
+    pub(crate) fn break_off(&self) {
+        self.change(|state| (state.left, state.answers.broken_off) = (Some(0), true));
+    }
+
     fn change(&self, change: impl FnOnce(&mut FlushState)) {
         let mut state = lock(&self.state);
         change(&mut state);
@@ -69,7 +76,7 @@ impl FlushRequest {
     pub(crate) fn wait_long(&self) -> Flushed {
         let state = lock(&self.state);
         let waited = self.wake.wait_while(state, |state| state.left != Some(0));
-        std::mem::take(&mut waited.unwrap_or_else(PoisonError::into_inner).answers)
+        waited.unwrap_or_else(PoisonError::into_inner).answers.clone()
     }
 
     /// Waits for all answers; `None` when the time is over first.
@@ -88,7 +95,7 @@ impl FlushRequest {
             let waited = self.wake.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        Some(std::mem::take(&mut state.answers))
+        Some(state.answers.clone())
     }
 
     /// [`wait`](Self::wait) for a task, which is woken when it may ask again.
@@ -97,7 +104,7 @@ impl FlushRequest {
         let waker = waker.clone();
         let mut state = lock(&self.state);
         if state.left == Some(0) {
-            return Poll::Ready(std::mem::take(&mut state.answers));
+            return Poll::Ready(state.answers.clone());
         }
         let number = *number.get_or_insert_with(|| {
             state.numbers += 1;
@@ -113,6 +120,7 @@ impl FlushRequest {
         drop(state);
         Poll::Pending
     }
+
     /// The task of this number waits no longer.
     pub(super) fn forget(&self, number: u64) {
         let mut state = lock(&self.state);

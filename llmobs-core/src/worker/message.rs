@@ -1,11 +1,11 @@
 //! What callers send to the worker.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::FlushRequest;
+use super::ask::Ask;
 use crate::call::{CallShared, Ending};
 use crate::id::TraceId;
 #[cfg(feature = "layer")]
@@ -39,9 +39,9 @@ pub(crate) enum Message {
     TraceEnded(TraceId),
     /// Content is forbidden: what is held of it goes.
     Forget,
-    Flush(Arc<FlushRequest>),
+    Flush(Ask),
     /// Somebody waits until nothing is open, for as long as they have patience.
-    Idle(Weak<FlushRequest>),
+    Idle(Ask),
 }
 
 impl Message {
@@ -88,12 +88,14 @@ impl Message {
                 recorder.shared().counts.lost.add(LossCause::ShutDown, 1);
                 recorder.queue().release();
             }
-            // The worker ends every call it has seen the beginning of.
-            Self::CallEnded(_) | Self::TraceEnded(_) | Self::Forget => {}
+            // The worker ends every call it has seen the beginning of. Whoever waits is told.
+            Self::CallEnded(_)
+            | Self::TraceEnded(_)
+            | Self::Forget
+            | Self::Flush(_)
+            | Self::Idle(_) => {}
             Self::Piece { .. } => recorder.queue().release_bytes(BUFFER),
             Self::Large { bytes, .. } => recorder.queue().release_bytes(bytes.len()),
-            Self::Flush(request) => request.expect(0),
-            Self::Idle(request) => drop(request.upgrade().map(|request| request.expect(0))),
         }
     }
 }

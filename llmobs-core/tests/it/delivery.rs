@@ -10,6 +10,7 @@ mod forbidden;
 mod lifecycle;
 mod linger;
 mod outage;
+mod owners;
 mod parts;
 mod rogue;
 mod sinks;

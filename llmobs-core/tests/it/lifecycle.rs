@@ -4,6 +4,7 @@ mod ends;
 #[cfg(unix)]
 mod fork;
 mod idle;
+mod mistakes;
 mod panics;
 mod runtimes;
 

@@ -23,7 +23,7 @@ pub struct EventSink {
 
 impl EventSink {
     pub(crate) fn new(resource: Resource, style: Style, endpoint: Endpoint) -> Self {
-        let shipper = Shipper::new("otlp-events", "events", resource, endpoint);
+        let shipper = Shipper::new("otlp_events", "events", resource, endpoint);
         Self { style, shipper }
     }
 }

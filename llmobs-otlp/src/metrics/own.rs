@@ -107,6 +107,8 @@ impl Export {
     /// Exports what there is, on another thread: an endpoint may take as long as a request may.
     pub(super) fn flush(&self, flushing: Flushing) {
         let mut waiting = lock(&self.shared.waiting);
+        // An endpoint that does not answer is no reason to keep those that nobody waits for.
+        waiting.flushes.retain(Flushing::is_awaited);
         waiting.flushes.push(flushing);
         if std::mem::replace(&mut waiting.running, true) {
             return;

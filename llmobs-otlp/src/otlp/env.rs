@@ -1,9 +1,11 @@
 //! The `OTEL_*` environment.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
+use super::headers::headers;
 use super::signal::Route;
 use super::{Compression, ContentPlace, Otlp, OtlpError, Protocol, Semconv, Signal, Temporality};
 use crate::backend::{Sampler, Share};
@@ -13,7 +15,7 @@ use crate::span::Limits;
 const PROMETHEUS: &str = "prometheus";
 
 /// The environment; empty values are none.
-pub(super) struct Environment<'a>(&'a dyn Fn(&str) -> Option<String>);
+pub(super) struct Environment<'a>(&'a dyn Fn(&str) -> Option<OsString>);
 
 /// A variable for one signal, then the one for all.
 type Pair = [&'static str; 2];
@@ -61,22 +63,28 @@ const METRICS: Names = Names { exporters: "`otlp`, `prometheus` and `none`", ..n
 const LOGS: Names = names!("LOGS");
 
 impl<'a> Environment<'a> {
-    pub(super) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+    pub(super) fn new(lookup: &'a dyn Fn(&str) -> Option<OsString>) -> Self {
         Self(lookup)
     }
 
-    fn get(&self, name: &str) -> Option<String> {
-        let value = (self.0)(name)?;
-        let value = value.trim();
-        (!value.is_empty()).then(|| value.to_owned())
+    fn get(&self, variable: &'static str) -> Result<Option<String>, OtlpError> {
+        let value = (self.0)(variable).map(OsString::into_string).transpose();
+        let value = value.map_err(|_| OtlpError::Value { variable, expected: "UTF-8" })?;
+        let value = value.as_deref().map(str::trim);
+        Ok(value.filter(|value| !value.is_empty()).map(str::to_owned))
     }
 
-    fn first(&self, names: Pair) -> Option<(&'static str, String)> {
-        names.into_iter().find_map(|name| Some((name, self.get(name)?)))
+    fn first(&self, names: Pair) -> Result<Option<(&'static str, String)>, OtlpError> {
+        for name in names {
+            if let Some(value) = self.get(name)? {
+                return Ok(Some((name, value)));
+            }
+        }
+        Ok(None)
     }
 
     fn millis(&self, names: Pair) -> Result<Option<Duration>, OtlpError> {
-        let Some((variable, value)) = self.first(names) else { return Ok(None) };
+        let Some((variable, value)) = self.first(names)? else { return Ok(None) };
         let millis = value.parse().ok().filter(|millis| *millis > 0);
         let expected = "a number of milliseconds above zero";
         millis
@@ -88,7 +96,7 @@ impl<'a> Environment<'a> {
 impl Environment<'_> {
     /// A file that a variable names, and the variable.
     fn file(&self, names: Pair) -> Result<Option<(&'static str, Vec<u8>)>, OtlpError> {
-        let Some((variable, path)) = self.first(names) else { return Ok(None) };
+        let Some((variable, path)) = self.first(names)? else { return Ok(None) };
         match std::fs::read(path) {
             Ok(bytes) => Ok(Some((variable, bytes))),
             Err(err) => Err(OtlpError::File { variable, kind: err.kind() }),
@@ -98,7 +106,7 @@ impl Environment<'_> {
 
 pub(super) fn read(env: &Environment<'_>) -> Result<Otlp, OtlpError> {
     let mut otlp = Otlp::new();
-    if env.get("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+    if env.get("OTEL_SDK_DISABLED")?.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         otlp.disabled = true;
         return Ok(otlp);
     }
@@ -111,11 +119,11 @@ pub(super) fn read(env: &Environment<'_>) -> Result<Otlp, OtlpError> {
     otlp.content = content(env)?;
     otlp.details = details(env)?;
     otlp.limits = limits(env, otlp.first.traces.has_endpoint())?;
-    if scraped(env) {
+    if scraped(env)? {
         otlp = prometheus(otlp, env)?;
     }
-    otlp.resource.service = env.get("OTEL_SERVICE_NAME");
-    let attributes = env.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
+    otlp.resource.service = env.get("OTEL_SERVICE_NAME")?;
+    let attributes = env.get("OTEL_RESOURCE_ATTRIBUTES")?.unwrap_or_default();
     otlp.resource.attributes = pairs(&attributes).collect();
     const INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
     if let Some(interval) = env.millis([INTERVAL, INTERVAL])? {
@@ -128,7 +136,7 @@ pub(super) fn read(env: &Environment<'_>) -> Result<Otlp, OtlpError> {
 
 fn semconv(env: &Environment<'_>) -> Result<Semconv, OtlpError> {
     let variable = "LLMOBS_SEMCONV";
-    match env.get(variable).as_deref() {
+    match env.get(variable)?.as_deref() {
         None => Ok(Semconv::default()),
         Some("latest") => Ok(Semconv::Latest),
         Some("2026-08") => Ok(Semconv::V2026_08),
@@ -138,16 +146,17 @@ fn semconv(env: &Environment<'_>) -> Result<Semconv, OtlpError> {
 }
 
 /// Whether metrics are to be scraped.
-fn scraped(env: &Environment<'_>) -> bool {
-    let list = env.get(METRICS.exporter).unwrap_or_default();
-    list.split(',').any(|value| value.trim() == PROMETHEUS)
+fn scraped(env: &Environment<'_>) -> Result<bool, OtlpError> {
+    let list = env.get(METRICS.exporter)?.unwrap_or_default();
+    Ok(list.split(',').any(|value| value.trim() == PROMETHEUS))
 }
 
 #[cfg(feature = "prometheus")]
 fn prometheus(otlp: Otlp, env: &Environment<'_>) -> Result<Otlp, OtlpError> {
-    let host = env.get("OTEL_EXPORTER_PROMETHEUS_HOST").unwrap_or_else(|| "localhost".to_owned());
+    let host = env.get("OTEL_EXPORTER_PROMETHEUS_HOST")?;
+    let host = host.unwrap_or_else(|| "localhost".to_owned());
     let variable = "OTEL_EXPORTER_PROMETHEUS_PORT";
-    let port: u16 = match env.get(variable) {
+    let port: u16 = match env.get(variable)? {
         Some(port) => {
             let expected = "a port, a number from 0 to 65535";
             port.parse().map_err(|_| OtlpError::Value { variable, expected })?
@@ -178,7 +187,8 @@ fn route(env: &Environment<'_>, signal: Signal, names: &Names) -> Result<Route, 
         route.off = true;
         return Ok(route);
     }
-    let [own, general] = names.endpoint.map(|name| env.get(name));
+    let [ours, everybodys] = names.endpoint;
+    let (own, general) = (env.get(ours)?, env.get(everybodys)?);
     // What follows is for another exporter.
     if own.is_none() && general.is_none() && named != Some(true) {
         return Ok(route);
@@ -187,22 +197,19 @@ fn route(env: &Environment<'_>, signal: Signal, names: &Names) -> Result<Route, 
     let grpc = protocol == Protocol::Grpc;
     let own = own.map(|url| schemed(env, names, grpc, url)).transpose()?;
     let general = general.map(|url| schemed(env, names, grpc, url)).transpose()?;
-    let [ours, everybodys] = names.endpoint;
     match (own, general) {
         (Some(own), _) => route.exactly(&own).map_err(|err| no_url(err, ours))?,
         (None, Some(general)) => route.base(&general).map_err(|err| no_url(err, everybodys))?,
         (None, None) => route.usual(),
     }
     route.protocol(protocol)?;
-    if let Some((_, headers)) = env.first(names.headers) {
-        for (name, value) in pairs(&headers) {
-            route.header(&name, &value)?;
-        }
+    if let Some((variable, text)) = env.first(names.headers)? {
+        headers(variable, &text, |name, value| route.header(name, value))?;
     }
     if let Some(timeout) = env.millis(names.timeout)? {
         route.timeout = timeout;
     }
-    if let Some((variable, value)) = env.first(names.compression) {
+    if let Some((variable, value)) = env.first(names.compression)? {
         route.compression = match value.as_str() {
             "gzip" => Compression::Gzip,
             "none" => Compression::None,
@@ -224,7 +231,7 @@ fn route(env: &Environment<'_>, signal: Signal, names: &Names) -> Result<Route, 
 }
 
 fn protocol(env: &Environment<'_>, names: &Names) -> Result<Protocol, OtlpError> {
-    match env.first(names.protocol) {
+    match env.first(names.protocol)? {
         None => Ok(Protocol::default()),
         Some((_, value)) if value == "http/protobuf" => Ok(Protocol::HttpProtobuf),
         Some((_, value)) if value == "grpc" => Ok(Protocol::Grpc),
@@ -242,7 +249,7 @@ fn schemed(
     if !grpc || url.contains("://") {
         return Ok(url);
     }
-    let insecure = match env.first(names.insecure) {
+    let insecure = match env.first(names.insecure)? {
         None => false,
         Some((_, value)) if value.eq_ignore_ascii_case("true") => true,
         Some((_, value)) if value.eq_ignore_ascii_case("false") => false,
@@ -256,7 +263,7 @@ fn schemed(
 /// Whether the signal is to be exported; `None` when the environment does not say.
 fn exporter(env: &Environment<'_>, names: &Names) -> Result<Option<bool>, OtlpError> {
     let variable = names.exporter;
-    let Some(list) = env.get(variable) else { return Ok(None) };
+    let Some(list) = env.get(variable)? else { return Ok(None) };
     let mut export = false;
     for value in list.split(',').map(str::trim) {
         match value {
@@ -274,7 +281,7 @@ fn exporter(env: &Environment<'_>, names: &Names) -> Result<Option<bool>, OtlpEr
 
 fn sampler(env: &Environment<'_>) -> Result<Sampler, OtlpError> {
     let variable = "OTEL_TRACES_SAMPLER";
-    let Some(name) = env.get(variable) else { return Ok(Sampler::default()) };
+    let Some(name) = env.get(variable)? else { return Ok(Sampler::default()) };
     let below = name.strip_prefix("parentbased_");
     let share = match below.unwrap_or(&name) {
         "always_on" => Share::All,
@@ -291,14 +298,14 @@ fn sampler(env: &Environment<'_>) -> Result<Sampler, OtlpError> {
 fn ratio(env: &Environment<'_>) -> Result<f64, OtlpError> {
     let variable = "OTEL_TRACES_SAMPLER_ARG";
     // The specification's default.
-    let Some(ratio) = env.get(variable) else { return Ok(1.0) };
+    let Some(ratio) = env.get(variable)? else { return Ok(1.0) };
     let ratio = ratio.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
     ratio.ok_or(OtlpError::Value { variable, expected: "a share from 0 to 1" })
 }
 
 fn content(env: &Environment<'_>) -> Result<Option<ContentPlace>, OtlpError> {
     let variable = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
-    let Some(value) = env.get(variable) else { return Ok(None) };
+    let Some(value) = env.get(variable)? else { return Ok(None) };
     match value.to_ascii_uppercase().as_str() {
         // `true` and `false` are from before there were places.
         "NO_CONTENT" | "FALSE" => Ok(Some(ContentPlace::NoContent)),
@@ -314,14 +321,14 @@ fn content(env: &Environment<'_>) -> Result<Option<ContentPlace>, OtlpError> {
 
 fn details(env: &Environment<'_>) -> Result<Option<bool>, OtlpError> {
     let variable = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT";
-    let Some(value) = env.get(variable) else { return Ok(None) };
+    let Some(value) = env.get(variable)? else { return Ok(None) };
     let value = value.to_ascii_lowercase().parse();
     value.map(Some).map_err(|_| OtlpError::Value { variable, expected: "true or false" })
 }
 
 fn temporality(env: &Environment<'_>) -> Result<Temporality, OtlpError> {
     let variable = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
-    let Some(value) = env.get(variable) else { return Ok(Temporality::default()) };
+    let Some(value) = env.get(variable)? else { return Ok(Temporality::default()) };
     match value.to_ascii_lowercase().as_str() {
         "cumulative" => Ok(Temporality::Cumulative),
         "delta" => Ok(Temporality::Delta),
@@ -333,14 +340,12 @@ fn temporality(env: &Environment<'_>) -> Result<Temporality, OtlpError> {
 /// How much of a span leaves. Where spans are another exporter's, a value that cannot be followed is
 /// that one's to refuse.
 fn limits(env: &Environment<'_>, needed: bool) -> Result<Limits, OtlpError> {
-    let number = |names: [&'static str; 2]| {
-        let Some((variable, value)) = env.first(names) else { return Ok(None) };
-        match value.parse::<usize>() {
-            Ok(number) => Ok(Some(number)),
-            Err(_) if needed => Err(OtlpError::Value { variable, expected: "a whole number" }),
-            Err(_) => Ok(None),
-        }
+    let read = |names: Pair| {
+        let Some((variable, value)) = env.first(names)? else { return Ok(None) };
+        let number = value.parse::<usize>();
+        number.map(Some).map_err(|_| OtlpError::Value { variable, expected: "a whole number" })
     };
+    let number = |names| if needed { read(names) } else { Ok(read(names).unwrap_or_default()) };
     let count = number(["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"])?;
     const LENGTH: [&str; 2] =
         ["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"];
@@ -357,6 +362,6 @@ fn pairs(text: &str) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-fn decoded(text: &str) -> String {
+pub(super) fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

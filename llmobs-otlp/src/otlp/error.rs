@@ -13,6 +13,20 @@ pub enum OtlpError {
         /// The header's name.
         name: String,
     },
+    /// An entry of a variable with headers that is none. What it says is not told, since it may be a
+    /// secret.
+    #[error(
+        "entry {entry} of {variable} {problem}: expected name=value, percent-encoded, with commas \
+         between"
+    )]
+    HeaderEntry {
+        /// The environment variable.
+        variable: &'static str,
+        /// Which one it is, from 1 on.
+        entry: usize,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// An https endpoint, or certificates, in a build without TLS.
     #[error(
         "https for OTLP needs TLS, and this build has none: enable the feature `tls`, or export to \

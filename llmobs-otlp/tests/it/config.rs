@@ -121,7 +121,7 @@ fn an_endpoint_is_what_makes_it_export() {
 fn headers_and_the_resource_are_percent_decoded_and_arrive() {
     let scene = run(&[
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "URL"),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Basic%20YTpi, x-tenant = 7 ,nonsense"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Basic%20YTpi, x-tenant = 7 ,"),
         ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "x-tenant=8"),
         ("OTEL_SERVICE_NAME", "shop"),
         (
@@ -169,7 +169,6 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
         message(&[("OTEL_METRICS_EXPORTER", "otlp,console")]),
         message(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318")]),
         message(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "ftp://localhost")]),
-        message(&[on, ("OTEL_EXPORTER_OTLP_HEADERS", "bad name=s3cret")]),
         message(&[on, ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")]),
         message(&[("OTEL_METRIC_EXPORT_INTERVAL", "0")]),
         message(&[("OTEL_LOGS_EXPORTER", "console")]),
@@ -198,7 +197,6 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
         "OTEL_EXPORTER_OTLP_ENDPOINT should be an http or https URL, such as http://localhost:4318",
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT should be an http or https URL, such as \
          http://localhost:4318",
-        "the OTLP header `bad name` has a name or a value that HTTP does not allow",
         "OTEL_EXPORTER_OTLP_TIMEOUT should be a number of milliseconds above zero",
         "OTEL_METRIC_EXPORT_INTERVAL should be a number of milliseconds above zero",
         "OTEL_LOGS_EXPORTER asks for `console`, and llmobs knows `otlp` and `none`",
@@ -221,6 +219,84 @@ fn what_cannot_be_followed_is_an_error_that_says_what_to_do() {
     assert_eq!(messages, expected);
     // A protocol nothing is sent by is somebody else's.
     assert!(environment(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).is_ok());
+}
+
+#[test]
+fn headers_that_are_none_are_errors_that_tell_the_place_and_never_the_secret() {
+    const ALL: &str = "OTEL_EXPORTER_OTLP_HEADERS";
+    let on = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318");
+    let cases = [
+        (ALL, "Bearer s3cret", "entry 1 of OTEL_EXPORTER_OTLP_HEADERS has no `=`"),
+        (ALL, "a=b,,s3cret", "entry 3 of OTEL_EXPORTER_OTLP_HEADERS has no `=`"),
+        (
+            ALL,
+            "Bearer s3cret==",
+            "entry 1 of OTEL_EXPORTER_OTLP_HEADERS has a name or a value that HTTP does not allow",
+        ),
+        (
+            ALL,
+            "=s3cret",
+            "entry 1 of OTEL_EXPORTER_OTLP_HEADERS has a name or a value that HTTP does not allow",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+            "x-key=s3cret%0A",
+            "entry 1 of OTEL_EXPORTER_OTLP_METRICS_HEADERS has a name or a value that HTTP does not \
+             allow",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+            "x-key=s3cret%",
+            "entry 1 of OTEL_EXPORTER_OTLP_TRACES_HEADERS has a `%` without two hex digits after it \
+             (`%25` stands for `%`)",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+            "x-key=%s3cret",
+            "entry 1 of OTEL_EXPORTER_OTLP_LOGS_HEADERS has a `%` without two hex digits after it \
+             (`%25` stands for `%`)",
+        ),
+    ];
+    for (variable, value, problem) in cases {
+        let err = environment(&[on, (variable, value)]).expect_err("it is no header");
+        let expected = ": expected name=value, percent-encoded, with commas between";
+        assert_eq!(err.to_string(), format!("{problem}{expected}"));
+        assert!(!format!("{err:?}").contains("s3cret"), "{err:?}");
+    }
+    // What nothing is sent with is somebody else's.
+    assert!(environment(&[(ALL, "s3cret")]).is_ok());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_text_is_an_error_that_names_it() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
+    let broken = || OsString::from_vec(b"s3cret\xff".to_vec());
+    for variable in [
+        "OTEL_SDK_DISABLED",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE",
+        "OTEL_TRACES_SAMPLER",
+        "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+        "OTEL_SERVICE_NAME",
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "LLMOBS_SEMCONV",
+    ] {
+        let failed = Otlp::from_lookup(|name| match name {
+            name if name == variable => Some(broken()),
+            "OTEL_TRACES_EXPORTER" | "OTEL_LOGS_EXPORTER" => Some("otlp".into()),
+            _ => None,
+        });
+        let said = failed.expect_err("it is no text").to_string();
+        assert_eq!(said, format!("{variable} should be UTF-8"));
+    }
+    // What nothing is sent by is somebody else's.
+    let others = |name: &str| (name == "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT").then(broken);
+    assert!(Otlp::from_lookup(others).is_ok());
 }
 
 #[test]

@@ -42,6 +42,27 @@ pub fn a_flush_that_nobody_will_answer_is_over() {
     });
 }
 
+pub fn a_flush_that_is_broken_off_is_over_for_all_who_wait_for_it() {
+    check(4, || {
+        let request = Arc::new(FlushRequest::default());
+        let worker = {
+            let request = Arc::clone(&request);
+            thread::spawn(move || {
+                request.expect(2);
+                request.done(None, false);
+                request.break_off();
+            })
+        };
+        let other = {
+            let request = Arc::clone(&request);
+            thread::spawn(move || request.wait(None).expect("there is time").broken_off)
+        };
+        assert!(request.wait(None).expect("there is time").broken_off);
+        assert!(other.join().expect("no panic"));
+        worker.join().expect("no panic");
+    });
+}
+
 pub fn a_flush_whose_time_is_over_is_told_so() {
     check(4, || {
         let request = Arc::new(FlushRequest::default());

@@ -86,6 +86,29 @@ pub fn nobody_sleeps_while_an_item_waits() {
     });
 }
 
+pub fn what_joins_an_item_that_has_not_been_taken_is_taken_no_later_than_it() {
+    check(3, || {
+        let queue = queue();
+        let producer = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                let rounds = queue.rounds();
+                produce(&queue, 0, 1, Urgency::Now);
+                produce(&queue, 1, 1, Urgency::Soon);
+                queue.rounds() == rounds
+            })
+        };
+        let (mut rounds, mut items) = (Vec::<Vec<Item>>::new(), VecDeque::new());
+        while rounds.concat().len() < 2 {
+            queue.take(&mut items, Duration::ZERO, FOREVER);
+            rounds.push(items.drain(..).collect());
+        }
+        let joined = producer.join().expect("no panic");
+        let round = |who| rounds.iter().position(|round| round.contains(&(who, 0)));
+        assert!(!joined || round(1) <= round(0), "{rounds:?}");
+    });
+}
+
 pub fn what_is_wanted_at_once_wakes_whoever_lingers() {
     check(3, || {
         let queue = queue();

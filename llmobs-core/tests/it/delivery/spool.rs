@@ -146,7 +146,9 @@ fn what_was_delivered_before_a_crash_is_not_sent_again() {
     let third = script.offered();
     // Delivered, and not noted yet: the one batch that a crash may double.
     let copy = crashed(directory.path());
+    // For a sink of another name.
     fs::rename(copy.path().join("scripted"), copy.path().join("backend")).expect("another name");
+    super::owners::disown(&copy.path().join("backend"));
     let (names, ..) = delivered_from(copy.path());
     let done = 5_000 - names.len();
     assert_eq!(names, numbers(done as u64..5_000));
@@ -275,12 +277,38 @@ fn files_and_directories_are_for_their_owner_alone() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_used_leaves_memory() {
-    let file = tempfile::NamedTempFile::new().expect("a file");
+fn a_directory_that_cannot_be_used_fails_the_start() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("a file");
+    fs::write(&file, "").expect("it can be written");
+    let taken = folder.path().join("taken");
+    fs::create_dir(&taken).expect("it can be made");
+    fs::write(taken.join("backend"), "").expect("it can be written");
+    for (directory, place) in [(&file, file.join("backend")), (&taken, taken.join("backend"))] {
+        let builder = Builder::new().process_wide(false).spool(directory);
+        let failed = builder.sink(Backend::default()).start().expect_err("it cannot be used");
+        let expected = "expected a directory that this user may write to, or that can be made";
+        assert_eq!(failed.to_string(), format!("the spool cannot use {place:?}: {expected}"));
+        assert!(std::error::Error::source(&failed).is_some_and(|err| err.is::<std::io::Error>()));
+    }
+    // One that is not there yet is made.
+    drop(start(&Backend::default(), &folder.path().join("new/and/deep")));
+    assert!(folder.path().join("new/and/deep/backend").is_dir());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_that_cannot_be_used_any_more_leaves_memory() {
+    let directory = tempfile::tempdir().expect("a directory");
     let backend = Backend::away();
     let mut limits = Limits::default();
     limits.sink_records = 100;
-    let (llmobs, pauses) = start_with(&backend, file.path(), |b| b.limits(limits));
+    let (llmobs, pauses) = start_with(&backend, directory.path(), |b| b.limits(limits));
+    let place = directory.path().join("backend");
+    // Its thread sees whether files can be written as it begins.
+    llmobs.flush(LONG).expect("nothing waits");
+    fs::remove_dir_all(&place).expect("it can be deleted");
+    fs::write(&place, "").expect("it can be written");
     step(&llmobs, "first");
     pauses.pause();
     for name in numbers(0..200) {

@@ -12,7 +12,7 @@ use crate::scene::Scene;
 
 fn lost(scene: &Scene) -> u64 {
     let losses = scene.recorder().losses();
-    let sink = losses.sinks.iter().find(|sink| sink.sink == "otlp-events").expect("the sink");
+    let sink = losses.sinks.iter().find(|sink| sink.sink == "otlp_events").expect("the sink");
     sink.lost.values().sum()
 }
 
@@ -45,7 +45,7 @@ fn events_that_are_refused_are_counted() {
     scene.receiver.answer(Answer { status: 404, ..Answer::default() });
     scene.recorder().record(samples::failed());
     let refused = scene.recorder().flush(std::time::Duration::from_secs(20));
-    assert_eq!(refused.expect_err("they are lost").failed_sinks(), ["otlp-events"]);
+    assert_eq!(refused.expect_err("they are lost").failed_sinks(), ["otlp_events"]);
     assert_eq!(lost(&scene), 1);
 }
 

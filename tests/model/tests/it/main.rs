@@ -15,6 +15,7 @@ checks! {
     queue_checks:
         what_was_pushed_is_taken_once_and_in_order_whenever_the_end_comes,
         nobody_sleeps_while_an_item_waits,
+        what_joins_an_item_that_has_not_been_taken_is_taken_no_later_than_it,
         what_is_wanted_at_once_wakes_whoever_lingers,
         what_is_wanted_soon_wakes_whoever_has_lingered_for_nothing,
         what_can_wait_is_taken_with_what_cannot,
@@ -27,6 +28,7 @@ checks! {
     flush_checks:
         a_flush_is_over_when_the_last_one_has_answered,
         a_flush_that_nobody_will_answer_is_over,
+        a_flush_that_is_broken_off_is_over_for_all_who_wait_for_it,
         a_flush_whose_time_is_over_is_told_so;
     delivery_checks:
         all_that_came_before_an_end_is_delivered_in_order,
