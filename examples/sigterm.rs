@@ -69,7 +69,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // 2. What is under way may end, but not for ever.
     match tokio::time::timeout(GRACE, &mut server).await {
         Ok(served) => served??,
-        Err(_) => println!("{} answers take longer", llmobs.losses().open),
+        Err(_) => println!("that is over; calls still open: {}", llmobs.losses().open),
     }
     // 3. llmobs delivers what it has. Answers that still run are recorded as unfinished.
     match llmobs.shutdown_async(SHUTDOWN).await {

@@ -59,8 +59,8 @@ const DEFAULT_FILE: &str = "llmobs.jsonl";
 /// # Errors
 ///
 /// When a variable cannot be understood, or names prices or a spool's directory that cannot be used, or
-/// the system gives no thread. A file that cannot be
-/// opened is no error: a warning goes to standard error, and records go nowhere else.
+/// the system gives no thread. A file that cannot be opened is no error: one line on standard error says
+/// so, and no lines are written.
 pub fn init() -> Result<Llmobs, InitError> {
     builder().start()
 }

@@ -160,7 +160,7 @@ JSON:
   fallbacks[]  name, other (names beyond the first 50), calls, answered_by_1, answered_by_2,
                answered_by_3_or_later, answered_without_attempt, failed, cut_off
   lines        records, interactions, steps, evaluations, meta, unknown_kind, damaged,
-               sampled {calls, of} where a tail sampler left some out
+               sampled {calls, of} and sampled_steps {steps, of} where a tail sampler left some out
   lost         records lost by the recorders, by cause
   A field that is absent is unknown.";
 

@@ -16,8 +16,8 @@
 //! **Costs** are summed exactly, by currency; beside each sum stands of how many calls the cost is not
 //! known. Reading a stored answer costs nothing and is not among them.
 //!
-//! **Sampled** calls are counted as they are there: below the table stands of how many the others were
-//! left out, by the rates that their records tell.
+//! **Sampled** calls and steps are counted as they are there. Below the table stands of about how many they
+//! were kept, by the rates that their records tell.
 //!
 //! **Memory** is bounded: at most [`MAX_GROUPS`] groups in the order they first appear, the calls of
 //! all others in one group named `(other)`.
@@ -79,13 +79,27 @@ struct LineCounts {
     unknown: u64,
     damaged: u64,
     sampled: Sampled,
+    sampled_steps: Sampled,
 }
 
-/// Calls that a tail sampler kept, and how many there were by its rates.
+/// What a tail sampler kept, and how many there were by its rates.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sampled {
-    calls: u64,
+    kept: u64,
     of: f64,
+}
+
+impl Sampled {
+    fn add(&mut self, record: &Record) {
+        if let Some(sampling) = record.sampling.as_deref().filter(|it| it.rate > 0.0) {
+            self.kept += 1;
+            self.of += 1.0 / sampling.rate;
+        }
+    }
+
+    fn of(self) -> u64 {
+        self.of.round() as u64
+    }
 }
 
 impl Report {
@@ -108,15 +122,13 @@ impl Report {
         match record.kind {
             Kind::Interaction => {
                 lines.interactions += 1;
-                if let Some(sampling) = record.sampling.as_deref().filter(|it| it.rate > 0.0) {
-                    lines.sampled.calls += 1;
-                    lines.sampled.of += 1.0 / sampling.rate;
-                }
+                lines.sampled.add(record);
                 self.stages.add(record);
                 self.call(record);
             }
             Kind::Step => {
                 lines.steps += 1;
+                lines.sampled_steps.add(record);
                 self.step(record);
             }
             Kind::Evaluation => lines.evaluations += 1,

@@ -7,9 +7,9 @@ mod stopping;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use self::delivering::Delivering;
 pub use self::llmobs::Llmobs;
@@ -309,6 +309,7 @@ impl Builder {
             unflushed: OnceLock::new(),
             renderings: Renderings::new(),
             deliveries: OnceLock::new(),
+            saving: AtomicU8::new(0),
             threads: Threads::new(),
             alarm: Alarm::default(),
             outlets: self.delivering.outlets(self.limits),
@@ -373,9 +374,4 @@ enum Cause {
     Spool(PathBuf, #[source] std::io::Error),
     #[error("a provider cannot be named")]
     Provider(#[source] ProviderNameError),
-}
-
-/// So long after; `None` for what no clock reaches.
-pub(crate) fn later(began: Instant, time: Duration) -> Option<Instant> {
-    began.checked_add(time)
 }

@@ -1,7 +1,7 @@
 //! Exchanges that are over, read on the caller's thread by the code that reads live ones.
 
 use std::fmt;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -200,6 +200,7 @@ fn parts(decoder: &Arc<dyn Decoder>, limits: Limits) -> (Recorder, Worker) {
         unflushed: OnceLock::new(),
         renderings: Renderings::none(),
         deliveries: OnceLock::new(),
+        saving: AtomicU8::new(0),
         threads: Threads::new(),
         alarm: Alarm::default(),
         outlets: Outlets::default(),

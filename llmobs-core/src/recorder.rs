@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub(crate) use self::flush::Patience;
 pub use self::flush_error::FlushError;
 pub use self::open::OpenCalls;
 pub(crate) use self::open::OpenTable;
@@ -149,7 +150,7 @@ impl Recorder {
         let counts = &self.0.counts;
         // From the end to the beginning: what has been counted further on was counted here before,
         // so that what lies in between is never less than nothing.
-        let sinks = self.0.deliveries.get().into_iter().flatten();
+        let sinks = self.deliveries().iter();
         let mut sinks: Vec<_> = sinks.map(|delivery| delivery.account()).collect();
         let recorded = counts.recorded.load(Ordering::Acquire);
         let sampled_out = counts.sampled_out.load(Ordering::Acquire);

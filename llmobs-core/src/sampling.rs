@@ -29,7 +29,9 @@ use crate::record::Sampling;
 ///
 /// What is left out is counted, in [`Losses::sampled_out`](crate::Losses::sampled_out), and is no
 /// loss. Over its bounds nothing is lost either: the oldest traces are decided on before they are
-/// over, which [`Losses::decided_early`](crate::Losses::decided_early) counts.
+/// over, which [`Losses::decided_early`](crate::Losses::decided_early) counts. A flush, an idle wait and a
+/// shutdown decide on all traces that wait, as far as they have come: what has been recorded could not go
+/// out otherwise. A service that flushes often decides on many traces before their failures.
 ///
 /// What head sampling left out has no span, whatever is decided here, and its records are sampled
 /// like all others; the rate is this sampler's alone. Spans in an OpenTelemetry provider of the

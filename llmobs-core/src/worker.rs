@@ -201,7 +201,7 @@ impl Worker {
         self.report(true);
         self.end_waits();
         // Sinks end while processors report: a slow one of these holds up none of those.
-        for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
+        for delivery in self.recorder.deliveries() {
             delivery.close();
         }
         let request = Arc::new(FlushRequest::default());
@@ -352,9 +352,8 @@ impl Worker {
         }
         let forbidden = self.forbidden;
         let sized = |record: Arc<Record>| Sized { size: size(&record), record, forbidden };
-        let ready = self.ready.drain(..).map(sized);
-        let ready: Vec<_> = ready.collect();
-        for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
+        let ready: Vec<_> = self.ready.drain(..).map(sized).collect();
+        for delivery in self.recorder.deliveries() {
             delivery.push(&ready);
         }
     }

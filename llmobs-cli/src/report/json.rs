@@ -91,11 +91,19 @@ struct LinesView {
     damaged: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     sampled: Option<SampledView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sampled_steps: Option<SampledStepsView>,
 }
 
 #[derive(Serialize)]
 struct SampledView {
     calls: u64,
+    of: u64,
+}
+
+#[derive(Serialize)]
+struct SampledStepsView {
+    steps: u64,
     of: u64,
 }
 
@@ -132,8 +140,11 @@ pub(super) fn write(report: &Report) -> String {
             unknown_kind: lines.unknown,
             damaged: lines.damaged,
             sampled: Some(lines.sampled)
-                .filter(|sampled| sampled.calls > 0)
-                .map(|sampled| SampledView { calls: sampled.calls, of: sampled.of.round() as u64 }),
+                .filter(|sampled| sampled.kept > 0)
+                .map(|sampled| SampledView { calls: sampled.kept, of: sampled.of() }),
+            sampled_steps: Some(lines.sampled_steps)
+                .filter(|sampled| sampled.kept > 0)
+                .map(|sampled| SampledStepsView { steps: sampled.kept, of: sampled.of() }),
         },
         lost: report.losses.by_cause(),
     };

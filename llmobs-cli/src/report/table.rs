@@ -20,7 +20,8 @@ pub(super) fn draw(report: &Report, style: &Style) -> String {
     if report.total.calls == 0 && report.groups.is_empty() {
         let more = more::draw(report, style);
         let counts = foot::counts(report, style);
-        return format!("no calls to report\n{more}{counts}\n");
+        let sampled = foot::sampled(report).map(|line| line + "\n").unwrap_or_default();
+        return format!("no calls to report\n{more}{counts}\n{sampled}");
     }
     let mut rows: Vec<&Group> = report.groups.values().collect();
     rows.extend(&report.other);

@@ -1,6 +1,6 @@
 //! What the report counts, and what it leaves out.
 
-use llmobs_core::{Kind, Outcome, Prompt, Record, Sampling, Usage};
+use llmobs_core::{Kind, Outcome, Prompt, Record, Sampling, StepKind, Usage};
 use serde_json::{Value, json};
 
 use crate::fixtures::{call, header, lines, losses};
@@ -67,6 +67,13 @@ fn a_sample_says_of_how_many_it_is() {
     let ran = run_with(&["report", "-"], lines(&calls).as_bytes());
     assert!(ran.out.contains("sampled: 3 calls kept of about 101"), "{}", ran.out);
     assert_eq!(report(&[call("m", Outcome::Completed, 1.0)])["lines"].get("sampled"), None);
+
+    // Also where nothing but steps was recorded.
+    let steps = calls.map(|call| Record { kind: Kind::Step, step: Some(StepKind::Tool), ..call });
+    let found = &report(&steps)["lines"];
+    assert_eq!(found["sampled_steps"], json!({"steps": 3, "of": 101}));
+    let ran = run_with(&["report", "-"], lines(&steps).as_bytes());
+    assert!(ran.out.contains("sampled: 3 steps kept of about 101"), "{}", ran.out);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
 
 use super::{Builder, Cause, StartError};
@@ -57,8 +58,9 @@ impl Builder {
         self
     }
 
-    /// Sets a directory where records wait for sinks that are down, over restarts of the process, and
-    /// where those wait that find no room in memory. Defaults to none: they wait in memory alone.
+    /// Sets a directory where records wait for sinks that are down, over restarts of the process. Those
+    /// that find no room in memory wait there, too, and those that a flush or a shutdown does not get
+    /// delivered in its time. Defaults to none: they wait in memory alone.
     ///
     /// Records go there as the sink would have been given them, with content only where that is
     /// captured, in files that nobody but this user can read; each sink has its own. When the sink is
@@ -166,17 +168,36 @@ impl Delivering {
     }
 }
 
-/// Brings what waits to disk, where there is a spool: for when a sink does not come to an end. On a
-/// thread of its own, since a disk may not come to an end either.
-pub(super) fn save(deliveries: &[Arc<Delivery>]) {
-    let deliveries: Vec<_> =
-        deliveries.iter().filter(|delivery| delivery.spools()).map(Arc::clone).collect();
-    if !deliveries.is_empty() {
+impl Recorder {
+    /// Brings what waits to disk, where there is a spool: for when a sink does not answer. On a thread of
+    /// its own, since a disk may not answer either, and on one at a time, so that they do not pile up.
+    pub(crate) fn save(&self) {
+        let mut deliveries = self.all_deliveries();
+        deliveries.retain(|delivery| delivery.spools());
+        if deliveries.is_empty() {
+            return;
+        }
+        let saving = &self.shared().saving;
+        // What the one under way has passed by already, it goes through once more.
+        let more = |asked| (asked < 2).then_some(asked + 1);
+        let asked = saving.fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+        if asked != Ok(0) {
+            return;
+        }
+        let recorder = self.clone();
         let thread = std::thread::Builder::new().name("llmobs-spool".into());
-        let _ = thread.spawn(move || {
-            for delivery in deliveries {
-                delivery.save();
+        let spawned = thread.spawn(move || {
+            loop {
+                for delivery in &deliveries {
+                    delivery.save();
+                }
+                if recorder.shared().saving.fetch_sub(1, Ordering::AcqRel) == 1 {
+                    return;
+                }
             }
         });
+        if spawned.is_err() {
+            saving.store(0, Ordering::Release);
+        }
     }
 }

@@ -3,12 +3,12 @@
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Builder;
 use super::stopping::Stopping;
 use crate::queue::lock;
-use crate::recorder::{Recorder, WeakRecorder};
+use crate::recorder::{Patience, Recorder, WeakRecorder};
 use crate::threads::is_recorders;
 
 /// How long a panicking thread is held up, at most.
@@ -81,7 +81,7 @@ fn panicked() {
     let recorders = lock(&RECORDERS).clone();
     let upgraded = |(recorder, on): (WeakRecorder, OnPanic)| Some((recorder.upgrade()?, on));
     let recorders: Vec<_> = recorders.into_iter().filter_map(upgraded).collect();
-    let until = Instant::now() + PATIENCE;
+    let patience = Patience::new(PATIENCE);
     // All begin before any is waited for.
     let of = |which: OnPanic| recorders.iter().filter(move |(_, on)| *on == which);
     let stopping: Vec<_> = of(OnPanic::ShutDown)
@@ -92,9 +92,10 @@ fn panicked() {
     // Where this is the process's end, whoever comes second would cut the first one short.
     if alone || cfg!(panic = "abort") {
         let open = of(OnPanic::Flush).filter(|(recorder, _)| !recorder.queue().is_closed());
-        let flushing: Vec<_> = open.filter_map(|(recorder, _)| recorder.ask().ok()).collect();
-        for request in flushing {
-            let _ = request.wait(Some(until));
+        let flushing: Vec<_> =
+            open.filter_map(|(recorder, _)| Some((recorder, recorder.ask().ok()?))).collect();
+        for (recorder, request) in flushing {
+            let _ = recorder.wait(&request, patience);
         }
     }
     if alone {

@@ -1,20 +1,16 @@
 //! The end of a recorder.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::delivering::save;
-use super::later;
 use crate::delivery::Delivery;
-use crate::recorder::{FlushError, Recorder};
+use crate::recorder::{FlushError, Patience, Recorder};
 
 /// A shutdown under way.
 pub(super) struct Stopping {
     recorder: Recorder,
     lost_before: Vec<u64>,
-    /// When what waits is brought to disk, in case a sink does not come to an end.
-    save: Option<Instant>,
-    until: Option<Instant>,
+    patience: Patience,
 }
 
 impl Stopping {
@@ -23,7 +19,7 @@ impl Stopping {
         recorder: &Recorder,
         timeout: Duration,
     ) -> Result<Self, Result<(), FlushError>> {
-        let began = Instant::now();
+        let patience = Patience::new(timeout);
         let threads = &recorder.shared().threads;
         let reachable = recorder.reachable();
         if reachable.as_ref().is_err_and(FlushError::is_forked) {
@@ -38,33 +34,25 @@ impl Stopping {
             let whole = !waits && !threads.are_broken_off();
             return Err(if whole { Ok(()) } else { Err(recorder.left(Vec::new())) });
         }
-        let (save, until) = (later(began, timeout / 4 * 3), later(began, timeout));
-        Ok(Self { recorder: recorder.clone(), lost_before, save, until })
+        Ok(Self { recorder: recorder.clone(), lost_before, patience })
     }
 
     /// Waits on this thread.
     pub(super) fn wait(self) -> Result<(), FlushError> {
-        let ended = self.recorder.shared().threads.ended();
-        let mut in_time = ended.wait(self.save).is_some();
-        if !in_time {
-            save(&self.recorder.all_deliveries());
-            in_time = ended.wait(self.until).is_some();
-        }
+        let Self { recorder, patience, .. } = &self;
+        let threads = &recorder.shared().threads;
+        let in_time = recorder.wait(threads.ended(), *patience).is_some();
         // What it is told of has happened: how long it takes over that is no failure.
-        let _ = self.recorder.shared().threads.told().wait(self.until);
+        let _ = threads.told().wait(patience.until);
         self.end(in_time)
     }
 
     /// Waits in a task.
     pub(super) async fn wait_async(self) -> Result<(), FlushError> {
-        let Self { recorder, .. } = &self;
-        let ended = recorder.shared().threads.ended();
-        let mut in_time = recorder.waiting(ended, self.save).await.is_some();
-        if !in_time {
-            save(&recorder.all_deliveries());
-            in_time = recorder.waiting(ended, self.until).await.is_some();
-        }
-        let _ = recorder.waiting(recorder.shared().threads.told(), self.until).await;
+        let Self { recorder, patience, .. } = &self;
+        let threads = &recorder.shared().threads;
+        let in_time = recorder.wait_async(threads.ended(), *patience).await.is_some();
+        let _ = recorder.waiting(threads.told(), patience.until).await;
         self.end(in_time)
     }
 

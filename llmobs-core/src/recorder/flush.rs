@@ -7,17 +7,33 @@ use std::time::{Duration, Instant};
 
 use super::{FlushError, Recorder};
 use crate::delivery::Delivery;
-use crate::lifecycle::later;
 use crate::loss::SinkLosses;
 use crate::threads::Unreachable;
 use crate::worker::{FlushRequest, Flushed, Message, Waiting};
+
+/// How long somebody waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// When what waits for sinks is brought to disk, in case one of them does not answer.
+    save: Option<Instant>,
+    pub(crate) until: Option<Instant>,
+}
+
+impl Patience {
+    /// From now on; a time that no clock reaches is no bound.
+    pub(crate) fn new(timeout: Duration) -> Self {
+        let now = Instant::now();
+        Self { save: now.checked_add(timeout / 4 * 3), until: now.checked_add(timeout) }
+    }
+}
 
 impl Recorder {
     /// Waits until everything observed so far has been taken by the sinks and made durable. Calls
     /// and steps that are still open are not waited for; [`idle`](Self::idle) does.
     ///
     /// For a sink that is down it does not wait: what is on its way there goes to the
-    /// [spool](crate::Builder::spool), if there is one, is made durable there, and the error says so.
+    /// [spool](crate::Builder::spool), if there is one, is made durable there, and the error says so. The
+    /// same is done for a sink that has not answered when three quarters of the time are over.
     ///
     /// Blocks the thread, usually for milliseconds; in a task, await [`flush_async`](Self::flush_async).
     /// It waits for threads of the recorder's alone, never for a task of yours.
@@ -29,9 +45,9 @@ impl Recorder {
     /// forked from the recorder's, and after a mistake of the recorder's own that has ended it, it waits
     /// for nothing and says so.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        let began = Instant::now();
+        let patience = Patience::new(timeout);
         match self.ask() {
-            Ok(request) => self.flushed(request.wait(later(began, timeout))),
+            Ok(request) => self.flushed(self.wait(&request, patience)),
             Err(settled) => settled,
         }
     }
@@ -48,12 +64,9 @@ impl Recorder {
     ) -> impl Future<Output = Result<(), FlushError>> + Send + use<> {
         let recorder = self.clone();
         async move {
-            let until = later(Instant::now(), timeout);
+            let patience = Patience::new(timeout);
             match recorder.ask() {
-                Ok(request) => {
-                    let flushed = recorder.waiting(&request, until).await;
-                    recorder.flushed(flushed)
-                }
+                Ok(request) => recorder.flushed(recorder.wait_async(&request, patience).await),
                 Err(settled) => settled,
             }
         }
@@ -73,7 +86,7 @@ impl Recorder {
     pub fn idle(&self, timeout: Duration) -> Result<(), FlushError> {
         let began = Instant::now();
         let quiet = match self.ask_for_quiet() {
-            Ok(quiet) => quiet.wait(later(began, timeout / 4 * 3)).is_some(),
+            Ok(quiet) => quiet.wait(began.checked_add(timeout / 4 * 3)).is_some(),
             Err(settled) => return settled,
         };
         self.still(quiet, self.flush(timeout.saturating_sub(began.elapsed())))
@@ -109,7 +122,8 @@ impl Recorder {
             let began = Instant::now();
             let quiet = match recorder.ask_for_quiet() {
                 Ok(quiet) => {
-                    recorder.waiting(&quiet, later(began, timeout / 4 * 3)).await.is_some()
+                    let until = began.checked_add(timeout / 4 * 3);
+                    recorder.waiting(&quiet, until).await.is_some()
                 }
                 Err(settled) => return settled,
             };
@@ -140,6 +154,28 @@ impl Recorder {
 
     pub(crate) fn waiting(&self, request: &Arc<FlushRequest>, until: Option<Instant>) -> Waiting {
         Waiting::new(Arc::clone(request), until, self.0.alarm.clone())
+    }
+
+    /// Waits on this thread; `None` when the time is over first.
+    pub(crate) fn wait(&self, request: &FlushRequest, patience: Patience) -> Option<Flushed> {
+        request.wait(patience.save).or_else(|| {
+            self.save();
+            request.wait(patience.until)
+        })
+    }
+
+    /// The same in a task.
+    pub(crate) async fn wait_async(
+        &self,
+        request: &Arc<FlushRequest>,
+        patience: Patience,
+    ) -> Option<Flushed> {
+        let flushed = self.waiting(request, patience.save).await;
+        if flushed.is_some() {
+            return flushed;
+        }
+        self.save();
+        self.waiting(request, patience.until).await
     }
 
     /// What came of a flush; `None` when the time was over.

@@ -39,13 +39,19 @@ impl FlushError {
                 "the recorder has broken off after a mistake of its own".to_owned()
             }
         };
-        match self.waiting {
-            0 if self.late && self.sinks.is_empty() => {
-                text.push_str(": a sink or a rule has not answered");
-            }
-            0 => {}
-            1 => text.push_str(": 1 record is waiting"),
-            n => text.push_str(&format!(": {n} records are waiting")),
+        let are = |n: u64, what: &str, how: &str| match n {
+            0 => None,
+            1 => Some(format!("1 {what} is {how}")),
+            n => Some(format!("{n} {what}s are {how}")),
+        };
+        let records = self.waiting.saturating_sub(self.open);
+        let open = are(self.open, "operation", "under way");
+        // Not "waiting": after a shutdown nobody waits for anything.
+        let left: Vec<_> = open.into_iter().chain(are(records, "record", "left")).collect();
+        if !left.is_empty() {
+            text.push_str(&format!(": {}", left.join(", ")));
+        } else if self.late && self.sinks.is_empty() {
+            text.push_str(": a sink or a rule has not answered");
         }
         if self.spooled > 0 {
             text.push_str(&format!(" ({} on disk)", self.spooled));

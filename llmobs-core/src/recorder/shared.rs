@@ -1,6 +1,6 @@
 //! What the handles of a recorder share, and its end on whichever thread the last of them goes.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use super::OpenTable;
@@ -50,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) unflushed: OnceLock<Vec<String>>,
     pub(crate) renderings: Renderings,
     pub(crate) deliveries: OnceLock<Vec<Arc<Delivery>>>,
+    /// What waits is being brought to disk, and is once more after that: at most two.
+    pub(crate) saving: AtomicU8,
     pub(crate) threads: Threads,
     pub(crate) alarm: Alarm,
     pub(crate) outlets: Outlets,

@@ -74,7 +74,7 @@ impl Worker {
             return;
         }
         self.reports.looked = now;
-        for delivery in self.recorder.shared().deliveries.get().into_iter().flatten() {
+        for delivery in self.recorder.deliveries() {
             delivery.look();
         }
     }

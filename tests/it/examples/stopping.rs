@@ -10,7 +10,7 @@ fn a_service_that_is_terminated_lets_answers_end_and_tells_of_the_rest() {
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     for told in [
         "\nSIGTERM: open answers have 2s\n",
-        "\n1 answers take longer\nevery record was delivered\n2 recorded, 0 lost\n",
+        "\nthat is over; calls still open: 1\nevery record was delivered\n2 recorded, 0 lost\n",
     ] {
         assert!(stdout.contains(told), "{told:?} is missing in {stdout}");
     }

@@ -48,13 +48,7 @@ pub(super) fn draw(report: &Report, style: &Style) -> String {
         let estimated = counted(total.costs.estimated(), "call");
         lines.push(format!("cost: of {estimated} from estimated token counts"));
     }
-    if report.lines.sampled.calls > 0 {
-        let sampled = report.lines.sampled;
-        let (kept, of) = (counted(sampled.calls, "call"), count(sampled.of.round() as u64));
-        lines.push(format!(
-            "sampled: {kept} kept of about {of}, by whole traces; what is here is of those"
-        ));
-    }
+    lines.extend(sampled(report));
     if report.other.is_some() {
         lines.push(format!("(other): all groups after the first {MAX_GROUPS}"));
     }
@@ -69,6 +63,18 @@ pub(super) fn draw(report: &Report, style: &Style) -> String {
         }
     }
     out
+}
+
+/// Of how many the calls and steps were kept by a tail sampler, if they were.
+pub(super) fn sampled(report: &Report) -> Option<String> {
+    let kinds = [(report.lines.sampled, "call"), (report.lines.sampled_steps, "step")];
+    let kept = kinds.into_iter().filter(|(sampled, _)| sampled.kept > 0);
+    let kept = kept.map(|(sampled, what)| {
+        format!("{} kept of about {}", counted(sampled.kept, what), count(sampled.of()))
+    });
+    let kept: Vec<_> = kept.collect();
+    let what = "by whole traces; what is here is of those";
+    (!kept.is_empty()).then(|| format!("sampled: {}, {what}", kept.join(", ")))
 }
 
 /// How much was read, and how much of it is missing.

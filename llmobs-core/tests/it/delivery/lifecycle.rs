@@ -37,7 +37,7 @@ fn a_flush_that_runs_out_of_time_says_what_waits() {
     assert_eq!(script.offered(), ["a"]);
     let err = llmobs.flush(Duration::ZERO).unwrap_err();
     assert_eq!(err.waiting(), 1);
-    assert_eq!(err.to_string(), "not everything was delivered in time: 1 record is waiting");
+    assert_eq!(err.to_string(), "not everything was delivered in time: 1 record is left");
     assert!(err.is_late());
     script.answer(Answer::Take);
     llmobs.flush(LONG).expect("it has been taken");

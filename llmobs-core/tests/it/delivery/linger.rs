@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use llmobs_core::testing::FakePauses;
+use llmobs_core::testing::{FakePauses, Memory};
 use llmobs_core::{Batch, Llmobs, Sink, SinkError};
 
 use super::{LONG, builder, exact, name, numbers, step, until};
@@ -36,13 +36,13 @@ fn start() -> (Llmobs, FakePauses, Receiver<Vec<String>>) {
 fn start_with(linger: Duration) -> (Llmobs, FakePauses, Receiver<Vec<String>>) {
     let pauses = FakePauses::default();
     let (sink, taken) = channel();
-    let builder = builder().sink(Lingering(sink, linger)).pauses(&pauses);
+    let builder = builder().sink(Lingering(sink, linger)).sink(Memory::default()).pauses(&pauses);
     (builder.start().expect("threads"), pauses, taken)
 }
 
-/// Until this many records wait at the sink.
+/// Until this many records wait at the sink: what the other one has taken is there, too.
 fn waiting(llmobs: &Llmobs, n: u64) {
-    until(|| llmobs.losses().sinks.iter().all(|sink| sink.waiting == n));
+    until(|| llmobs.losses().sinks.iter().map(|sink| sink.waiting).eq([n, 0]));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use llmobs_core::testing::{CountingIds, FakePauses};
 use llmobs_core::{Backoff, Builder, Limits, Llmobs, LossCause, Recorder};
 
-use super::{Backend, LONG, exact, numbers, only_sink, step, until};
+use super::{Answer, Backend, LONG, builder, exact, numbers, only_sink, scripted, step, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -266,11 +266,36 @@ fn a_flush_brings_what_waits_to_disk_and_says_so() {
     let err = llmobs.flush(Duration::MAX).unwrap_err();
     assert_eq!((err.waiting(), err.spooled()), (1, 1));
     assert!(err.failed_sinks().is_empty());
-    assert_eq!(err.to_string(), "not everything was delivered: 1 record is waiting (1 on disk)");
+    assert_eq!(err.to_string(), "not everything was delivered: 1 record is left (1 on disk)");
     assert_eq!(exact(&llmobs).sinks[0].spooled, 1);
     backend.get().away = false;
     pauses.advance(SECOND);
     llmobs.flush(LONG).expect("nothing waits");
+}
+
+#[test]
+fn a_flush_that_runs_out_of_time_leaves_on_disk_what_a_sink_does_not_answer_to() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (sink, script) = scripted();
+    let llmobs = builder().sink(sink).spool(directory.path()).start().expect("threads");
+    let spooled = |records| until(|| llmobs.losses().sinks[0].spooled == records);
+    step(&llmobs, "a");
+    assert_eq!(script.offered(), ["a"], "it is in the sink's hands, which does not let go");
+    assert!(llmobs.flush(Duration::ZERO).unwrap_err().is_late());
+    spooled(1);
+    step(&llmobs, "b");
+    handed_over(&llmobs);
+    let late = futures_lite::future::block_on(llmobs.flush_async(Duration::ZERO));
+    assert!(late.unwrap_err().is_late());
+    spooled(2);
+    exact(&llmobs);
+
+    // It is no loss, and goes out once.
+    script.answer(Answer::Take);
+    assert_eq!(script.offered(), ["b"]);
+    script.answer(Answer::Take);
+    llmobs.flush(LONG).expect("all is delivered");
+    assert_eq!(only_sink(&exact(&llmobs)), (2, 0, BTreeMap::new()));
 }
 
 #[test]

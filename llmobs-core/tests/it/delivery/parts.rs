@@ -50,6 +50,24 @@ impl Sink for Parts {
     }
 }
 
+/// The same, and whatever was recorded before a flush is one batch.
+#[derive(Debug)]
+struct Gathered(Parts);
+
+impl Sink for Gathered {
+    fn deliver(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
+        self.0.deliver(batch)
+    }
+
+    fn linger(&self) -> Duration {
+        Duration::MAX
+    }
+
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+}
+
 fn start(
     parts: &Parts,
     configure: impl FnOnce(Builder) -> Builder,
@@ -91,13 +109,13 @@ fn what_was_taken_of_a_batch_on_disk_is_not_sent_by_the_next_process() {
     let directory = tempfile::tempdir().expect("a directory");
     let parts = Parts::default();
     parts.plan([0, 30, 0].map(Some));
-    let spooled =
-        |builder: Builder| builder.backoff(Backoff::new().offers(1)).spool(directory.path());
-    let (llmobs, pauses) = start(&parts, spooled);
+    let pauses = FakePauses::default();
+    let builder = Builder::new().process_wide(false).pauses(&pauses).sink(Gathered(parts.clone()));
+    let builder = builder.backoff(Backoff::new().offers(1)).spool(directory.path());
+    let llmobs = builder.start().expect("threads");
     for name in numbers(0..100) {
         step(&llmobs, name);
     }
-    until(|| llmobs.losses().recorded == 100 && parts.offers() == 1);
     llmobs.flush(LONG).expect_err("it is down");
     pauses.advance(Duration::from_secs(31));
     until(|| parts.names().len() >= 30);

@@ -1,8 +1,9 @@
 //! Files that cannot be written.
 
 use std::fs;
+use std::time::Duration;
 
-use llmobs_core::JsonLines;
+use llmobs_core::{Builder, JsonLines, Sink, StepKind};
 
 use crate::support::{names, numbered, offer};
 
@@ -47,6 +48,45 @@ fn a_directory_that_vanishes_is_waited_for() {
     fs::create_dir(&below).unwrap();
     offer(&mut sink, &[numbered(2)]).unwrap();
     assert_eq!(names(&path), ["meta", "step 2"]);
+}
+
+/// A file that takes lines and refuses to be made durable: the name of this process.
+#[cfg(target_os = "linux")]
+const NEVER_DURABLE: &str = "/proc/self/comm";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_flush_fails_where_what_was_written_cannot_be_made_durable() {
+    let mut sink = JsonLines::open(NEVER_DURABLE).unwrap();
+    offer(&mut sink, &[numbered(1)]).unwrap();
+    let err = sink.flush().unwrap_err();
+    assert_eq!(err.to_string(), "cannot make /proc/self/comm durable");
+
+    let llmobs = Builder::new().process_wide(false).sink(sink).start().unwrap();
+    llmobs.step(StepKind::Tool, "weigh").end();
+    let err = llmobs.flush(Duration::MAX).unwrap_err();
+    assert_eq!((err.waiting(), err.failed_sinks()), (0, &["json_lines".to_owned()][..]));
+    let losses = llmobs.losses();
+    assert_eq!((losses.sinks[0].delivered, losses.total()), (1, 0));
+    llmobs.shutdown(Duration::MAX).unwrap_err();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_flush_after_a_file_was_moved_tells_that_it_could_not_be_made_durable() {
+    let directory = tempfile::tempdir().unwrap();
+    let logs = directory.path().join("logs");
+    std::os::unix::fs::symlink("/proc/self", &logs).unwrap();
+    let mut sink = JsonLines::open(logs.join("comm")).unwrap();
+    offer(&mut sink, &[numbered(1)]).unwrap();
+
+    // Somebody puts another directory in its place.
+    fs::remove_file(&logs).unwrap();
+    fs::create_dir(&logs).unwrap();
+    offer(&mut sink, &[numbered(2)]).unwrap();
+    assert_eq!(names(&logs.join("comm")), ["meta", "step 2"]);
+    sink.flush().expect_err("the first line may be lost");
+    sink.flush().expect("nobody can tell more of it");
 }
 
 /// A write that stops half-way, by the limit a process has on the size of its files.

@@ -61,6 +61,7 @@ fn what_stays_open_is_no_reason_to_keep_the_rest_back() {
     step(&llmobs, "done");
     let err = llmobs.idle(Duration::from_millis(400)).unwrap_err();
     assert_eq!((err.open(), err.waiting()), (1, 1), "{err}");
+    assert_eq!(err.to_string(), "not everything was delivered: 1 operation is under way");
     assert!(err.failed_sinks().is_empty() && !err.is_own_thread() && !err.is_forked());
     assert_eq!(all_told(&memory), ["done"]);
     drop(open);

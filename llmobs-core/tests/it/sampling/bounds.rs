@@ -59,6 +59,24 @@ fn a_trace_that_takes_too_long_is_decided_as_far_as_it_has_come_and_its_rest_fol
 }
 
 #[test]
+fn a_flush_decides_on_what_waits_as_far_as_it_has_come_and_its_rest_follows() {
+    let (llmobs, _, told) = told(TailSampling::new(0.0).keep(Rule::failed()));
+    let failed = |n| Record { outcome: Some(Outcome::Failed), ..call(n) };
+    llmobs.record(failed(1));
+    llmobs.record(call(2));
+    llmobs.flush(PATIENCE).expect("what it has decided on is delivered");
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [Some(trace(1))]);
+    llmobs.record(call(1));
+    llmobs.record(failed(2));
+    llmobs.shutdown(PATIENCE).expect("all is delivered");
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [Some(trace(1))]);
+    let losses = llmobs.losses();
+    // Two calls, and the recorder's own report.
+    assert_eq!((losses.accepted, losses.recorded, losses.sampled_out), (5, 3, 2));
+    assert_eq!(losses.total(), 0);
+}
+
+#[test]
 fn what_was_left_out_is_in_the_last_report_and_is_no_loss() {
     let memory = Memory::default();
     let builder = Builder::new().process_wide(false).sink(memory.clone());

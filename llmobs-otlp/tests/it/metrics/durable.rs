@@ -118,6 +118,8 @@ fn outage(llmobs: &Llmobs, pauses: &FakePauses, intervals: u64) {
         let err = llmobs.flush(LONG).expect_err("the endpoint is away");
         assert!(err.waiting() > 0, "{err}");
         pauses.advance(Duration::from_secs(10));
+        // What is tried now has failed before the endpoint is back.
+        pauses.pause();
     }
 }
 
