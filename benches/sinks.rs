@@ -169,7 +169,8 @@ fn export(side: Side, url: &str, records: &[Record], spans: &[SpanData]) -> f64 
     match side {
         Side::SdkReady => {
             let processor = peer::processor(url, Some(RECORDS));
-            let mut ready = spans.to_vec().into_iter();
+            let ready = spans.to_vec();
+            let mut ready = ready.into_iter();
             let flush = || until_flushed(|| processor.force_flush());
             ready.by_ref().take(1).for_each(|span| processor.on_end(span));
             flush();
