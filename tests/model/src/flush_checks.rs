@@ -3,26 +3,29 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use loom::thread;
+use loom::thread::{self, JoinHandle};
 
 use crate::check;
 use crate::core::flush::FlushRequest;
 
+/// Does something with the request on a thread of its own.
+fn beside<T: 'static>(
+    request: &Arc<FlushRequest>,
+    run: impl FnOnce(&Arc<FlushRequest>) -> T + 'static,
+) -> JoinHandle<T> {
+    let request = Arc::clone(request);
+    thread::spawn(move || run(&request))
+}
+
 pub fn a_flush_is_over_when_the_last_one_has_answered() {
     check(4, || {
         let request = Arc::new(FlushRequest::default());
-        let worker = {
-            let request = Arc::clone(&request);
-            thread::spawn(move || {
-                request.expect(2);
-                let sink = {
-                    let request = Arc::clone(&request);
-                    thread::spawn(move || request.done(Some(&"sink".to_owned()), false))
-                };
-                request.done(None, true);
-                sink.join().expect("no panic");
-            })
-        };
+        let worker = beside(&request, |request| {
+            request.expect(2);
+            let sink = beside(request, |request| request.done(Some(&"sink".to_owned()), false));
+            request.done(None, true);
+            sink.join().expect("no panic");
+        });
         let flushed = request.wait(None).expect("there is time");
         assert_eq!(flushed.failed, ["sink"]);
         assert!(flushed.waiting);
@@ -33,10 +36,7 @@ pub fn a_flush_is_over_when_the_last_one_has_answered() {
 pub fn a_flush_that_nobody_will_answer_is_over() {
     check(4, || {
         let request = Arc::new(FlushRequest::default());
-        let discarding = {
-            let request = Arc::clone(&request);
-            thread::spawn(move || request.expect(0))
-        };
+        let discarding = beside(&request, |request| request.expect(0));
         assert!(request.wait(None).is_some());
         discarding.join().expect("no panic");
     });
@@ -45,18 +45,13 @@ pub fn a_flush_that_nobody_will_answer_is_over() {
 pub fn a_flush_that_is_broken_off_is_over_for_all_who_wait_for_it() {
     check(4, || {
         let request = Arc::new(FlushRequest::default());
-        let worker = {
-            let request = Arc::clone(&request);
-            thread::spawn(move || {
-                request.expect(2);
-                request.done(None, false);
-                request.break_off();
-            })
-        };
-        let other = {
-            let request = Arc::clone(&request);
-            thread::spawn(move || request.wait(None).expect("there is time").broken_off)
-        };
+        let worker = beside(&request, |request| {
+            request.expect(2);
+            request.done(None, false);
+            request.break_off();
+        });
+        let other =
+            beside(&request, |request| request.wait(None).expect("there is time").broken_off);
         assert!(request.wait(None).expect("there is time").broken_off);
         assert!(other.join().expect("no panic"));
         worker.join().expect("no panic");
@@ -66,13 +61,10 @@ pub fn a_flush_that_is_broken_off_is_over_for_all_who_wait_for_it() {
 pub fn a_flush_whose_time_is_over_is_told_so() {
     check(4, || {
         let request = Arc::new(FlushRequest::default());
-        let worker = {
-            let request = Arc::clone(&request);
-            thread::spawn(move || {
-                request.expect(1);
-                request.done(None, false);
-            })
-        };
+        let worker = beside(&request, |request| {
+            request.expect(1);
+            request.done(None, false);
+        });
         let early = request.wait(Some(Instant::now()));
         worker.join().expect("no panic");
         // Whoever gave up takes no answer away.
